@@ -1,0 +1,59 @@
+namespace Sgl.Inference;
+
+/// <summary>How an engine loads and runs one checkpoint. Bound from configuration section <c>Engine</c>; validated at start by <see cref="EngineOptionsValidator"/>.</summary>
+public sealed class EngineOptions
+{
+    /// <summary>Checkpoint folder as downloaded from the model hub. Required.</summary>
+    public string Checkpoint { get; set; } = "";
+
+    /// <summary>
+    /// Which layers run on which device: a comma-separated list of <c>first-last:device</c> that covers 0..L-1 in order, e.g. <c>0-23:cuda:0,24-47:cuda:1</c>,
+    /// or one device for all. Devices: <c>cpu</c>, <c>cpu:N</c> (N separates CPU stages, for tests), <c>cuda:N</c>. The vision tower runs with layer 0, the head with layer L-1.
+    /// </summary>
+    /// <value>Default <c>cpu</c>.</value>
+    public string Placement { get; set; } = "cpu";
+
+    /// <summary>Layers in front of which visual tokens may be dropped; each becomes a stage boundary. Empty: the paper's layers for this depth (5, 10, 20, 30, 40 %) and 0.</summary>
+    public IList<int> PruneLayers { get; } = [];
+
+    /// <summary>Most sequences that decode in one step.</summary>
+    /// <value>Default 8.</value>
+    public int MaxBatch { get; set; } = 8;
+
+    /// <summary>Most requests that may wait for admission before new ones are refused with RESOURCE_EXHAUSTED.</summary>
+    /// <value>Default 64.</value>
+    public int MaxQueue { get; set; } = 64;
+
+    /// <summary>Memory for KV caches in MiB; a request is admitted when its worst case fits.</summary>
+    /// <value>Default 2048.</value>
+    public int KvBudgetMiB { get; set; } = 2048;
+
+    /// <summary>Longest prompt in tokens, visual tokens included; 0 means the checkpoint's own limit.</summary>
+    public int MaxPromptTokens { get; set; }
+
+    /// <summary>Most tokens one request may ask for.</summary>
+    /// <value>Default 1024.</value>
+    public int MaxNewTokens { get; set; } = 1024;
+
+    /// <summary>Most images in one request.</summary>
+    /// <value>Default 16.</value>
+    public int MaxImages { get; set; } = 16;
+
+    /// <summary>Tiles whose vision features are computed in one run.</summary>
+    /// <value>Default 4.</value>
+    public int VisionBatch { get; set; } = 4;
+
+    /// <summary>CPU threads of the runtime, shared by all sessions of the process; 0 means one per core.</summary>
+    public int Threads { get; set; }
+
+    /// <summary>Whether the graphs that yield importance are built too (small model: yes; large model: only for the oracle).</summary>
+    /// <value>Default true.</value>
+    public bool Importance { get; set; } = true;
+
+    /// <summary>Whether the runtime may repack weights for speed at the price of a private copy.</summary>
+    /// <value>Default false: weights stay in the mapped file.</value>
+    public bool PrepackWeights { get; set; }
+
+    /// <summary>Id of the image placeholder for folders without tokenizer files (InternVL only).</summary>
+    public int? ImageTokenId { get; set; }
+}

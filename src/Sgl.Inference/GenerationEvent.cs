@@ -1,0 +1,103 @@
+using Sgl.Guidance;
+
+namespace Sgl.Inference;
+
+/// <summary>Why generation ended.</summary>
+public enum FinishReason
+{
+    /// <summary>An end token or stop string.</summary>
+    Stop,
+
+    /// <summary>The limit of new tokens.</summary>
+    Length,
+}
+
+/// <summary>Events of one generation, in order: any number of <see cref="Token"/>, then one <see cref="Completed"/>.</summary>
+public abstract record GenerationEvent
+{
+    /// <summary>One generated id.</summary>
+    /// <param name="Index">0-based.</param>
+    /// <param name="Id">Token id.</param>
+    /// <param name="Text">Text that became certain with it; may be empty (half characters and possible stop strings are held back).</param>
+    /// <param name="LogProbability">Natural log of its probability under the processed scores (end tokens masked while below the minimum length).</param>
+    public sealed record Token(int Index, int Id, string Text, float LogProbability) : GenerationEvent;
+
+    /// <summary>The end.</summary>
+    /// <param name="Result">Answer, importance, scores, usage, timings.</param>
+    public sealed record Completed(GenerationResult Result) : GenerationEvent;
+}
+
+/// <summary>The outcome of one generation.</summary>
+public sealed record GenerationResult
+{
+    /// <summary>The answer, special tokens removed, trimmed.</summary>
+    public required string Text { get; init; }
+
+    /// <summary>Generated ids, the end token included when generated.</summary>
+    public required IReadOnlyList<int> TokenIds { get; init; }
+
+    /// <summary>Why it ended.</summary>
+    public required FinishReason FinishReason { get; init; }
+
+    /// <summary>A = A^P + A^D, one number per visual token in prompt order; null when not asked for or without images.</summary>
+    public float[]? Importance { get; init; }
+
+    /// <summary>Exit scores; null when not asked for.</summary>
+    public ExitScoreSet? Scores { get; init; }
+
+    /// <summary>Counts.</summary>
+    public required GenerationUsage Usage { get; init; }
+
+    /// <summary>Durations.</summary>
+    public required PhaseTimings Timings { get; init; }
+}
+
+/// <summary>Counts of one generation.</summary>
+public sealed record GenerationUsage
+{
+    /// <summary>Prompt tokens, visual tokens included.</summary>
+    public required int PromptTokens { get; init; }
+
+    /// <summary>Visual tokens of all images.</summary>
+    public required int VisualTokens { get; init; }
+
+    /// <summary>Visual tokens that the last stage saw.</summary>
+    public required int KeptVisualTokens { get; init; }
+
+    /// <summary>Generated ids.</summary>
+    public required int GeneratedTokens { get; init; }
+
+    /// <summary>KV cache bytes that this sequence used at its end, all stages (by tokens held, not by capacity).</summary>
+    public required long KvBytes { get; init; }
+
+    /// <summary>KV cache entries per layer after the last decode step.</summary>
+    public required IReadOnlyList<int> KvLengths { get; init; }
+}
+
+/// <summary>Durations of the phases of one generation; queueing is apart from work.</summary>
+public sealed record PhaseTimings
+{
+    /// <summary>From submission to admission.</summary>
+    public TimeSpan Queue { get; init; }
+
+    /// <summary>Decoding, resizing and normalising images, tokenising.</summary>
+    public TimeSpan Preprocess { get; init; }
+
+    /// <summary>Vision tower and projector.</summary>
+    public TimeSpan Vision { get; init; }
+
+    /// <summary>Prefill through all stages and head.</summary>
+    public TimeSpan Prefill { get; init; }
+
+    /// <summary>All decode steps.</summary>
+    public TimeSpan Decode { get; init; }
+
+    /// <summary>The consistency pass.</summary>
+    public TimeSpan Consistency { get; init; }
+
+    /// <summary>From submission to the first token.</summary>
+    public TimeSpan TimeToFirstToken { get; init; }
+
+    /// <summary>From submission to the end.</summary>
+    public TimeSpan Total { get; init; }
+}

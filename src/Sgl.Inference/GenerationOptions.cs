@@ -1,0 +1,47 @@
+using Sgl.Guidance;
+
+namespace Sgl.Inference;
+
+/// <summary>Sampling of one request. The default is greedy, as in the paper's evaluation.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Upper limit of generated ids, the end token included.</summary>
+    public int MaxNewTokens { get; init; } = 128;
+
+    /// <summary>End tokens are masked until this many ids exist (the reference uses 1: the first id is never an end token).</summary>
+    public int MinNewTokens { get; init; } = 1;
+
+    /// <summary>0 is greedy.</summary>
+    public float Temperature { get; init; }
+
+    /// <summary>Nucleus; 1 is off.</summary>
+    public float TopP { get; init; } = 1;
+
+    /// <summary>Best k; 0 is off.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>Seed of the sampler; null draws one.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>The answer ends in front of the first of these.</summary>
+    public IReadOnlyList<string> StopStrings { get; init; } = [];
+}
+
+/// <summary>What a request wants beside its answer.</summary>
+public sealed record GenerationOptions
+{
+    /// <summary>Sampling.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>Importance per visual token; null computes none. Needs <see cref="EngineOptions.Importance"/>.</summary>
+    public ImportanceOptions? Importance { get; init; }
+
+    /// <summary>Share of visual tokens kept in the consistency pass (eq. 8; the paper keeps 5 %); null runs no such pass. Needs <see cref="Importance"/>.</summary>
+    public double? ConsistencyRatio { get; init; }
+
+    /// <summary>Which visual tokens are dropped in front of which layer.</summary>
+    public PrunePlan Plan { get; init; } = PrunePlan.None;
+
+    /// <summary>Collects intermediate values for verification; null in normal operation.</summary>
+    public GenerationTrace? Trace { get; init; }
+}

@@ -1,0 +1,50 @@
+namespace Sgl.Inference;
+
+/// <summary>What a loaded model is, for clients and for deciding whether two models can be paired.</summary>
+public sealed record ModelDescription
+{
+    /// <summary>Folder name of the checkpoint.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Family, e.g. <c>internvl_chat</c>.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>L, decoder layers.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>Hidden width of the decoder.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Rows of the embedding table.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Parameters in the tensors that are used.</summary>
+    public required long ParameterCount { get; init; }
+
+    /// <summary>Two models with equal keys lay out an image in the same visual tokens, in the same order.</summary>
+    public required string VisualLayoutKey { get; init; }
+
+    /// <summary>Digest of the vocabulary; two models with equal digests share token ids. Null without tokenizer files.</summary>
+    public string? TokenizerDigest { get; init; }
+
+    /// <summary>Layers in front of which visual tokens may be dropped, ascending.</summary>
+    public required IReadOnlyList<int> PruneLayers { get; init; }
+
+    /// <summary>Stages as <c>first-last:device</c>.</summary>
+    public required IReadOnlyList<string> Stages { get; init; }
+
+    /// <summary>Longest sequence in tokens.</summary>
+    public required int MaxSequenceTokens { get; init; }
+}
+
+/// <summary>Progress of loading, 0..1.</summary>
+/// <param name="Phase">What is being done, e.g. <c>vision</c>, <c>layers 0-3</c>, <c>warm-up</c>.</param>
+/// <param name="Fraction">Share of all work done.</param>
+public readonly record struct LoadProgress(string Phase, double Fraction);
+
+/// <summary>A snapshot of an engine's load.</summary>
+/// <param name="Running">Sequences in prefill or decode.</param>
+/// <param name="Waiting">Requests that wait for admission.</param>
+/// <param name="KvBytesUsed">KV memory reserved, bytes.</param>
+/// <param name="KvBytesBudget">KV memory allowed, bytes.</param>
+public readonly record struct EngineLoad(int Running, int Waiting, long KvBytesUsed, long KvBytesBudget);

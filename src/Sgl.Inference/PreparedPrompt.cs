@@ -1,0 +1,72 @@
+using Sgl.Text;
+using Sgl.Vision;
+
+namespace Sgl.Inference;
+
+/// <summary>A prompt as token ids with its preprocessed images. Made by <see cref="VlmEngine.PrepareAsync"/>, or from tensors for verification.</summary>
+public sealed class PreparedPrompt
+{
+    private readonly object _gate = new();
+    private Task<float[]>? _features;
+
+    /// <summary>Creates a prompt.</summary>
+    /// <param name="ids">Prompt ids; visual positions hold the placeholder id.</param>
+    /// <param name="spans">Positions of each image's visual tokens, ascending.</param>
+    /// <param name="images">Preprocessed images, same order as <paramref name="spans"/>.</param>
+    public PreparedPrompt(int[] ids, IReadOnlyList<ImageSpan> spans, IReadOnlyList<VisualInput> images)
+    {
+        Ids = ids;
+        Spans = spans;
+        Images = images;
+        VisualTokenCount = spans.Sum(s => s.Count);
+    }
+
+    /// <summary>Prompt ids, [S].</summary>
+    public int[] Ids { get; }
+
+    /// <summary>Positions of each image's visual tokens.</summary>
+    public IReadOnlyList<ImageSpan> Spans { get; }
+
+    /// <summary>Preprocessed images.</summary>
+    public IReadOnlyList<VisualInput> Images { get; }
+
+    /// <summary>N_I, visual tokens of all images.</summary>
+    public int VisualTokenCount { get; }
+
+    /// <summary>How long preparation took.</summary>
+    public TimeSpan PreprocessTime { get; init; }
+
+    /// <summary>How long the vision tower took, once it ran.</summary>
+    public TimeSpan VisionTime { get; internal set; }
+
+    /// <summary>Absolute positions of all visual tokens, ascending, [N_I].</summary>
+    public int[] VisualPositions()
+    {
+        var positions = new int[VisualTokenCount];
+        var n = 0;
+        foreach (var span in Spans)
+        {
+            for (var i = 0; i < span.Count; i++)
+            {
+                positions[n++] = span.Start + i;
+            }
+        }
+
+        return positions;
+    }
+
+    /// <summary>Runs <paramref name="encode"/> once, however many callers there are; all of them get its features.</summary>
+    internal Task<float[]> FeaturesOnce(Func<Task<float[]>> encode)
+    {
+        lock (_gate)
+        {
+            // A failed or cancelled encoding must not poison a later attempt.
+            if (_features is null || _features.IsFaulted || _features.IsCanceled)
+            {
+                _features = encode();
+            }
+
+            return _features;
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using Sgl.Text;
+using Sgl.Vision;
+
+namespace Sgl.Inference;
+
+/// <summary>A chat with its decoded images.</summary>
+public sealed record PromptInput
+{
+    /// <summary>Images, referred to by index from the messages. Images no message refers to are placed in front of the first user text.</summary>
+    public required IReadOnlyList<RgbImage> Images { get; init; }
+
+    /// <summary>Turns, oldest first.</summary>
+    public required IReadOnlyList<ChatMessage> Messages { get; init; }
+
+    /// <summary>Per-request limits of tiles or pixels; null takes the checkpoint's.</summary>
+    public ImageLimits? ImageLimits { get; init; }
+
+    /// <summary>Whether special tokens written in the texts become special tokens.</summary>
+    public bool AllowSpecialTokens { get; init; }
+}
