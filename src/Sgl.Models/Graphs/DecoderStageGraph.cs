@@ -1,0 +1,116 @@
+using Sgl.Models.Graphs;
+using E = Sgl.Models.Graphs.GraphBuilder.ElementType;
+
+namespace Sgl.Models;
+
+/// <summary>
+/// A run of consecutive decoder layers: hidden rows in, hidden rows out, KV caches updated in place.
+/// One graph serves prefill (batch 1, S rows, empty cache), a chunk behind a cache (batch 1) and decode (batch B, one row each).
+/// </summary>
+/// <remarks>
+/// Inputs: <c>hidden</c> float32 [B, S, hidden]; <c>cos</c>, <c>sin</c> float32 [P, d/2] with <c>rope_rows</c> int64 [B, S] into them;
+/// <c>seqlens_k</c> int32 [B] = entries after this step - 1; <c>total_length</c> int32 [1] = the largest number of entries after this step;
+/// <c>past_key.i</c>, <c>past_value.i</c> compute type [B, kv, capacity, d], bound to the same memory as <c>present_*.i</c>.
+/// With importance: <c>importance_rows</c> int64 [R] rows of S whose attention counts, <c>importance_limit</c> int64 [B, R] the last key each may see,
+/// <c>importance_weight</c> float32 [G, R] which row belongs to which of G groups; output <c>importance</c> float32 [layers, B, G, T], T = total_length:
+/// attention weights (softmax in float32) summed over heads and weighted rows, per key. The full S x T map is never formed.
+/// </remarks>
+public static class DecoderStageGraph
+{
+    /// <summary>Builds the graph of layers <paramref name="firstLayer"/>..<paramref name="lastLayer"/> (inclusive).</summary>
+    /// <param name="config">Decoder configuration.</param>
+    /// <param name="names">Tensor names.</param>
+    /// <param name="firstLayer">First layer, 0-based.</param>
+    /// <param name="lastLayer">Last layer, inclusive.</param>
+    /// <param name="importance">Whether the graph yields importance.</param>
+    /// <param name="computeType">Arithmetic.</param>
+    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, bool importance, ComputeType computeType)
+    {
+        var g = new GraphBuilder($"layers {firstLayer}-{lastLayer}", computeType);
+        var hidden = g.Input("hidden", E.Float, "B", "S", config.HiddenSize);
+        var half = config.HeadDim / 2;
+        var cos = g.ToCompute(g.Input("cos", E.Float, "P", half));
+        var sin = g.ToCompute(g.Input("sin", E.Float, "P", half));
+        var rows = g.Input("rope_rows", E.Int64, "B", "S");
+        var seqlens = g.Input("seqlens_k", E.Int32, "B");
+        var total = g.Input("total_length", E.Int32, 1);
+        var sums = importance ? new ImportanceRows(g, config, total) : null;
+
+        var shape = g.Op("Shape", [hidden], GraphBuilder.Attr("end", 2L));
+        string Three(string x, long width) => g.Op("Reshape", [x, g.Op("Concat", [shape, g.Ints(width)], GraphBuilder.Attr("axis", 0L))]);
+
+        var residual = g.Reshape(g.ToCompute(hidden), -1, config.HiddenSize);
+        var normed = g.RmsNorm(residual, names.Layers[firstLayer].AttentionNorm, config.HiddenSize, config.RmsNormEps);
+        for (var i = firstLayer; i <= lastLayer; i++)
+        {
+            var layer = names.Layers[i];
+            var (q, k, v) = QkvProjection.Build(g, normed, config, layer.Qkv);
+            q = g.Contributed("RotaryEmbedding", [Three(q, config.Heads * config.HeadDim), rows, cos, sin]);
+            k = g.Contributed("RotaryEmbedding", [Three(k, config.KvHeads * config.HeadDim), rows, cos, sin]);
+            v = Three(v, config.KvHeads * config.HeadDim);
+            object[] cache = ["B", config.KvHeads, "capacity", config.HeadDim];
+            var pastKey = g.Input($"past_key.{i}", g.ComputeElement, cache);
+            var pastValue = g.Input($"past_value.{i}", g.ComputeElement, cache);
+            var attended = g.NewValue();
+            string presentKey = $"present_key.{i}", presentValue = $"present_value.{i}";
+            g.AddContributed(
+                "GroupQueryAttention",
+                [q, k, v, pastKey, pastValue, seqlens, total],
+                [attended, presentKey, presentValue],
+                GraphBuilder.Attr("num_heads", config.Heads),
+                GraphBuilder.Attr("kv_num_heads", config.KvHeads),
+                GraphBuilder.Attr("do_rotary", 0L));
+            g.Output(presentKey, presentKey, g.ComputeElement, cache);
+            g.Output(presentValue, presentValue, g.ComputeElement, cache);
+            sums?.Add(q, presentKey);
+
+            var output = g.Linear(g.Reshape(attended, -1, config.Heads * config.HeadDim), layer.Output, config.HiddenSize, config.Heads * config.HeadDim);
+            (normed, residual) = SkipNorm(g, output, residual, layer.MlpNorm, config);
+            var mlp = g.Linear(SwiGlu(g, normed, config, layer.GateUp), layer.Down, config.HiddenSize, config.IntermediateSize);
+            if (i == lastLayer)
+            {
+                residual = g.Op("Add", [residual, mlp]);
+            }
+            else
+            {
+                (normed, residual) = SkipNorm(g, mlp, residual, names.Layers[i + 1].AttentionNorm, config);
+            }
+        }
+
+        g.Output(g.ToFloat(Three(residual, config.HiddenSize)), "hidden_out", E.Float, "B", "S", config.HiddenSize);
+        sums?.Finish();
+        return g.Build();
+    }
+
+    private static (string Normed, string Sum) SkipNorm(GraphBuilder g, string x, string skip, string weight, LanguageModelConfig config)
+    {
+        string normed = g.NewValue(), sum = g.NewValue();
+        g.AddContributed(
+            "SkipSimplifiedLayerNormalization",
+            [x, skip, g.Weight(weight, config.HiddenSize)],
+            [normed, "", "", sum],
+            GraphBuilder.Attr("epsilon", config.RmsNormEps));
+        return (normed, sum);
+    }
+
+    private static string SwiGlu(GraphBuilder g, string x, LanguageModelConfig config, GateUpNames names)
+    {
+        long width = config.IntermediateSize;
+        string gate, up;
+        switch (names)
+        {
+            case GateUpNames.Separate s:
+                gate = g.Linear(x, s.Gate, width, config.HiddenSize);
+                up = g.Linear(x, s.Up, width, config.HiddenSize);
+                break;
+            case GateUpNames.Concatenated c:
+                var both = g.Split(g.Linear(x, c.GateUp, 2 * width, config.HiddenSize), width, width);
+                (gate, up) = (both[0], both[1]);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(names));
+        }
+
+        return g.Op("Mul", [g.Silu(gate), up]);
+    }
+}

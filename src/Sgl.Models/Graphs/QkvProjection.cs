@@ -1,0 +1,28 @@
+namespace Sgl.Models.Graphs;
+
+/// <summary>Query, key and value of a decoder layer from each stored layout; [n, hidden] in, [n, heads * d] and [n, kv * d] out.</summary>
+internal static class QkvProjection
+{
+    public static (string Query, string Key, string Value) Build(GraphBuilder g, string x, LanguageModelConfig config, QkvNames names)
+    {
+        long hidden = config.HiddenSize, q = config.Heads * config.HeadDim, kv = config.KvHeads * config.HeadDim;
+        switch (names)
+        {
+            case QkvNames.Separate s:
+                return (g.Linear(x, s.Query, q, hidden), g.Linear(x, s.Key, kv, hidden), g.Linear(x, s.Value, kv, hidden));
+            case QkvNames.Concatenated c:
+                var parts = g.Split(g.Linear(x, c.Qkv, q + (2 * kv), hidden), q, kv, kv);
+                return (parts[0], parts[1], parts[2]);
+            case QkvNames.Grouped p:
+                // [n, kv, group + 2, d]: per key head its queries, then the key, then the value.
+                long group = config.Heads / config.KvHeads;
+                var all = g.Reshape(g.Linear(x, p.Qkv, q + (2 * kv), hidden), -1, config.KvHeads, group + 2, config.HeadDim);
+                return (
+                    g.Reshape(g.Slice(all, 2, 0, group), -1, q),
+                    g.Reshape(g.Slice(all, 2, group, group + 1), -1, kv),
+                    g.Reshape(g.Slice(all, 2, group + 1, group + 2), -1, kv));
+            default:
+                throw new ArgumentOutOfRangeException(nameof(names));
+        }
+    }
+}
