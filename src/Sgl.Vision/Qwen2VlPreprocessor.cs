@@ -1,0 +1,145 @@
+using Sgl.Vision.Internal;
+
+namespace Sgl.Vision;
+
+/// <summary>
+/// Qwen2-VL's native resolution: both sides are rounded to a multiple of 28 within the pixel limits, and the patches are listed merge
+/// block by merge block. Pixels [grid_h * grid_w, 3 * 2 * 14 * 14], each row in the order (channel, frame, y, x).
+/// </summary>
+public sealed class Qwen2VlPreprocessor : IImagePreprocessor
+{
+    private const int LargestRatio = 200;
+
+    private readonly Qwen2VlImageOptions _options;
+    private readonly PixelNormalizer _normalizer;
+
+    /// <summary>Creates the preprocessing of a checkpoint.</summary>
+    /// <param name="options">The checkpoint's settings.</param>
+    public Qwen2VlPreprocessor(Qwen2VlImageOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PatchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.TemporalPatchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MergeSize, 1);
+        _options = options;
+        _normalizer = PixelNormalizer.Transformers(options.Mean, options.Std);
+    }
+
+    /// <inheritdoc/>
+    public string Family => "Qwen2-VL";
+
+    private int Block => _options.PatchSize * _options.MergeSize;
+
+    /// <inheritdoc/>
+    public VisualLayout Plan(int width, int height, ImageLimits? limits = null)
+    {
+        var (resizedWidth, resizedHeight) = SmartResize(width, height, limits);
+        return new VisualLayout(
+            width, height, [new VisualTile(0, TileKind.Image, 0, resizedHeight / Block, resizedWidth / Block, 0, 0, width, height)]);
+    }
+
+    /// <inheritdoc/>
+    public VisualInput Process(RgbImage image, ImageLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        var (width, height) = SmartResize(image.Width, image.Height, limits);
+        var resized = PillowResampler.Resize(image, width, height, ResampleFilter.Bicubic);
+        int patch = _options.PatchSize, gridHeight = height / patch, gridWidth = width / patch;
+        var patchFloats = 3 * _options.TemporalPatchSize * patch * patch;
+        var pixels = GC.AllocateUninitializedArray<float>(checked(gridHeight * gridWidth * patchFloats));
+        var stripFloats = gridWidth * _options.MergeSize * patchFloats;
+        _ = Parallel.For(0, height / Block, strip => WriteStrip(resized, strip, pixels.AsSpan(strip * stripFloats, stripFloats)));
+        return new VisualInput
+        {
+            PixelValues = pixels,
+            Shape = [gridHeight * gridWidth, patchFloats],
+            Layout = Plan(image.Width, image.Height, limits),
+            Grid = (1, gridHeight, gridWidth),
+        };
+    }
+
+    /// <summary>The size an image is resized to (the reference's <c>smart_resize</c>).</summary>
+    /// <param name="width">Columns of the original image.</param>
+    /// <param name="height">Rows of the original image.</param>
+    /// <param name="limits">The request's limits, or null for the checkpoint's.</param>
+    /// <exception cref="ImageException">A side is too short, or one more than 200 times the other.</exception>
+    /// <exception cref="ArgumentException">The limits contradict themselves.</exception>
+    public (int Width, int Height) SmartResize(int width, int height, ImageLimits? limits = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
+        var least = limits?.MinPixels ?? Math.Min(_options.MinPixels, limits?.MaxPixels ?? long.MaxValue);
+        var most = limits?.MaxPixels ?? Math.Max(_options.MaxPixels, limits?.MinPixels ?? 0);
+        if (least < 1 || most < least)
+        {
+            throw new ArgumentException($"From {least} to {most} pixels is not a range of at least one pixel.", nameof(limits));
+        }
+
+        var minSide = _options.MinSide ?? Block;
+        if (width < minSide || height < minSide)
+        {
+            throw new ImageException(
+                ImageErrorReason.TooSmall, $"The image is {width} x {height} pixels; {Family} needs at least {minSide} on each side.");
+        }
+
+        if ((double)Math.Max(width, height) / Math.Min(width, height) > LargestRatio)
+        {
+            throw new ImageException(
+                ImageErrorReason.AspectRatio, $"The image is {width} x {height} pixels; {Family} accepts sides up to 1 : {LargestRatio}.");
+        }
+
+        double area = (double)width * height, block = Block;
+        double h = Math.Round(height / block), w = Math.Round(width / block);
+        if (h * block * w * block > most)
+        {
+            var shrink = Math.Sqrt(area / most);
+            h = Math.Floor(height / shrink / block);
+            w = Math.Floor(width / shrink / block);
+        }
+        else if (h * block * w * block < least)
+        {
+            var enlarge = Math.Sqrt(least / area);
+            h = Math.Ceiling(height * enlarge / block);
+            w = Math.Ceiling(width * enlarge / block);
+        }
+
+        // A very long image within a small limit would lose its short side altogether.
+        return (checked((int)(Math.Max(w, 1) * block)), checked((int)(Math.Max(h, 1) * block)));
+    }
+
+    /// <summary>One row of merge blocks: patches ordered (block column, row in block, column in block).</summary>
+    private void WriteStrip(RgbImage image, int strip, Span<float> target)
+    {
+        int patch = _options.PatchSize, merge = _options.MergeSize, frames = _options.TemporalPatchSize;
+        var frameFloats = patch * patch;
+        var blocks = image.Width / Block;
+        for (var block = 0; block < blocks; block++)
+        {
+            for (var inBlock = 0; inBlock < merge * merge; inBlock++)
+            {
+                var x = ((block * merge) + (inBlock % merge)) * patch;
+                var y = ((strip * merge) + (inBlock / merge)) * patch;
+                for (var channel = 0; channel < 3; channel++)
+                {
+                    var table = _normalizer.Table(channel);
+                    var frame = target[..frameFloats];
+                    for (int row = 0, o = 0; row < patch; row++)
+                    {
+                        var pixels = image.Row(y + row).Slice(3 * x, 3 * patch);
+                        for (var i = channel; i < pixels.Length; i += 3)
+                        {
+                            frame[o++] = table[pixels[i]];
+                        }
+                    }
+
+                    for (var copy = 1; copy < frames; copy++)
+                    {
+                        frame.CopyTo(target.Slice(copy * frameFloats, frameFloats));
+                    }
+
+                    target = target[(frames * frameFloats)..];
+                }
+            }
+        }
+    }
+}
