@@ -1,0 +1,32 @@
+namespace Sgl.Hosting;
+
+/// <summary>Reasons in <c>google.rpc.ErrorInfo</c>, domain <see cref="Domain"/>. Clients branch on these, so they never change meaning.</summary>
+public static class ErrorReasons
+{
+    /// <summary>Domain of all reasons.</summary>
+    public const string Domain = "sgl.v1";
+
+    /// <summary>The request breaks a rule of the contract; see the field violations.</summary>
+    public const string InvalidRequest = "INVALID_REQUEST";
+
+    /// <summary>Queue or memory budget is full.</summary>
+    public const string Overloaded = "OVERLOADED";
+
+    /// <summary>The model is not loaded, or a backend is not reachable.</summary>
+    public const string NotReady = "NOT_READY";
+
+    /// <summary>The server ended the call because it is shutting down.</summary>
+    public const string ShuttingDown = "SHUTTING_DOWN";
+
+    /// <summary>A message is longer than the server's limit.</summary>
+    public const string MessageTooLarge = "MESSAGE_TOO_LARGE";
+
+    /// <summary>The request's deadline passed.</summary>
+    public const string DeadlineExceeded = "DEADLINE_EXCEEDED";
+
+    /// <summary>The client cancelled.</summary>
+    public const string Cancelled = "CANCELLED";
+
+    /// <summary>A fault of the server; details are in its log under the correlation id.</summary>
+    public const string Internal = "INTERNAL";
+}

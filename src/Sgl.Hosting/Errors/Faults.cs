@@ -1,0 +1,69 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Status = Google.Rpc.Status;
+
+namespace Sgl.Hosting;
+
+/// <summary>Builds <c>google.rpc.Status</c> values with the details clients act on (AIP-193).</summary>
+public static class Faults
+{
+    // Trailers travel in one HTTP/2 header block; most peers refuse more than 8 KiB of it.
+    private const int MaxViolations = 16;
+    private const int MaxDescription = 300;
+
+    /// <summary>INVALID_ARGUMENT that lists every violation.</summary>
+    public static Status InvalidArgument(IReadOnlyList<FieldViolation> violations, string reason = ErrorReasons.InvalidRequest)
+    {
+        var shown = violations.Take(MaxViolations).Select(v => v with { Description = Shorten(v.Description) }).ToList();
+        var bad = new BadRequest();
+        bad.FieldViolations.AddRange(shown.Select(v => new BadRequest.Types.FieldViolation { Field = v.Field, Description = v.Description }));
+        var message = string.Join("; ", shown.Take(3).Select(v => $"{v.Field}: {v.Description}"));
+        if (violations.Count > 3)
+        {
+            message += $"; and {violations.Count - 3} more";
+        }
+
+        return Create(Code.InvalidArgument, message, reason, bad);
+    }
+
+    /// <summary>INVALID_ARGUMENT with one violation.</summary>
+    public static Status InvalidArgument(string field, string description, string reason = ErrorReasons.InvalidRequest) =>
+        InvalidArgument([new FieldViolation(field, description)], reason);
+
+    /// <summary>RESOURCE_EXHAUSTED that says when to try again.</summary>
+    public static Status Overloaded(string message, TimeSpan retryAfter) =>
+        Create(Code.ResourceExhausted, message, ErrorReasons.Overloaded, Retry(retryAfter));
+
+    /// <summary>UNAVAILABLE that says when to try again.</summary>
+    public static Status Unavailable(string message, TimeSpan retryAfter, string reason = ErrorReasons.NotReady) =>
+        Create(Code.Unavailable, message, reason, Retry(retryAfter));
+
+    /// <summary>RESOURCE_EXHAUSTED for a message beyond the size limit.</summary>
+    public static Status MessageTooLarge(long limitBytes) =>
+        Create(
+            Code.ResourceExhausted,
+            FormattableString.Invariant($"The message is longer than {limitBytes} bytes, the server's limit (setting Listen:MaxReceiveMessageBytes). Send smaller or fewer images."),
+            ErrorReasons.MessageTooLarge);
+
+    /// <summary>INTERNAL that tells a client nothing but the id to quote.</summary>
+    public static Status Internal(string correlationId) =>
+        Create(Code.Internal, $"Internal error. The server's log has the cause under correlation id {correlationId}.", ErrorReasons.Internal);
+
+    /// <summary>A status with an <c>ErrorInfo</c> and further details.</summary>
+    public static Status Create(Code code, string message, string reason, params IMessage[] details)
+    {
+        var status = new Status { Code = (int)code, Message = message };
+        status.Details.Add(Any.Pack(new ErrorInfo { Domain = ErrorReasons.Domain, Reason = reason }));
+        foreach (var detail in details)
+        {
+            status.Details.Add(Any.Pack(detail));
+        }
+
+        return status;
+    }
+
+    private static RetryInfo Retry(TimeSpan after) => new() { RetryDelay = Duration.FromTimeSpan(after) };
+
+    private static string Shorten(string text) => text.Length <= MaxDescription ? text : string.Concat(text.AsSpan(0, MaxDescription), "...");
+}

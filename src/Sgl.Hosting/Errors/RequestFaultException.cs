@@ -1,0 +1,27 @@
+namespace Sgl.Hosting;
+
+/// <summary>A request that cannot be served as it is: INVALID_ARGUMENT with a <c>google.rpc.BadRequest</c> that lists every violation.</summary>
+public sealed class RequestFaultException : Exception
+{
+    /// <summary>Creates the error from all violations that were found.</summary>
+    /// <param name="violations">At least one.</param>
+    /// <param name="reason">Machine-readable reason of the <c>google.rpc.ErrorInfo</c>.</param>
+    public RequestFaultException(IReadOnlyList<FieldViolation> violations, string reason = ErrorReasons.InvalidRequest)
+        : base(string.Join("; ", violations.Select(v => $"{v.Field}: {v.Description}")))
+    {
+        Violations = violations;
+        Reason = reason;
+    }
+
+    /// <summary>Creates the error from one violation.</summary>
+    public RequestFaultException(string field, string description, string reason = ErrorReasons.InvalidRequest)
+        : this([new FieldViolation(field, description)], reason)
+    {
+    }
+
+    /// <summary>All violations.</summary>
+    public IReadOnlyList<FieldViolation> Violations { get; }
+
+    /// <summary>Machine-readable reason.</summary>
+    public string Reason { get; }
+}

@@ -1,0 +1,43 @@
+using Grpc.Core;
+
+namespace Sgl.Hosting.Internal;
+
+/// <summary>A call context whose token is also cancelled when the drain is over; all else is the inner context's.</summary>
+internal sealed class CallContext(ServerCallContext inner, CancellationToken token) : ServerCallContext
+{
+    protected override string MethodCore => inner.Method;
+
+    protected override string HostCore => inner.Host;
+
+    protected override string PeerCore => inner.Peer;
+
+    protected override DateTime DeadlineCore => inner.Deadline;
+
+    protected override Metadata RequestHeadersCore => inner.RequestHeaders;
+
+    protected override CancellationToken CancellationTokenCore => token;
+
+    protected override Metadata ResponseTrailersCore => inner.ResponseTrailers;
+
+    protected override Status StatusCore
+    {
+        get => inner.Status;
+        set => inner.Status = value;
+    }
+
+    protected override WriteOptions? WriteOptionsCore
+    {
+        get => inner.WriteOptions;
+        set => inner.WriteOptions = value;
+    }
+
+    protected override AuthContext AuthContextCore => inner.AuthContext;
+
+    // GetHttpContext() of Grpc.AspNetCore looks here when the context is not its own.
+    protected override IDictionary<object, object> UserStateCore => inner.UserState;
+
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+        inner.CreatePropagationToken(options);
+
+    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => inner.WriteResponseHeadersAsync(responseHeaders);
+}

@@ -1,0 +1,36 @@
+using Microsoft.AspNetCore.Http;
+using Prometheus;
+
+namespace Sgl.Hosting.Internal;
+
+/// <summary>The metrics port: <c>/metrics</c>, <c>/healthz</c> (the process lives), <c>/readyz</c> (it can serve; 503 with the reason otherwise).</summary>
+internal static class OperationsEndpoint
+{
+    public static async Task AnswerAsync(HttpContext context, ServiceHealth health, ServiceMetrics metrics)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            return;
+        }
+
+        switch (context.Request.Path.Value)
+        {
+            case "/metrics":
+                context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
+                await metrics.Registry.CollectAndExportAsTextAsync(context.Response.Body, context.RequestAborted);
+                break;
+            case "/healthz":
+                await context.Response.WriteAsync("alive\n", context.RequestAborted);
+                break;
+            case "/readyz":
+                var serving = health.IsServing;
+                context.Response.StatusCode = serving ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+                await context.Response.WriteAsync(serving ? "serving\n" : $"not serving: {health.Reason}\n", context.RequestAborted);
+                break;
+            default:
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                break;
+        }
+    }
+}

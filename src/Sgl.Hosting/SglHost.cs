@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Sgl.Hosting;
+
+/// <summary>Starting points for a service, as a process or inside another one.</summary>
+public static class SglHost
+{
+    /// <summary>Prefix of environment variables; <c>SGL_Listen__Port=5102</c> sets <c>Listen:Port</c>.</summary>
+    public const string EnvironmentPrefix = "SGL_";
+
+    /// <summary>A builder for a process of its own: appsettings.json beside the program, then environment, then command line; later wins.</summary>
+    public static WebApplicationBuilder CreateBuilder(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddEnvironmentVariables(EnvironmentPrefix);
+        builder.Configuration.AddCommandLine(args);
+        return builder;
+    }
+
+    /// <summary>A builder for use inside another process: nothing but the given settings is read.</summary>
+    /// <param name="settings">Configuration keys and values, e.g. <c>Listen:Port</c>.</param>
+    /// <param name="logging">Where the log goes; nowhere by default.</param>
+    public static WebApplicationBuilder CreateEmbeddedBuilder(IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Configuration.AddInMemoryCollection(settings);
+        builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
+        if (logging is not null)
+        {
+            builder.Services.AddSingleton(logging);
+        }
+
+        return builder;
+    }
+
+    // The surrounding process decides what a signal means.
+    private sealed class EmbeddedLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,125 @@
+using System.Net;
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Prometheus;
+using Sgl.Hosting.Internal;
+
+namespace Sgl.Hosting;
+
+/// <summary>What all services have in common: listeners, gRPC with rich errors, health, reflection, metrics, request ids, draining.</summary>
+public static class SglHostingExtensions
+{
+    /// <summary>Adds all of it. Map the gRPC services on the built application, then call <see cref="MapSglHosting"/>.</summary>
+    /// <param name="builder">Builder of the service; its configuration has the section <c>Listen</c>.</param>
+    /// <param name="setup">What this service is.</param>
+    public static WebApplicationBuilder AddSglHosting(this WebApplicationBuilder builder, ServiceSetup setup)
+    {
+        var services = builder.Services;
+        services.AddSingleton(setup);
+        services.AddSettings<ServiceListenOptions, ServiceListenOptionsValidator>(builder.Configuration, ServiceListenOptions.SectionName);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<ServiceHealth>();
+        services.AddSingleton<ServiceMetrics>();
+        services.AddSingleton<ServiceEndpoints>();
+        services.AddSingleton<ErrorTranslator>();
+        services.AddSingleton<CallTracker>();
+        services.AddSingleton<CallInterceptor>();
+        services.AddHostedService<DrainService>();
+        services.AddRouting();
+        services.AddGrpcReflection();
+        services.AddGrpc();
+        services.AddOptions<GrpcServiceOptions>().Configure<IOptions<ServiceListenOptions>>(ConfigureGrpc);
+        services.AddOptions<HostOptions>().Configure<IOptions<ServiceListenOptions>>((host, listen) =>
+            host.ShutdownTimeout = listen.Value.ShutdownDelay + listen.Value.DrainTimeout + TimeSpan.FromSeconds(5));
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        services.AddOptions<KestrelServerOptions>().Configure<IServiceProvider>(ConfigureKestrel);
+        return builder;
+    }
+
+    /// <summary>Maps health, reflection and metrics, and the middleware for request ids and message limits.</summary>
+    public static WebApplication MapSglHosting(this WebApplication app)
+    {
+        var endpoints = app.Services.GetRequiredService<ServiceEndpoints>();
+        var health = app.Services.GetRequiredService<ServiceHealth>();
+        var metrics = app.Services.GetRequiredService<ServiceMetrics>();
+        metrics.BeforeScrape(m => m.Serving.Set(health.IsServing ? 1 : 0));
+        app.MapWhen(
+            c => endpoints.IsMetricsPort(c.Connection.LocalPort),
+            branch => branch.Run(c => OperationsEndpoint.AnswerAsync(c, health, metrics)));
+        app.UseRequestIds(app.Logger);
+        app.UseMessageSizeErrors(app.Services.GetRequiredService<IOptions<ServiceListenOptions>>());
+        app.UseRouting();
+        app.MapGrpcService<HealthEndpoint>();
+        app.MapGrpcReflectionService();
+        var listening = app.Services.GetRequiredService<ServiceSetup>().Name;
+        app.Lifetime.ApplicationStarted.Register(() => HostingLog.Listening(
+            app.Logger, listening, endpoints.Grpc.ToString(), endpoints.Metrics?.ToString() ?? "-", endpoints.Http?.ToString() ?? "-"));
+        return app;
+    }
+
+    private static void ConfigureGrpc(GrpcServiceOptions grpc, IOptions<ServiceListenOptions> listen)
+    {
+        grpc.MaxReceiveMessageSize = listen.Value.MaxReceiveMessageBytes;
+        grpc.MaxSendMessageSize = listen.Value.MaxSendMessageBytes;
+        grpc.EnableDetailedErrors = false;
+        grpc.Interceptors.Add<CallInterceptor>();
+    }
+
+    private static void ConfigureKestrel(KestrelServerOptions kestrel, IServiceProvider services)
+    {
+        // Kestrel asks before the host has validated: validate here, so that the errors of all sections come together.
+        services.GetService<IStartupValidator>()?.Validate();
+        var listen = services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null; // gRPC limits messages, the HTTP API its bodies
+        kestrel.Limits.Http2.MaxStreamsPerConnection = listen.MaxStreamsPerConnection;
+        kestrel.Limits.Http2.KeepAlivePingDelay = listen.KeepAlivePingDelay;
+        kestrel.Limits.Http2.KeepAlivePingTimeout = listen.KeepAlivePingTimeout;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 8 << 20;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 4 << 20;
+        var tls = string.IsNullOrEmpty(listen.Tls.CertificatePath) ? null : listen.Tls;
+        var grpc = Bind(listen.Port, HttpProtocols.Http2, tls);
+        var metrics = listen.MetricsPort is { } m ? Bind(m, HttpProtocols.Http1, null) : null;
+        var http = listen.HttpPort is { } h ? Bind(h, HttpProtocols.Http1, tls) : null;
+        services.GetRequiredService<ServiceEndpoints>().Bind(tls is null ? "http" : "https", grpc, metrics, http);
+
+        Func<IPEndPoint?> Bind(int port, HttpProtocols protocols, TlsOptions? with)
+        {
+            ListenOptions? bound = null;
+            void Configure(ListenOptions o)
+            {
+                bound = o;
+                o.Protocols = protocols;
+                if (with is not null)
+                {
+                    o.UseHttps(https => Certificate.Configure(https, with));
+                }
+            }
+
+            switch (listen.Address)
+            {
+                case "*":
+                    kestrel.ListenAnyIP(port, Configure);
+                    break;
+                case "localhost":
+                    kestrel.Listen(IPAddress.Loopback, port, Configure);
+                    break;
+                default:
+                    kestrel.Listen(IPAddress.Parse(listen.Address), port, Configure);
+                    break;
+            }
+
+            return () => bound?.IPEndPoint;
+        }
+    }
+}
