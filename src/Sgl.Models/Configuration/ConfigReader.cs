@@ -97,6 +97,9 @@ public sealed class ConfigReader
         }
     }
 
+    /// <summary>Keys of this object, in file order.</summary>
+    public IEnumerable<string> Keys => _object.EnumerateObject().Select(p => p.Name);
+
     /// <summary>Whether the key is there and not null.</summary>
     /// <param name="key">Key.</param>
     public bool Has(string key) => TryGet(key, out _);
@@ -190,26 +193,11 @@ public sealed class ConfigReader
     /// <summary>A finite number above zero.</summary>
     /// <param name="key">Key.</param>
     /// <param name="fallback">Value when absent; null makes the key required.</param>
-    public double PositiveNumber(string key, double? fallback = null)
-    {
-        if (!TryGet(key, out var element))
-        {
-            if (fallback is null)
-            {
-                Problem(key, "a number above 0");
-            }
+    public double PositiveNumber(string key, double? fallback = null) => Number(key, fallback, "a number above 0", static v => v > 0);
 
-            return fallback ?? 1;
-        }
-
-        if (element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out var value) && double.IsFinite(value) && value > 0)
-        {
-            return value;
-        }
-
-        Problem(key, "a number above 0");
-        return fallback ?? 1;
-    }
+    /// <summary>A required finite number of at least zero.</summary>
+    /// <param name="key">Key.</param>
+    public double NonNegativeNumber(string key) => Number(key, null, "a number of at least 0", static v => v >= 0);
 
     /// <summary>true or false.</summary>
     /// <param name="key">Key.</param>
@@ -272,34 +260,34 @@ public sealed class ConfigReader
         return known[0].Meaning;
     }
 
-    /// <summary>A list of numbers above zero.</summary>
+    /// <summary>A list of finite numbers.</summary>
     /// <param name="key">Key.</param>
     /// <param name="length">Required length.</param>
+    /// <param name="smallest">Smallest accepted value; the default accepts everything above zero.</param>
     /// <returns>The list; ones after a problem.</returns>
-    public IReadOnlyList<double> PositiveNumbers(string key, int length)
+    public IReadOnlyList<double> Numbers(string key, int length, double smallest = double.Epsilon)
     {
-        if (TryGet(key, out var element) && element.ValueKind == JsonValueKind.Array && element.GetArrayLength() == length)
+        var expected = $"{length} numbers {(smallest == double.Epsilon ? "above 0" : $"of at least {smallest.ToString(CultureInfo.InvariantCulture)}")}";
+        if (!TryGet(key, out var element) || element.ValueKind != JsonValueKind.Array || element.GetArrayLength() != length)
         {
-            var values = new List<double>(length);
-            foreach (var item in element.EnumerateArray())
-            {
-                if (item.ValueKind == JsonValueKind.Number && item.TryGetDouble(out var value) && double.IsFinite(value) && value > 0)
-                {
-                    values.Add(value);
-                }
-            }
-
-            if (values.Count == length)
-            {
-                return values;
-            }
-
-            Problem(key, $"{length} numbers above 0");
+            Problem(key, expected);
             return Ones(length);
         }
 
-        Problem(key, $"{length} numbers above 0", element.ValueKind == JsonValueKind.Array ? $"{element.GetArrayLength()} entries" : null);
-        return Ones(length);
+        var values = new double[length];
+        var i = 0;
+        foreach (var item in element.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetDouble(out var value) || !double.IsFinite(value) || value < smallest)
+            {
+                Problem(key, expected, Describe(item));
+                return Ones(length);
+            }
+
+            values[i++] = value;
+        }
+
+        return values;
     }
 
     /// <summary>A list of integers.</summary>
@@ -365,6 +353,27 @@ public sealed class ConfigReader
 
         Problem(key, "a list of strings");
         return [];
+    }
+
+    private double Number(string key, double? fallback, string expected, Func<double, bool> accepts)
+    {
+        if (!TryGet(key, out var element))
+        {
+            if (fallback is null)
+            {
+                Problem(key, expected);
+            }
+
+            return fallback ?? 1;
+        }
+
+        if (element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out var value) && double.IsFinite(value) && accepts(value))
+        {
+            return value;
+        }
+
+        Problem(key, expected);
+        return fallback ?? 1;
     }
 
     private static List<int>? Ints(JsonElement array)

@@ -55,6 +55,9 @@ public sealed record VlmConfig
     /// <summary>Dtype the weights are said to have (<c>torch_dtype</c>), for information only.</summary>
     public string? TorchDtype { get; init; }
 
+    /// <summary>End-of-sequence ids that <c>config.json</c> gives for the decoder; empty when it gives none.</summary>
+    public IReadOnlyList<int> EosTokenIds { get; init; } = [];
+
     /// <summary>LLaVA-OneVision <c>image_grid_pinpoints</c> as (height, width).</summary>
     public IReadOnlyList<(int Height, int Width)> GridPinpoints { get; init; } = [];
 

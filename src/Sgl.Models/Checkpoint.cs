@@ -1,0 +1,119 @@
+using Sgl.Models.Internal;
+using Sgl.Vision;
+
+namespace Sgl.Models;
+
+/// <summary>
+/// A checkpoint folder, opened and checked: configuration, memory-mapped weights with the names and shapes that the configuration asks for,
+/// image preprocessing, generation settings. Thread-safe until disposed.
+/// </summary>
+public sealed class Checkpoint : IDisposable
+{
+    private Checkpoint(string folder, VlmConfig config, IVlmFamily family, TensorStore weights, ModelNames names)
+    {
+        Folder = folder;
+        Config = config;
+        Family = family;
+        Weights = weights;
+        Decoder = names.Decoder;
+        Vision = names.Vision;
+    }
+
+    /// <summary>The folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>What <c>config.json</c> says; <see cref="VlmConfig.ImageTokenId"/> is filled in from tokenizer or options.</summary>
+    public VlmConfig Config { get; }
+
+    /// <summary>The family's rules.</summary>
+    public IVlmFamily Family { get; }
+
+    /// <summary>The tensors.</summary>
+    public TensorStore Weights { get; }
+
+    /// <summary>Names of the decoder's tensors; all exist and have the configuration's shapes.</summary>
+    public DecoderNames Decoder { get; }
+
+    /// <summary>Names of the vision tower's tensors; all exist and have the configuration's shapes.</summary>
+    public VisionNames Vision { get; }
+
+    /// <summary>Stop ids and sampling defaults.</summary>
+    public required GenerationConfig Generation { get; init; }
+
+    /// <summary>Image preprocessing with the folder's settings.</summary>
+    public required IImagePreprocessor Preprocessor { get; init; }
+
+    /// <summary>Two checkpoints with the same key turn any image into the same visual tokens in the same order, so guidance maps one to one.</summary>
+    public required string VisualLayoutKey { get; init; }
+
+    /// <summary>Tensors that the model does not need, beside those known to be harmless.</summary>
+    public required IReadOnlyList<string> UnusedTensors { get; init; }
+
+    /// <summary>Opens and checks a folder. Nothing is built and no weight is read.</summary>
+    /// <param name="folder">Folder with <c>config.json</c> and safetensors.</param>
+    /// <param name="options">What the folder does not say.</param>
+    /// <exception cref="CheckpointException">With every problem that was found.</exception>
+    public static Checkpoint Open(string folder, CheckpointOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        options ??= new CheckpointOptions();
+        var problems = new ProblemList(folder);
+        var weights = TensorStore.Open(problems);
+        try
+        {
+            if (!Directory.Exists(folder))
+            {
+                problems.ThrowIfAny();
+            }
+
+            var checkpoint = Read(folder, options, weights, problems);
+            problems.ThrowIfAny();
+            weights = null;
+            return checkpoint!;
+        }
+        finally
+        {
+            weights?.Dispose();
+        }
+    }
+
+    /// <summary>Unmaps the weights.</summary>
+    public void Dispose() => Weights.Dispose();
+
+    private static Checkpoint? Read(string folder, CheckpointOptions options, TensorStore? weights, ProblemList problems)
+    {
+        var configFile = ConfigReader.Open("config.json", problems, required: true);
+        var family = configFile is null ? null : VlmFamilies.Find(configFile);
+        var beforeConfig = problems.Count;
+        var config = family?.ParseConfig(configFile!);
+        var sound = config is not null && problems.Count == beforeConfig;
+        var generation = GenerationConfig.Read(problems);
+        var preprocessorFile = ConfigReader.Open("preprocessor_config.json", problems, required: false);
+        if (!sound)
+        {
+            return null;
+        }
+
+        var (preprocessor, layoutKey) = family!.CreatePreprocessor(config!, preprocessorFile);
+        if (weights is null)
+        {
+            return null;
+        }
+
+        var names = family.Names(config!, weights.Contains);
+        var unused = TensorCheck.Check(ExpectedTensors.Decoder(config!.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision)), weights, problems);
+        config = config with { ImageTokenId = options.ImageTokenId ?? config.ImageTokenId };
+        if (config.ImageTokenId is { } id && (id < 0 || id >= config.Language.VocabularySize))
+        {
+            problems.Add("config.json", "image token id", $"an id below vocab_size ({config.Language.VocabularySize})", $"{id}");
+        }
+
+        return new Checkpoint(folder, config, family, weights, names)
+        {
+            Generation = generation with { StopTokenIds = options.StopTokenIds ?? (generation.StopTokenIds.Count > 0 ? generation.StopTokenIds : config.EosTokenIds) },
+            Preprocessor = preprocessor,
+            VisualLayoutKey = layoutKey,
+            UnusedTensors = [.. unused.Where(n => !family.IsKnownUnused(n)).Order(StringComparer.Ordinal)],
+        };
+    }
+}

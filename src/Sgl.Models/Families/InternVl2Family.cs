@@ -1,0 +1,208 @@
+using Sgl.Models.Internal;
+using Sgl.Vision;
+
+namespace Sgl.Models;
+
+/// <summary>
+/// InternVL2 (specs: families, sections 1, 2.1, 2.2, 3.1): InternViT in tiles of a dynamic grid, pixel shuffle, a two-layer projector, and one
+/// of four decoders.
+/// </summary>
+public sealed class InternVl2Family : IVlmFamily
+{
+    private const int MostTiles = 1024;
+
+    private static readonly (string, DecoderArchitecture)[] Decoders =
+    [
+        ("InternLM2ForCausalLM", DecoderArchitecture.InternLm2),
+        ("Qwen2ForCausalLM", DecoderArchitecture.Qwen2),
+        ("LlamaForCausalLM", DecoderArchitecture.Llama),
+        ("Phi3ForCausalLM", DecoderArchitecture.Phi3),
+    ];
+
+    /// <inheritdoc/>
+    public VlmFamily Kind => VlmFamily.InternVl;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ModelTypes { get; } = ["internvl_chat"];
+
+    /// <inheritdoc/>
+    public VlmConfig ParseConfig(ConfigReader config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var before = config.Problems.Count;
+        var vision = config.RequiredObject("vision_config");
+        var text = config.RequiredObject("llm_config");
+        var tower = vision is null ? VisionParsing.NoTower(VisionArchitecture.InternVit) : Tower(vision, config);
+        var tileSize = config.PositiveInt("force_image_size", tower.ImageSize);
+        var merge = tower.MergeSize;
+        var side = tileSize / tower.PatchSize;
+        if (config.Problems.Count == before)
+        {
+            CheckSizes(config, vision!, tower, tileSize);
+        }
+
+        var smallest = config.PositiveInt("min_dynamic_patch", 1, MostTiles);
+        var largest = config.PositiveInt("max_dynamic_patch", 6, MostTiles);
+        if (smallest > largest)
+        {
+            config.Problem("max_dynamic_patch", $"at least min_dynamic_patch ({smallest})");
+        }
+
+        return new VlmConfig
+        {
+            Family = VlmFamily.InternVl,
+
+            // The model class unties the head whatever llm_config says (specs: families, note d).
+            Language = text is null ? VisionParsing.NoDecoder : LanguageModelParser.Parse(text, Architecture(text), tiedHead: false),
+            Vision = tower,
+            TileSize = tileSize,
+            TokensPerTile = side / merge * (side / merge),
+            MinTiles = smallest,
+            MaxTiles = largest,
+            UseThumbnail = config.Bool("use_thumbnail", false),
+            DynamicImageSize = config.Bool("dynamic_image_size", false),
+            Template = config.OptionalString("template"),
+            SystemMessage = config.OptionalString("system_message"),
+            TorchDtype = config.OptionalString("torch_dtype"),
+            EosTokenIds = text?.TokenIds("eos_token_id") ?? [],
+        };
+    }
+
+    /// <inheritdoc/>
+    public ModelNames Names(VlmConfig config, Func<string, bool> contains)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var head = config.Language.Architecture == DecoderArchitecture.InternLm2 ? "language_model.output.weight" : "language_model.lm_head.weight";
+        return new ModelNames(DecoderNameMaps.Create(config.Language, "language_model.model.", head), VisionNames(config.Vision));
+    }
+
+    /// <inheritdoc/>
+    public bool IsKnownUnused(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
+    }
+
+    /// <inheritdoc/>
+    public (IImagePreprocessor Preprocessor, string LayoutKey) CreatePreprocessor(VlmConfig config, ConfigReader? preprocessorConfig)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var defaults = new InternVlImageOptions();
+        var (mean, std) = ImageNormalization.Read(preprocessorConfig, defaults.Mean, defaults.Std);
+        var options = new InternVlImageOptions
+        {
+            ImageSize = config.TileSize,
+            MinTiles = config.MinTiles,
+            MaxTiles = config.MaxTiles,
+            UseThumbnail = config.UseThumbnail,
+            DynamicImageSize = config.DynamicImageSize,
+            TokensPerTileSide = config.TileSize / config.Vision.PatchSize / config.Vision.MergeSize,
+            Mean = mean,
+            Std = std,
+        };
+        var order = config.Vision.TransposedShuffle ? "columns" : "rows";
+        return (
+            new InternVlPreprocessor(options),
+            $"internvl;tile={options.ImageSize};tokens={options.TokensPerTileSide}x{options.TokensPerTileSide};order={order};tiles={options.MinTiles}..{options.MaxTiles};thumbnail={options.UseThumbnail};dynamic={options.DynamicImageSize}");
+    }
+
+    private static DecoderArchitecture Architecture(ConfigReader text)
+    {
+        const string Key = "architectures";
+        var names = text.Strings(Key);
+        foreach (var (name, architecture) in Decoders)
+        {
+            if (names.Count > 0 && names[0] == name)
+            {
+                return architecture;
+            }
+        }
+
+        text.Problem(Key, $"a list that begins with one of {string.Join(", ", Decoders.Select(d => $"\"{d.Item1}\""))}", names.Count == 0 ? "nothing" : $"\"{names[0]}\"");
+        return DecoderArchitecture.Llama;
+    }
+
+    private static VisionConfig Tower(ConfigReader vision, ConfigReader top)
+    {
+        if (top.Int("select_layer", -1, int.MinValue, int.MaxValue) != -1)
+        {
+            top.Problem("select_layer", "-1 (the last layer's output)");
+        }
+
+        var ratio = top.PositiveNumber("downsample_ratio", 0.5);
+        var merge = (int)Math.Round(Math.Min(1 / ratio, 1 << 10));
+        if (merge < 1 || Math.Abs((merge * ratio) - 1) > 1e-9)
+        {
+            top.Problem("downsample_ratio", "1/n with a whole number n, such as 0.5");
+            merge = 1;
+        }
+
+        return new VisionConfig
+        {
+            Architecture = VisionArchitecture.InternVit,
+            Layers = vision.PositiveInt("num_hidden_layers", largest: VisionParsing.MostLayers),
+            HiddenSize = vision.PositiveInt("hidden_size"),
+            Heads = vision.PositiveInt("num_attention_heads"),
+            IntermediateSize = vision.PositiveInt("intermediate_size"),
+            ImageSize = vision.PositiveInt("image_size", largest: 1 << 14),
+            PatchSize = vision.PositiveInt("patch_size", largest: 1 << 14),
+            Channels = vision.PositiveInt("num_channels", 3),
+            Norm = vision.OneOf("norm_type", [("layer_norm", NormKind.LayerNorm), ("rms_norm", NormKind.RmsNorm)], "rms_norm"),
+            NormEps = (float)vision.PositiveNumber("layer_norm_eps", 1e-6),
+            QkvBias = vision.Bool("qkv_bias", false),
+            QkNorm = vision.Bool("qk_normalization", true),
+            Activation = vision.OneOf("hidden_act", VisionParsing.Activations, "gelu"),
+            MergeSize = merge,
+
+            // The class default when the key is absent is the older order.
+            TransposedShuffle = top.OneOf("ps_version", [("v2", false), ("v1", true)], "v1"),
+        };
+    }
+
+    private static void CheckSizes(ConfigReader config, ConfigReader vision, VisionConfig tower, int tileSize)
+    {
+        VisionParsing.CheckHeads(vision, "hidden_size", tower.HiddenSize, "num_attention_heads", tower.Heads);
+        VisionParsing.CheckChannels(vision, "num_channels", tower.Channels);
+        if (tower.ImageSize % tower.PatchSize != 0)
+        {
+            vision.Problem("image_size", $"a multiple of patch_size ({tower.PatchSize})");
+        }
+        else if (tower.ImageSize != tileSize)
+        {
+            config.Problem("force_image_size", $"vision_config.image_size ({tower.ImageSize}), the size that the position table was made for");
+        }
+        else if (tileSize / tower.PatchSize % tower.MergeSize != 0)
+        {
+            config.Problem("downsample_ratio", $"a ratio 1/n whose n divides the {tileSize / tower.PatchSize} patches of a tile's side");
+        }
+    }
+
+    private static VisionNames VisionNames(VisionConfig config)
+    {
+        const string Embeddings = "vision_model.embeddings.";
+        return new VisionNames
+        {
+            ClassEmbedding = Embeddings + "class_embedding",
+            PositionEmbedding = Embeddings + "position_embedding",
+            PatchEmbedding = VisionParsing.Linear(Embeddings + "patch_embedding"),
+            Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => Block($"vision_model.encoder.layers.{i}.", config))],
+            ProjectorNorm = VisionParsing.Norm("mlp1.0"),
+            Projector1 = VisionParsing.Linear("mlp1.1"),
+            Projector2 = VisionParsing.Linear("mlp1.3"),
+        };
+    }
+
+    private static VisionBlockNames Block(string block, VisionConfig config) => new()
+    {
+        Norm1 = VisionParsing.Norm(block + "norm1", config.Norm),
+        Qkv = new VisionQkvNames.Packed(VisionParsing.Linear(block + "attn.qkv", config.QkvBias)),
+        QueryNorm = config.QkNorm ? block + "attn.q_norm.weight" : null,
+        KeyNorm = config.QkNorm ? block + "attn.k_norm.weight" : null,
+        Output = VisionParsing.Linear(block + "attn.proj"),
+        LayerScale1 = block + "ls1",
+        Norm2 = VisionParsing.Norm(block + "norm2", config.Norm),
+        Fc1 = VisionParsing.Linear(block + "mlp.fc1"),
+        Fc2 = VisionParsing.Linear(block + "mlp.fc2"),
+        LayerScale2 = block + "ls2",
+    };
+}
