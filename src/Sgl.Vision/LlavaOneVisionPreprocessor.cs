@@ -87,6 +87,15 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
         };
     }
 
+    /// <summary>How the features of an image of this size are packed; null where each image has one view only.</summary>
+    /// <param name="width">Columns of the original image.</param>
+    /// <param name="height">Rows of the original image.</param>
+    /// <param name="limits">The request's limits, or null for the checkpoint's.</param>
+    /// <exception cref="ImageException">The short side would hold no visual token.</exception>
+    /// <exception cref="ArgumentException">The limits contradict themselves.</exception>
+    public PackedGeometry? Pack(int width, int height, ImageLimits? limits = null) =>
+        _options.SingleView ? null : Geometry(width, height, limits).Packed;
+
     private static RgbImage PaintCanvas(RgbImage image, AnyresGeometry geometry, OddPadding oddPadding)
     {
         // Half the missing pixels on each side; the old rule drops the odd one, and the canvas with it.

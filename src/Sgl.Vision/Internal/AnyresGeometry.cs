@@ -73,8 +73,8 @@ internal sealed record AnyresGeometry(
         var ratio = Math.Sqrt((double)((long)rows * columns) / ((long)maxTiles * side * side));
         if (ratio > 1.1)
         {
-            finalRows = (int)Math.Floor(rows / ratio);
-            finalColumns = (int)Math.Floor(columns / ratio);
+            finalRows = FloorDivide(rows, ratio);
+            finalColumns = FloorDivide(columns, ratio);
         }
 
         if (finalRows < 1 || finalColumns < 1)
@@ -86,4 +86,10 @@ internal sealed record AnyresGeometry(
 
         return new PackedGeometry(gridRows, gridColumns, side, firstRow, firstColumn, rows, columns, finalRows, finalColumns);
     }
+
+    /// <summary>
+    /// Python's <c>//</c> of floats: through the exact remainder, so that 135 // (135 / 81.0) is 80 where the rounded quotient is 81.
+    /// </summary>
+    private static int FloorDivide(double dividend, double divisor) =>
+        (int)Math.Round((dividend - (dividend % divisor)) / divisor);
 }
