@@ -113,7 +113,7 @@ public sealed class Checkpoint : IDisposable
             Generation = generation with { StopTokenIds = options.StopTokenIds ?? (generation.StopTokenIds.Count > 0 ? generation.StopTokenIds : config.EosTokenIds) },
             Preprocessor = preprocessor,
             VisualLayoutKey = layoutKey,
-            UnusedTensors = [.. unused.Where(n => !family.IsKnownUnused(n)).Order(StringComparer.Ordinal)],
+            UnusedTensors = [.. unused.Where(n => !family.IsKnownUnused(config, n)).Order(StringComparer.Ordinal)],
         };
     }
 }

@@ -239,6 +239,10 @@ public sealed class ConfigReader
         return fallback;
     }
 
+    /// <summary>The value if it is a string, else null; never a problem.</summary>
+    /// <param name="key">Key.</param>
+    public string? TextOrNull(string key) => TryGet(key, out var element) ? TryString(element) : null;
+
     /// <summary>One of several known words; anything else is refused by name.</summary>
     /// <typeparam name="T">What the words mean.</typeparam>
     /// <param name="key">Key.</param>

@@ -29,8 +29,9 @@ public interface IVlmFamily
     ModelNames Names(VlmConfig config, Func<string, bool> contains);
 
     /// <summary>Whether a tensor that the model does not need is known to be harmless, so that it is not reported as unused.</summary>
+    /// <param name="config">Configuration without problems.</param>
     /// <param name="name">Tensor name.</param>
-    bool IsKnownUnused(string name);
+    bool IsKnownUnused(VlmConfig config, string name);
 
     /// <summary>Creates the image preprocessing.</summary>
     /// <param name="config">Configuration without problems.</param>

@@ -77,11 +77,7 @@ public sealed class InternVl2Family : IVlmFamily
     }
 
     /// <inheritdoc/>
-    public bool IsKnownUnused(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        return name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
-    }
+    public bool IsKnownUnused(VlmConfig config, string name) => KnownUnused.RotaryBuffer(name);
 
     /// <inheritdoc/>
     public (IImagePreprocessor Preprocessor, string LayoutKey) CreatePreprocessor(VlmConfig config, ConfigReader? preprocessorConfig)

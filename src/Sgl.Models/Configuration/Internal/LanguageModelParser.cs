@@ -6,17 +6,21 @@ internal static class LanguageModelParser
     private const int MostLayers = 4096;
     private const int LargestVocabulary = 1 << 24;
 
+    /// <summary>Defaults of a configuration class.</summary>
+    public sealed record Sizes(int Hidden, int Heads, int KvHeads, int Layers, int Intermediate, int Vocabulary);
+
     /// <param name="text">The object.</param>
     /// <param name="architecture">Decided by the family.</param>
     /// <param name="tiedHead">Decided by the family.</param>
     /// <param name="multimodalRope">Whether <c>mrope_section</c> is required.</param>
-    public static LanguageModelConfig Parse(ConfigReader text, DecoderArchitecture architecture, bool tiedHead, bool multimodalRope = false)
+    /// <param name="sizes">Sizes of the class, where the file may leave out what equals them.</param>
+    public static LanguageModelConfig Parse(ConfigReader text, DecoderArchitecture architecture, bool tiedHead, bool multimodalRope = false, Sizes? sizes = null)
     {
         text.OneOf("hidden_act", [("silu", true)], "silu");
         Refuse(text, architecture);
-        var hidden = text.PositiveInt("hidden_size");
-        var heads = text.PositiveInt("num_attention_heads");
-        var kvHeads = text.PositiveInt("num_key_value_heads", architecture == DecoderArchitecture.Qwen2 ? null : heads);
+        var hidden = text.PositiveInt("hidden_size", sizes?.Hidden);
+        var heads = text.PositiveInt("num_attention_heads", sizes?.Heads);
+        var kvHeads = text.PositiveInt("num_key_value_heads", architecture == DecoderArchitecture.Qwen2 ? sizes?.KvHeads : heads);
         var headDim = HeadDim(text, hidden, heads, kvHeads);
 
         // Files leave out what equals the class default: these are the defaults of the classes that the checkpoints name.
@@ -31,13 +35,13 @@ internal static class LanguageModelParser
         return new LanguageModelConfig
         {
             Architecture = architecture,
-            Layers = text.PositiveInt("num_hidden_layers", largest: MostLayers),
+            Layers = text.PositiveInt("num_hidden_layers", sizes?.Layers, largest: MostLayers),
             HiddenSize = hidden,
             Heads = heads,
             KvHeads = kvHeads,
             HeadDim = headDim,
-            IntermediateSize = text.PositiveInt("intermediate_size"),
-            VocabularySize = text.PositiveInt("vocab_size", largest: LargestVocabulary),
+            IntermediateSize = text.PositiveInt("intermediate_size", sizes?.Intermediate),
+            VocabularySize = text.PositiveInt("vocab_size", sizes?.Vocabulary, largest: LargestVocabulary),
             RmsNormEps = (float)text.PositiveNumber("rms_norm_eps", eps),
             Rope = RopeParser.Parse(text, architecture, multimodalRope, headDim, positions, theta),
             QkvBias = architecture switch

@@ -1,0 +1,33 @@
+namespace Sgl.Models.Internal;
+
+/// <summary>Tensors that files hold and no forward pass reads.</summary>
+internal static class KnownUnused
+{
+    public static bool RotaryBuffer(string name) => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || name.EndsWith("rotary_pos_emb.inv_freq", StringComparison.Ordinal);
+
+    /// <summary>A stored LM head beside a tied one: the reference overwrites it with the embedding table.</summary>
+    public static bool TiedHead(VlmConfig config, string name) => config.Language.TiedHead && name.EndsWith("lm_head.weight", StringComparison.Ordinal);
+
+    /// <summary>SigLIP's pooling head, its norm behind the last layer, its position buffer, and layers behind the last that runs.</summary>
+    public static bool SigLip(VisionConfig config, string name)
+    {
+        const string Model = "vision_model.";
+        const string Layers = "encoder.layers.";
+        var start = name.IndexOf(Model, StringComparison.Ordinal);
+        if (start < 0)
+        {
+            return false;
+        }
+
+        var part = name.AsSpan(start + Model.Length);
+        if (part.StartsWith("post_layernorm.", StringComparison.Ordinal) || part.StartsWith("head.", StringComparison.Ordinal) || part.SequenceEqual("embeddings.position_ids"))
+        {
+            return true;
+        }
+
+        return part.StartsWith(Layers, StringComparison.Ordinal)
+            && part[Layers.Length..].IndexOf('.') is > 0 and var dot
+            && int.TryParse(part.Slice(Layers.Length, dot), out var layer)
+            && layer >= config.Layers;
+    }
+}
