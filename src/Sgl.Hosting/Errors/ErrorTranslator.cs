@@ -7,6 +7,9 @@ namespace Sgl.Hosting;
 /// <summary>Turns any exception that leaves a handler into the status a client gets; the same rules for gRPC and HTTP.</summary>
 public sealed class ErrorTranslator
 {
+    // A deadline travels as the time that is left, so the caller's clock runs out a little before the server's, and its reset arrives first.
+    private static readonly TimeSpan DeadlineSlack = TimeSpan.FromMilliseconds(250);
+
     private readonly IExceptionMapper[] _mappers;
     private readonly ILogger<ErrorTranslator> _logger;
     private readonly TimeProvider _time;
@@ -58,7 +61,7 @@ public sealed class ErrorTranslator
                 return Faults.Unavailable("The server is shutting down.", TimeSpan.FromSeconds(1), ErrorReasons.ShuttingDown);
             }
 
-            if (call.Deadline <= _time.GetUtcNow())
+            if (call.Deadline - _time.GetUtcNow() <= DeadlineSlack)
             {
                 return Faults.Create(Google.Rpc.Code.DeadlineExceeded, "The deadline passed before the answer was complete.", ErrorReasons.DeadlineExceeded);
             }

@@ -9,13 +9,14 @@ namespace Sgl.Hosting;
 public static class Faults
 {
     // Trailers travel in one HTTP/2 header block; most peers refuse more than 8 KiB of it.
-    private const int MaxViolations = 16;
-    private const int MaxDescription = 300;
+    private const int MaxViolations = 12;
+    private const int MaxText = 1800;
 
     /// <summary>INVALID_ARGUMENT that lists every violation.</summary>
     public static Status InvalidArgument(IReadOnlyList<FieldViolation> violations, string reason = ErrorReasons.InvalidRequest)
     {
-        var shown = violations.Take(MaxViolations).Select(v => v with { Description = Shorten(v.Description) }).ToList();
+        var each = MaxText / Math.Clamp(violations.Count, 1, MaxViolations);
+        var shown = violations.Take(MaxViolations).Select(v => new FieldViolation(Shorten(v.Field, each), Shorten(v.Description, each))).ToList();
         var bad = new BadRequest();
         bad.FieldViolations.AddRange(shown.Select(v => new BadRequest.Types.FieldViolation { Field = v.Field, Description = v.Description }));
         var message = string.Join("; ", shown.Take(3).Select(v => $"{v.Field}: {v.Description}"));
@@ -65,5 +66,5 @@ public static class Faults
 
     private static RetryInfo Retry(TimeSpan after) => new() { RetryDelay = Duration.FromTimeSpan(after) };
 
-    private static string Shorten(string text) => text.Length <= MaxDescription ? text : string.Concat(text.AsSpan(0, MaxDescription), "...");
+    private static string Shorten(string text, int length) => text.Length <= length ? text : string.Concat(text.AsSpan(0, length), "...");
 }

@@ -5,6 +5,9 @@ namespace Sgl.Hosting.Internal;
 /// <summary>A call context whose token is also cancelled when the drain is over; all else is the inner context's.</summary>
 internal sealed class CallContext(ServerCallContext inner, CancellationToken token) : ServerCallContext
 {
+    // GetHttpContext() of Grpc.AspNetCore, which also creates the service, looks here when the context is not its own.
+    private readonly IDictionary<object, object> _userState = WithHttpContext(inner);
+
     protected override string MethodCore => inner.Method;
 
     protected override string HostCore => inner.Host;
@@ -33,11 +36,16 @@ internal sealed class CallContext(ServerCallContext inner, CancellationToken tok
 
     protected override AuthContext AuthContextCore => inner.AuthContext;
 
-    // GetHttpContext() of Grpc.AspNetCore looks here when the context is not its own.
-    protected override IDictionary<object, object> UserStateCore => inner.UserState;
+    protected override IDictionary<object, object> UserStateCore => _userState;
 
     protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
         inner.CreatePropagationToken(options);
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => inner.WriteResponseHeadersAsync(responseHeaders);
+
+    private static IDictionary<object, object> WithHttpContext(ServerCallContext inner)
+    {
+        inner.UserState["__HttpContext"] = inner.GetHttpContext();
+        return inner.UserState;
+    }
 }

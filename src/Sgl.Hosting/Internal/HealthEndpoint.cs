@@ -22,11 +22,19 @@ internal sealed class HealthEndpoint(ServiceHealth health, IHostApplicationLifet
             return;
         }
 
+        HealthCheckResponse.Types.ServingStatus? last = null;
         while (!context.CancellationToken.IsCancellationRequested)
         {
             var (status, changed) = health.Observe();
-            await responseStream.WriteAsync(new HealthCheckResponse { Status = status });
-            if (lifetime.ApplicationStopping.IsCancellationRequested && status == HealthCheckResponse.Types.ServingStatus.NotServing)
+            var stopping = lifetime.ApplicationStopping.IsCancellationRequested;
+            status = stopping ? HealthCheckResponse.Types.ServingStatus.NotServing : status;
+            if (status != last)
+            {
+                await responseStream.WriteAsync(new HealthCheckResponse { Status = status });
+                last = status;
+            }
+
+            if (stopping)
             {
                 return;
             }
