@@ -1,0 +1,1 @@
+"""Drawn pages, models and training of the SGL demo pair."""

@@ -1,0 +1,33 @@
+"""Writes held-out pages as PNG files and their questions as JSON lines."""
+import argparse
+import json
+import os
+
+from PIL import Image
+
+from demo_pair.heldout import pages
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--pages", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--per-page", type=int, default=3, help="questions per page, at most")
+    options = parser.parse_args()
+    os.makedirs(os.path.join(options.out, "images"), exist_ok=True)
+    question_id = 0
+    with open(os.path.join(options.out, "questions.jsonl"), "w") as f:
+        for number, (page, questions) in enumerate(pages(options.pages, options.seed, options.per_page)):
+            image = f"images/{number:05d}.png"
+            Image.fromarray(page.pixels).save(os.path.join(options.out, image))
+            for question in questions:
+                f.write(json.dumps({"image": image, "question": question.text,
+                                    "answer": question.exact or question.answer, "kind": question.kind,
+                                    "question_id": question_id}) + "\n")
+                question_id += 1
+    print(f"{options.pages} pages, {question_id} questions in {options.out}")
+
+
+if __name__ == "__main__":
+    main()
