@@ -4,7 +4,8 @@ namespace Sgl.Vision;
 
 /// <summary>
 /// Encoded bytes to RGB pixels, equal to Pillow's <c>Image.open(...).convert("RGB")</c>: PNG, JPEG, WebP, GIF and BMP; alpha is
-/// dropped, of an animation the first frame is taken, 16-bit samples keep their high byte. Thread-safe.
+/// dropped, of an animation the first frame is taken. Two known differences: 16-bit gray keeps its high byte, where Pillow clips to
+/// white, and transparent GIF pixels are black, where Pillow shows the palette's colour. Thread-safe.
 /// </summary>
 /// <param name="options">Limits and choices.</param>
 public sealed class ImageDecoder(ImageDecoderOptions options)

@@ -36,6 +36,9 @@ public class ImageDecoderFuzzTests
                 return IsHandled(bytes);
             }, iter: 3000, threads: 2);
 
+    [Fact]
+    public void Seeds_Unchanged_AllDecode() => Assert.All(Seeds, s => Assert.Equal(45 * 31, Decoder.Decode(s).Pixels.Length / 3));
+
     private static bool IsHandled(byte[] bytes)
     {
         try

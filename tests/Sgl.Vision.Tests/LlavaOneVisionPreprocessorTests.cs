@@ -141,7 +141,9 @@ public class LlavaOneVisionPreprocessorTests
         {
             try
             {
-                Assert.True(Hub.Plan(width, 1, new ImageLimits { MaxTiles = 1 }).TokenCount > 729);
+                var layout = Hub.Plan(width, 1, new ImageLimits { MaxTiles = 1 });
+                Assert.True(layout.TokenCount > 729);
+                Assert.All(layout.Tiles, t => Assert.True(t.Width > 0 && t.Height > 0));
             }
             catch (ImageException e)
             {

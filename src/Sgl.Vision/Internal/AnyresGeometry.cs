@@ -81,7 +81,7 @@ internal sealed record AnyresGeometry(
         {
             throw new ImageException(
                 ImageErrorReason.AspectRatio,
-                $"The image is {width} x {height} pixels; reduced to {maxTiles} views, its short side holds no visual token.");
+                $"The image is {width} x {height} pixels; its short side would hold no visual token.");
         }
 
         return new PackedGeometry(gridRows, gridColumns, side, firstRow, firstColumn, rows, columns, finalRows, finalColumns);

@@ -52,7 +52,8 @@ internal static class ImageFormats
     public static bool LooksTruncated(ReadOnlySpan<byte> data, ImageFormat format) => format switch
     {
         ImageFormat.Png => data.LastIndexOf("IEND"u8) < 0,
-        ImageFormat.Jpeg => data.LastIndexOf<byte>([0xFF, 0xD9]) < 0,
+        // An end mark before the last scan belongs to a thumbnail in the EXIF block.
+        ImageFormat.Jpeg => data.LastIndexOf<byte>([0xFF, 0xD9]) <= data.LastIndexOf<byte>([0xFF, 0xDA]),
         ImageFormat.Gif => data.TrimEnd((byte)0) is not [.., 0x3B],
         ImageFormat.WebP => BitConverter.ToUInt32(data[4..8]) + 8UL > (ulong)data.Length,
         _ => false,
