@@ -104,7 +104,7 @@ internal sealed class BpeModel
             return bytes;
         }
 
-        return _settings.ByteFallback && token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
+        return _settings.DecodesBytes && token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
             && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
                 ? [value]
                 : Encoding.UTF8.GetBytes(token);
@@ -291,6 +291,9 @@ internal sealed record BpeModelSettings
 
     /// <summary>Characters that are not in the vocabulary become byte tokens like <c>&lt;0x0A&gt;</c>.</summary>
     public bool ByteFallback { get; init; }
+
+    /// <summary>Byte tokens like <c>&lt;0x0A&gt;</c> are decoded to the byte.</summary>
+    public bool DecodesBytes { get; init; }
 
     /// <summary>A word that is in the vocabulary as a whole is taken as such, whatever the merges say.</summary>
     public bool IgnoreMerges { get; init; }

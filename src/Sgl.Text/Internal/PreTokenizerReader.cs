@@ -55,8 +55,7 @@ internal sealed class PreTokenizerReader(JsonFile file)
         }
     }
 
-    /// <summary>The settings that a Metaspace pre-tokenizer and decoder share.</summary>
-    public static (char Replacement, bool First, bool Always) ReadMetaspace(JsonFile file, JsonElement value, string key)
+    private static (char Replacement, bool First, bool Always) ReadMetaspace(JsonFile file, JsonElement value, string key)
     {
         var replacement = file.OptionalText(value, "replacement", key + ".replacement") ?? "\u2581";
         if (replacement.Length != 1)

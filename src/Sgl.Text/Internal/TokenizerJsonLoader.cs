@@ -6,8 +6,6 @@ namespace Sgl.Text.Internal;
 /// <summary>Opens a <c>tokenizer.json</c> whose model is BPE; what is not implemented is refused by name.</summary>
 internal static class TokenizerJsonLoader
 {
-    private const char Space = '\u2581';
-
     public static BpeTokenizer Load(string path, TokenizerFiles files)
     {
         var file = JsonFile.Read(path);
@@ -23,8 +21,8 @@ internal static class TokenizerJsonLoader
             ReadNormalizer(file, value, "normalizer", normalizer);
         }
 
-        var model = ReadModel(file, pre.ByteLevel);
-        var dropsLeadingSpace = ReadDecoder(file, pre.ByteLevel);
+        var (dropsLeadingSpace, decodesBytes) = ReadDecoder(file, pre.ByteLevel);
+        var model = ReadModel(file, pre.ByteLevel, decodesBytes);
         var added = files.CollectAdded(model.IdOf, file, []);
         var prefix = new List<int>();
         var suffix = new List<int>();
@@ -43,7 +41,7 @@ internal static class TokenizerJsonLoader
         return new(model, added.Tokens, new(normalizer), pre.Steps, dropsLeadingSpace, [.. prefix], [.. suffix], files.Options);
     }
 
-    private static BpeModel ReadModel(JsonFile file, bool byteLevel)
+    private static BpeModel ReadModel(JsonFile file, bool byteLevel, bool decodesBytes)
     {
         var model = file.Required(file.Root, "model", JsonValueKind.Object, "model");
         if (file.OptionalText(model, "type", "model.type") is { } type && type != "BPE")
@@ -75,6 +73,7 @@ internal static class TokenizerJsonLoader
         return new(file.Path, vocabulary, merges, new()
         {
             ByteLevel = byteLevel,
+            DecodesBytes = decodesBytes,
             ByteFallback = file.Flag(model, "byte_fallback", false, "model.byte_fallback"),
             IgnoreMerges = file.Flag(model, "ignore_merges", false, "model.ignore_merges"),
             FuseUnknown = file.Flag(model, "fuse_unk", false, "model.fuse_unk"),
@@ -130,8 +129,8 @@ internal static class TokenizerJsonLoader
     }
 
     /// <summary>Checks that the decoder is the one that belongs to the pre-tokenizer.</summary>
-    /// <returns>Whether a decoded text loses its first space.</returns>
-    private static bool ReadDecoder(JsonFile file, bool byteLevel)
+    /// <returns>Whether a decoded text loses its first space, and whether byte tokens become bytes.</returns>
+    private static (bool DropsLeadingSpace, bool DecodesBytes) ReadDecoder(JsonFile file, bool byteLevel)
     {
         const string Key = "decoder";
         var decoder = file.Required(file.Root, Key, JsonValueKind.Object, Key);
@@ -143,6 +142,7 @@ internal static class TokenizerJsonLoader
 
         var drops = false;
         var spaces = false;
+        var bytes = false;
         foreach (var step in steps)
         {
             var type = file.RequiredText(step, "type", Key + ".type");
@@ -151,7 +151,10 @@ internal static class TokenizerJsonLoader
                 case "ByteLevel" when byteLevel:
                     spaces = true;
                     break;
-                case "ByteFallback" or "Fuse" when !byteLevel:
+                case "ByteFallback" when !byteLevel:
+                    bytes = true;
+                    break;
+                case "Fuse" when !byteLevel:
                     break;
                 case "Replace" when !byteLevel && ReadReplace(file, step, Key) is { Pattern: "\u2581", Content: " " }:
                     spaces = true;
@@ -159,17 +162,12 @@ internal static class TokenizerJsonLoader
                 case "Strip" when !byteLevel:
                     drops = ReadStrip(file, step);
                     break;
-                case "Metaspace" when !byteLevel:
-                    var (replacement, first, always) = PreTokenizerReader.ReadMetaspace(file, step, Key);
-                    spaces = replacement == Space;
-                    drops = first || always;
-                    break;
                 default:
                     throw file.NotImplemented(Key, type);
             }
         }
 
-        return spaces ? drops : throw new TokenizerException(file.Path, Key, "expected ByteLevel, Metaspace or Replace, as the pre-tokenizer needs");
+        return spaces ? (drops, bytes) : throw new TokenizerException(file.Path, Key, $"expected {(byteLevel ? "ByteLevel" : "Replace '\u2581' by a space")}, as the pre-tokenizer needs");
     }
 
     private static bool ReadStrip(JsonFile file, JsonElement step)
