@@ -71,18 +71,20 @@ public static class FeaturePacking
 
     private static void Mix(ReadOnlySpan<float> a, float weightA, ReadOnlySpan<float> b, float weightB, Span<float> result)
     {
-        TensorPrimitives.Multiply(a, weightA, result);
-        TensorPrimitives.MultiplyAdd(b, weightB, result, result);
+        // Fused on the first product: what the reference's compiled loop does, bit for bit at the hub's sizes.
+        TensorPrimitives.Multiply(b, weightB, result);
+        TensorPrimitives.FusedMultiplyAdd(a, weightA, result, result);
     }
 
-    /// <summary>Bilinear source indices and weights: align_corners false, no antialiasing, in float32.</summary>
+    /// <summary>Bilinear source indices and weights: align_corners false, no antialiasing.</summary>
     private static (int First, int Second, float Weight0, float Weight1)[] Axis(int input, int output)
     {
         var scale = (float)input / output;
         var axis = new (int, int, float, float)[output];
         for (var i = 0; i < output; i++)
         {
-            var source = Math.Max((scale * (i + 0.5f)) - 0.5f, 0f);
+            // The reference's scale is float32, its index arithmetic double.
+            var source = (float)Math.Max((scale * (i + 0.5)) - 0.5, 0);
             var first = Math.Min((int)source, input - 1);
             var weight = Math.Clamp(source - first, 0f, 1f);
             axis[i] = (first, Math.Min(first + 1, input - 1), 1 - weight, weight);
