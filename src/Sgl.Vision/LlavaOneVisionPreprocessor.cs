@@ -142,6 +142,7 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
         var top = Math.Clamp(((packed.FirstRow * tokenSide) - geometry.Top) * scaleY, 0, height);
         var bottom = Math.Clamp((((packed.FirstRow + packed.UnpaddedRows) * tokenSide) - geometry.Top) * scaleY, 0, height);
         return new VisualTile(
-            1, TileKind.Packed, firstToken, packed.Rows, packed.Columns + 1, left, top, right - left, bottom - top) { NewlineColumns = 1 };
+            1, TileKind.Packed, firstToken, packed.Rows, packed.Columns + 1, left, top, right - left, bottom - top)
+        { NewlineColumns = 1 };
     }
 }
