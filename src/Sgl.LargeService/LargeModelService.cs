@@ -1,0 +1,148 @@
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Sgl.Inference;
+using Sgl.ModelServing;
+using Wire = Sgl.V1;
+
+namespace Sgl.LargeService;
+
+/// <summary>
+/// <c>sgl.v1.LargeService</c>: takes an input, encodes its images while guidance is awaited, lets the engine answer under the guidance, streams what
+/// comes.
+/// </summary>
+public sealed class LargeModelService(
+    EngineHost host,
+    RequestPreparer preparer,
+    AnswerRunner runner,
+    IOptions<EngineOptions> engine,
+    IOptions<RequestLimits> limits,
+    IOptions<GuidanceOptions> guidanceOptions,
+    TimeProvider time) : Wire.LargeService.LargeServiceBase
+{
+    /// <inheritdoc/>
+    public override async Task Generate(
+        IAsyncStreamReader<Wire.LargeServiceGenerateRequest> requestStream,
+        IServerStreamWriter<Wire.LargeServiceGenerateResponse> responseStream,
+        ServerCallContext context)
+    {
+        ArgumentNullException.ThrowIfNull(requestStream);
+        ArgumentNullException.ThrowIfNull(responseStream);
+        ArgumentNullException.ThrowIfNull(context);
+        using var call = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        var client = new RequestStream(requestStream, time);
+        try
+        {
+            await AnswerAsync(client, responseStream, call);
+        }
+        finally
+        {
+            // Nothing that was begun for this call, an encoding or a read, may outlive it.
+            await call.CancelAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task<Wire.LargeServiceGetModelInfoResponse> GetModelInfo(Wire.LargeServiceGetModelInfoRequest request, ServerCallContext context) =>
+        Task.FromResult(new Wire.LargeServiceGetModelInfoResponse { Model = WireModel.From(host.Engine.Model, engine.Value, limits.Value) });
+
+    private async Task AnswerAsync(RequestStream client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, CancellationTokenSource call)
+    {
+        var model = host.Engine.Model;
+        var started = time.GetTimestamp();
+        var violations = new ViolationList();
+        var input = await client.ReadInputAsync(call.Token);
+        if (client.EarlyCancel)
+        {
+            return;
+        }
+
+        if (client.EarlyGuidance is { } early)
+        {
+            GuidanceReader.CheckShape(early, model, violations);
+        }
+
+        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, "input.");
+        var prepared = await preparer.PrepareAsync(chat, violations, call.Token);
+        await Write(new() { Layout = prepared.Layout });
+
+        if (client.EarlyGuidance is null)
+        {
+            BeginEncoding(prepared, call.Token);
+        }
+
+        var guidance = await client.ReadGuidanceAsync(guidanceOptions.Value.Timeout, call.Token);
+        if (guidance is null)
+        {
+            return;
+        }
+
+        if (client.EarlyGuidance is null)
+        {
+            started = time.GetTimestamp();
+            GuidanceReader.CheckShape(guidance, model, violations);
+            violations.ThrowIfAny();
+        }
+
+        InputDigests.Check(guidance.Digest, prepared.Layout.Digest, "guidance.digest", violations);
+        var plan = GuidanceReader.Read(guidance, model, prepared.Prompt.VisualTokenCount, violations);
+        violations.ThrowIfAny();
+        await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
+
+        var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan };
+        var watch = client.WatchForCancelAsync(call.Token);
+        var answer = runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), call.Token);
+        if (await Task.WhenAny(answer, watch) == watch && await CancelWasAsked(watch, answer, call))
+        {
+            return;
+        }
+
+        var result = await answer;
+        Observe(watch);
+        await Write(new() { Completed = Completed(result) });
+
+        Task Write(Wire.LargeServiceGenerateResponse response) => responses.WriteAsync(response, call.Token);
+    }
+
+    /// <summary>The vision tower does not depend on the guidance, so it runs while that is awaited. Generation awaits the same run.</summary>
+    private static void BeginEncoding(PreparedRequest prepared, CancellationToken cancellationToken) =>
+        Observe(prepared.Engine.EncodeAsync(prepared.Prompt, cancellationToken));
+
+    /// <summary>Ends the answer where the client wants that or broke the contract; a client that merely closed its side waits for it.</summary>
+    private static async Task<bool> CancelWasAsked(Task<bool> watch, Task answer, CancellationTokenSource call)
+    {
+        try
+        {
+            if (!await watch)
+            {
+                return false;
+            }
+        }
+        catch
+        {
+            await EndAsync(answer, call);
+            throw;
+        }
+
+        await EndAsync(answer, call);
+        return true;
+    }
+
+    private static async Task EndAsync(Task answer, CancellationTokenSource call)
+    {
+        await call.CancelAsync();
+        await answer.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Observe(answer);
+    }
+
+    /// <summary>Keeps a failure nobody waits for from being reported as unobserved.</summary>
+    private static void Observe(Task task) =>
+        task.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+
+    private static Wire.LargeCompleted Completed(GenerationResult result) => new()
+    {
+        Answer = result.Text,
+        FinishReason = WireResult.FinishReason(result.FinishReason),
+        Usage = WireResult.Usage(result.Usage),
+        Timings = WireResult.Timings(result.Timings),
+    };
+}

@@ -1,0 +1,13 @@
+using Sgl.Inference;
+using Wire = Sgl.V1;
+
+namespace Sgl.ModelServing;
+
+/// <summary>A valid request with its images decoded, cut and normalised.</summary>
+/// <param name="Engine">The engine that will answer.</param>
+/// <param name="Prompt">The prompt.</param>
+/// <param name="Layout">The prompt as the client sees it.</param>
+/// <param name="Sampling">How tokens are chosen.</param>
+/// <param name="PreprocessTime">Decoding, resizing, tokenising.</param>
+public sealed record PreparedRequest(
+    VlmEngine Engine, PreparedPrompt Prompt, Wire.PromptLayout Layout, SamplingOptions Sampling, TimeSpan PreprocessTime);

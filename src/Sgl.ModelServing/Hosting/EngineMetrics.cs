@@ -1,0 +1,53 @@
+using Sgl.Hosting;
+using Sgl.Inference;
+
+namespace Sgl.ModelServing;
+
+/// <summary>What engine and requests of a model service tell the metrics.</summary>
+public sealed class EngineMetrics
+{
+    private readonly ServiceMetrics _metrics;
+    private readonly Prometheus.Counter _finished;
+
+    /// <summary>Ties the engine's load to the gauges.</summary>
+    public EngineMetrics(ServiceMetrics metrics, EngineHost host)
+    {
+        ArgumentNullException.ThrowIfNull(metrics);
+        ArgumentNullException.ThrowIfNull(host);
+        _metrics = metrics;
+        _finished = metrics.Factory.CreateCounter("sgl_generations_total", "Generations by the reason their answer ended.", ["finish_reason"]);
+        metrics.BeforeScrape(m =>
+        {
+            if (host.Loaded?.Load is { } load)
+            {
+                m.Running.Set(load.Running);
+                m.Waiting.Set(load.Waiting);
+                m.KvBytesUsed.Set(load.KvBytesUsed);
+                m.KvBytesBudget.Set(load.KvBytesBudget);
+            }
+        });
+    }
+
+    /// <summary>Records the time to a token: to the first one, or from the one before.</summary>
+    public void ObserveToken(int index, TimeSpan wait) =>
+        (index == 0 ? _metrics.TimeToFirstToken : _metrics.InterToken).Observe(wait.TotalSeconds);
+
+    /// <summary>Records a finished generation.</summary>
+    public void ObserveResult(GenerationResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var (usage, timings) = (result.Usage, result.Timings);
+        _finished.WithLabels(result.FinishReason == FinishReason.Stop ? "stop" : "length").Inc();
+        _metrics.EndToEnd.Observe(timings.Total.TotalSeconds);
+        _metrics.PromptTokens.Inc(usage.PromptTokens);
+        _metrics.GeneratedTokens.Inc(usage.GeneratedTokens);
+        _metrics.VisualTokens.Inc(usage.VisualTokens);
+        _metrics.KeptVisualTokens.Inc(usage.KeptVisualTokens);
+        _metrics.ObservePhase(RequestPhase.Queue, timings.Queue);
+        _metrics.ObservePhase(RequestPhase.Preprocess, timings.Preprocess);
+        _metrics.ObservePhase(RequestPhase.Vision, timings.Vision);
+        _metrics.ObservePhase(RequestPhase.Prefill, timings.Prefill);
+        _metrics.ObservePhase(RequestPhase.Decode, timings.Decode);
+        _metrics.ObservePhase(RequestPhase.Consistency, timings.Consistency);
+    }
+}

@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Sgl.Guidance;
+using Sgl.Hosting;
+using Sgl.Inference;
+
+namespace Sgl.ModelServing;
+
+/// <summary>What the small and the large service have in common beyond <see cref="SglHostingExtensions"/>: an engine, and requests for it.</summary>
+public static class ModelServingExtensions
+{
+    /// <summary>Name of the configuration section of <see cref="EngineOptions"/>.</summary>
+    public const string EngineSection = "Engine";
+
+    /// <summary>Adds hosting, engine, request pipeline and the meaning of their errors.</summary>
+    /// <param name="builder">Builder of the service; its configuration has the sections <c>Listen</c>, <c>Engine</c>, <c>Requests</c>.</param>
+    /// <param name="setup">What this service is.</param>
+    public static WebApplicationBuilder AddModelServing(this WebApplicationBuilder builder, ServiceSetup setup)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddSglHosting(setup);
+        var services = builder.Services;
+        services.AddSettings<EngineOptions, EngineOptionsValidator>(builder.Configuration, EngineSection);
+        services.AddSettings<RequestLimits, RequestLimitsValidator>(builder.Configuration, RequestLimits.SectionName);
+        services.AddSingleton<EngineHost>();
+        services.AddHostedService(s => s.GetRequiredService<EngineHost>());
+        services.AddSingleton<EngineMetrics>();
+        services.AddSingleton<RequestPreparer>();
+        services.AddSingleton<AnswerRunner>();
+        services.AddExceptionMapper<RequestException>(e => Faults.InvalidArgument(e.Field, e.Message));
+        services.AddExceptionMapper<GuidanceException>(e => Faults.InvalidArgument(e.Field, e.Problem));
+        services.AddExceptionMapper<EngineOverloadedException>(e => Faults.Overloaded(e.Message, e.RetryAfter));
+        return builder;
+    }
+}

@@ -1,0 +1,65 @@
+using Sgl.Inference;
+using Sgl.Vision;
+using Wire = Sgl.V1;
+
+namespace Sgl.ModelServing;
+
+/// <summary>A prepared prompt as its clients see it.</summary>
+public static class WireLayout
+{
+    /// <summary>Which visual token shows which part of which image.</summary>
+    /// <param name="prompt">The prepared prompt, images in prompt order.</param>
+    /// <param name="visualLayoutKey">Of the model.</param>
+    /// <param name="digest">Of the input.</param>
+    public static Wire.PromptLayout From(PreparedPrompt prompt, string visualLayoutKey, Wire.InputDigest digest)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        var layout = new Wire.PromptLayout
+        {
+            VisualTokenCount = prompt.VisualTokenCount,
+            PromptTokenCount = prompt.Ids.Length,
+            VisualLayoutKey = visualLayoutKey,
+            Digest = digest,
+        };
+        var first = 0;
+        for (var i = 0; i < prompt.Images.Count; i++)
+        {
+            layout.Images.Add(Image(prompt.Images[i].Layout, prompt.Spans[i].ImageIndex, first));
+            first += prompt.Images[i].Layout.TokenCount;
+        }
+
+        return layout;
+    }
+
+    private static Wire.VisualLayout Image(VisualLayout layout, int imageIndex, int firstToken)
+    {
+        var wire = new Wire.VisualLayout
+        {
+            ImageIndex = imageIndex,
+            Width = layout.ImageWidth,
+            Height = layout.ImageHeight,
+            FirstToken = firstToken,
+            TokenCount = layout.TokenCount,
+        };
+        wire.Tiles.AddRange(layout.Tiles.Select(tile => new Wire.VisualTile
+        {
+            Kind = Kind(tile.Kind),
+            FirstToken = firstToken + tile.FirstToken,
+            RowCount = tile.Rows,
+            ColumnCount = tile.ImageColumns,
+            NewlineColumnCount = tile.NewlineColumns,
+            Area = new Wire.Rectangle { Left = tile.X, Top = tile.Y, Width = tile.Width, Height = tile.Height },
+        }));
+        return wire;
+    }
+
+    private static Wire.TileKind Kind(TileKind kind) => kind switch
+    {
+        TileKind.Tile => Wire.TileKind.Tile,
+        TileKind.Thumbnail => Wire.TileKind.Thumbnail,
+        TileKind.Base => Wire.TileKind.Base,
+        TileKind.Packed => Wire.TileKind.Packed,
+        TileKind.Image => Wire.TileKind.Image,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no counterpart in the contract"),
+    };
+}

@@ -1,0 +1,16 @@
+using Wire = Sgl.V1;
+
+namespace Sgl.ModelServing;
+
+/// <summary>The part that the requests of all model services have in common, as it came from the wire.</summary>
+/// <param name="Images">Encoded images.</param>
+/// <param name="Messages">Turns, oldest first.</param>
+/// <param name="Sampling">Null: defaults.</param>
+/// <param name="ImageLimits">Null: the checkpoint's.</param>
+/// <param name="Field">Path of the message that holds these fields, with its dot; empty for the request itself.</param>
+public sealed record ChatInput(
+    IReadOnlyList<Wire.Image> Images,
+    IReadOnlyList<Wire.ChatMessage> Messages,
+    Wire.Sampling? Sampling,
+    Wire.ImageLimits? ImageLimits,
+    string Field = "");

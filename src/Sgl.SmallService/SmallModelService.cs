@@ -1,0 +1,82 @@
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Sgl.Guidance;
+using Sgl.Hosting;
+using Sgl.Inference;
+using Sgl.ModelServing;
+using Wire = Sgl.V1;
+
+namespace Sgl.SmallService;
+
+/// <summary><c>sgl.v1.SmallService</c>: checks a request, lets the engine answer it, streams what comes.</summary>
+public sealed class SmallModelService(
+    EngineHost host,
+    RequestPreparer preparer,
+    AnswerRunner runner,
+    ServiceMetrics metrics,
+    IOptions<EngineOptions> engine,
+    IOptions<RequestLimits> limits,
+    TimeProvider time) : Wire.SmallService.SmallServiceBase
+{
+    /// <inheritdoc/>
+    public override async Task Generate(
+        Wire.SmallServiceGenerateRequest request, IServerStreamWriter<Wire.SmallServiceGenerateResponse> responseStream, ServerCallContext context)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(responseStream);
+        ArgumentNullException.ThrowIfNull(context);
+        var started = time.GetTimestamp();
+        var violations = new ViolationList();
+        var (importance, consistencyRatio) = ImportanceRules.Read(request.Importance, "importance", violations);
+        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits);
+        var prepared = await preparer.PrepareAsync(input, violations, context.CancellationToken);
+        await Write(new() { Layout = prepared.Layout });
+
+        // Without images there is nothing to weigh; the consistency pass then leaves nothing out, and is still a second opinion.
+        var guided = !request.SkipGuidance;
+        var options = new GenerationOptions
+        {
+            Sampling = prepared.Sampling,
+            Importance = guided && prepared.Prompt.VisualTokenCount > 0 ? importance : null,
+            ConsistencyRatio = guided ? consistencyRatio : null,
+        };
+        var result = await runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), context.CancellationToken);
+        ObserveScores(result.Scores);
+        await Write(new() { Completed = Completed(result, request) });
+
+        Task Write(Wire.SmallServiceGenerateResponse response) => responseStream.WriteAsync(response, context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override Task<Wire.SmallServiceGetModelInfoResponse> GetModelInfo(Wire.SmallServiceGetModelInfoRequest request, ServerCallContext context) =>
+        Task.FromResult(new Wire.SmallServiceGetModelInfoResponse { Model = WireModel.From(host.Engine.Model, engine.Value, limits.Value) });
+
+    private static Wire.SmallCompleted Completed(GenerationResult result, Wire.SmallServiceGenerateRequest request)
+    {
+        var completed = new Wire.SmallCompleted
+        {
+            Answer = result.Text,
+            FinishReason = WireResult.FinishReason(result.FinishReason),
+            Scores = request.SkipGuidance || result.Scores is null ? null : WireScores.From(result.Scores),
+            Usage = WireResult.Usage(result.Usage),
+            Timings = WireResult.Timings(result.Timings),
+        };
+        if (result.Importance is { } values && !request.OmitImportance)
+        {
+            completed.Importance = new Wire.Importance();
+            completed.Importance.Values.AddRange(values);
+        }
+
+        return completed;
+    }
+
+    private void ObserveScores(ExitScoreSet? scores)
+    {
+        if (scores is not null)
+        {
+            metrics.ObserveScore("confidence", scores.Confidence);
+            metrics.ObserveScore("consistency", scores.Consistency);
+            metrics.ObserveScore("decision", scores.Decision);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Sgl.ModelServing.Fixtures;
+using static Sgl.ModelServing.Fixtures.Chats;
+using Wire = Sgl.V1;
+
+namespace Sgl.ModelServing;
+
+public sealed class ChatRulesTests
+{
+    [Fact]
+    public void Check_OneQuestion_FindsNothing() => Assert.Empty(Check(1, User("What is written here?")));
+
+    [Fact]
+    public void Check_WholeChatWithPlacedImages_FindsNothing() => Assert.Empty(Check(
+        2,
+        Turn(Wire.ChatRole.System, Words("Be brief.")),
+        Turn(Wire.ChatRole.User, Picture(1), Words("And this?")),
+        Turn(Wire.ChatRole.Assistant, Words("A cat.")),
+        Turn(Wire.ChatRole.User, Words("Sure? "), Picture(0), Words("Look again."))));
+
+    [Fact]
+    public void Check_NoMessages_NamesTheList() => Assert.Equal(["messages"], Check(0));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" \n\t")]
+    public void Check_EmptyQuestion_NamesItsParts(string question) => Assert.Equal(["messages[0].parts"], Check(1, User(question)));
+
+    [Fact]
+    public void Check_QuestionOfAnImageAlone_NamesItsParts() =>
+        Assert.Equal(["messages[0].parts"], Check(1, Turn(Wire.ChatRole.User, Picture(0))));
+
+    [Fact]
+    public void Check_LastTurnOfTheAssistant_NamesItsRole() =>
+        Assert.Equal(["messages[1].role"], Check(0, User("Hello"), Turn(Wire.ChatRole.Assistant, Words("Hi"))));
+
+    [Fact]
+    public void Check_SeveralMistakes_NamesAllOfThem() => Assert.Equal(
+        [
+            "messages[0].role",
+            "messages[0].parts",
+            "messages[1].role",
+            "messages[1].parts[0].image_index",
+            "messages[1].parts[1]",
+            "messages[2].role",
+            "messages[3].parts[0].image_index",
+            "messages[3].parts[2].image_index",
+        ],
+        Check(
+            1,
+            Turn(Wire.ChatRole.Unspecified),
+            Turn(Wire.ChatRole.System, Picture(0), new Wire.ChatPart()),
+            Turn((Wire.ChatRole)9, Words("?")),
+            Turn(Wire.ChatRole.User, Picture(1), Picture(0), Picture(0), Words("?"))));
+
+    private static IEnumerable<string> Check(int images, params Wire.ChatMessage[] messages)
+    {
+        var violations = new ViolationList();
+        ChatRules.Check(messages, images, "messages", violations);
+        return violations.All.Select(v => v.Field);
+    }
+}
