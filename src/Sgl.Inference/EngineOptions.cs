@@ -8,7 +8,7 @@ public sealed class EngineOptions
 
     /// <summary>
     /// Which layers run on which device: a comma-separated list of <c>first-last:device</c> that covers 0..L-1 in order, e.g. <c>0-23:cuda:0,24-47:cuda:1</c>,
-    /// or one device for all. Devices: <c>cpu</c>, <c>cpu:N</c> (N separates CPU stages, for tests), <c>cuda:N</c>. The vision tower runs with layer 0, the head with layer L-1.
+    /// one device for all, or <c>cuda*N</c> for equal shares on devices 0..N-1. Devices: <c>cpu</c>, <c>cpu:N</c> (N separates CPU stages, for tests), <c>cuda:N</c>. The vision tower runs with layer 0, the head with layer L-1.
     /// </summary>
     /// <value>Default <c>cpu</c>.</value>
     public string Placement { get; set; } = "cpu";

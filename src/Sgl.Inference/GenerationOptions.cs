@@ -23,6 +23,9 @@ public sealed record SamplingOptions
     /// <summary>Seed of the sampler; null draws one.</summary>
     public ulong? Seed { get; init; }
 
+    /// <summary>Ids that end an answer, in place of the checkpoint's own; null takes the checkpoint's.</summary>
+    public IReadOnlyList<int>? StopTokenIds { get; init; }
+
     /// <summary>The answer ends in front of the first of these.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 }

@@ -11,6 +11,9 @@ public sealed record WeightBinding(string Name, IReadOnlyList<long> Shape);
 /// <summary>A graph without its weights.</summary>
 public sealed class ComputeGraph
 {
+    /// <summary>File name that stands for the weights in the model bytes. Nothing is read from it, but the runtime wants it to exist.</summary>
+    public const string WeightLocation = "weights-are-handed-over";
+
     private readonly ModelProto _model;
 
     internal ComputeGraph(ModelProto model, IReadOnlyList<WeightBinding> weights, ComputeType computeType)

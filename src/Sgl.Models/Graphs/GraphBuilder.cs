@@ -61,7 +61,7 @@ internal sealed class GraphBuilder(string name, ComputeType computeType)
             var proto = new TensorProto { Name = tensor, DataType = ComputeElement, DataLocation = 1 };
             proto.Dims.AddRange(shape);
             // The runtime takes the data from the session options; the location only marks the tensor as not inline.
-            proto.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "checkpoint" });
+            proto.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = ComputeGraph.WeightLocation });
             _graph.Initializer.Add(proto);
             _weights.Add(new WeightBinding(tensor, shape));
         }

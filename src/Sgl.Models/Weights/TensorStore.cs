@@ -51,6 +51,27 @@ public sealed unsafe class TensorStore : IDisposable
         return store!;
     }
 
+    /// <summary>Opens one safetensors file on its own.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="CheckpointException">The file is missing, truncated or inconsistent.</exception>
+    public static TensorStore OpenFile(string path)
+    {
+        var full = Path.GetFullPath(path);
+        var file = Path.GetFileName(full);
+        var problems = new ProblemList(Path.GetDirectoryName(full)!);
+        if (!System.IO.File.Exists(full))
+        {
+            problems.Add(file, null, "the file to exist", "no such file");
+            problems.ThrowIfAny();
+        }
+
+        var entries = SafetensorsHeader.Read(full, file, problems).ToDictionary(e => e.Name, StringComparer.Ordinal);
+        problems.ThrowIfAny();
+        var store = Map(problems, entries, new Dictionary<string, string>(StringComparer.Ordinal) { [file] = full });
+        problems.ThrowIfAny();
+        return store!;
+    }
+
     /// <summary>Whether a tensor exists.</summary>
     /// <param name="name">Tensor name.</param>
     public bool Contains(string name) => _entries.ContainsKey(name);

@@ -1,0 +1,144 @@
+using Microsoft.ML.OnnxRuntime;
+using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Runtime;
+using Sgl.Models;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>Rows whose attention is summed in a run: R row numbers, weights [G, R], limits [B, R] already in <see cref="StageInputs"/>.</summary>
+/// <param name="Rows">R.</param>
+/// <param name="Groups">G.</param>
+internal readonly record struct ImportanceShape(int Rows, int Groups);
+
+/// <summary>A run of consecutive layers on one device, with its KV memory.</summary>
+internal sealed class DecoderStage : IDisposable
+{
+    private readonly LanguageModelConfig _config;
+    private readonly InferenceSession? _plain;
+    private readonly InferenceSession? _importance;
+    private readonly string[] _plainInputs;
+    private readonly string[] _importanceInputs;
+    private readonly string[] _plainOutputs;
+    private readonly string[] _importanceOutputs;
+    private readonly RunOptions _runOptions = new();
+    private readonly OrtAllocator? _deviceAllocator;
+
+    public DecoderStage(
+        LanguageModelConfig config,
+        DecoderNames names,
+        LayerPlacement placement,
+        SessionFactory sessions,
+        KvBudget budget,
+        int maxBatch,
+        bool importance,
+        ComputeType computeType)
+    {
+        _config = config;
+        Placement = placement;
+        // On a GPU each session would hold its own copy of the weights, so one graph serves both purposes there.
+        if (!importance || !placement.Device.IsCuda)
+        {
+            _plain = sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, importance: false, computeType), placement.Device);
+        }
+
+        if (importance)
+        {
+            _importance = sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, importance: true, computeType), placement.Device);
+        }
+
+        var layers = Enumerable.Range(placement.First, placement.Count).ToList();
+        string[] inputs = ["hidden", "cos", "sin", "rope_rows", "seqlens_k", "total_length"];
+        _plainInputs = [.. inputs, .. layers.SelectMany(i => new[] { $"past_key.{i}", $"past_value.{i}" })];
+        _importanceInputs = [.. _plainInputs, "importance_rows", "importance_limit", "importance_weight"];
+        _plainOutputs = ["hidden_out", .. layers.SelectMany(i => new[] { $"present_key.{i}", $"present_value.{i}" })];
+        _importanceOutputs = [.. _plainOutputs, "importance"];
+        if (placement.Device.IsCuda)
+        {
+            using var memory = new OrtMemoryInfo(OrtMemoryInfo.allocatorCUDA, OrtAllocatorType.DeviceAllocator, placement.Device.Index, OrtMemType.Default);
+            _deviceAllocator = new OrtAllocator((_plain ?? _importance)!, memory);
+        }
+
+        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, config.HeadDim, computeType, placement.Device), budget, maxBatch, _deviceAllocator);
+    }
+
+    public LayerPlacement Placement { get; }
+
+    public KvPool Kv { get; }
+
+    /// <summary>Whether this stage can yield importance.</summary>
+    public bool HasImportance => _importance is not null;
+
+    /// <summary>
+    /// Runs the layers over <paramref name="batch"/> sequences of <paramref name="rows"/> new rows each, in slots <paramref name="firstSlot"/>...
+    /// Cos, sin, seqlens and total must be in <paramref name="inputs"/>; with importance, its inputs too.
+    /// </summary>
+    /// <param name="total">Largest number of entries behind this run, T.</param>
+    /// <returns>Importance [layers, B, G, T] in scratch memory, empty when not asked for.</returns>
+    public ReadOnlySpan<float> Run(
+        StageInputs inputs, Scratch<float> hidden, Scratch<float> hiddenOut, int batch, int rows, int total, KvSlab slab, int firstSlot, ImportanceShape? importance)
+    {
+        long[] shape = [batch, rows, _config.HiddenSize];
+        var half = _config.HeadDim / 2;
+        inputs.SetRopeRows(batch * rows);
+        var kv = slab.View(firstSlot, batch);
+        // A graph without a plain twin still needs importance inputs: one row of weight 0.
+        var session = importance is null && _plain is not null ? _plain : _importance ?? throw new InvalidOperationException("this engine was loaded without importance");
+        var withImportance = session == _importance;
+        var wanted = importance ?? new ImportanceShape(1, 1);
+        if (withImportance && importance is null)
+        {
+            inputs.ImportanceRows.Span(1)[0] = 0;
+            inputs.ImportanceLimit.Span(batch).Clear();
+            inputs.ImportanceWeight.Span(1)[0] = 0;
+        }
+
+        var values = new List<OrtValue>(12);
+        OrtValue Own(OrtValue value)
+        {
+            values.Add(value);
+            return value;
+        }
+
+        try
+        {
+            List<OrtValue> ins =
+            [
+                Own(hidden.Tensor(shape)),
+                Own(inputs.Cos.Tensor(batch * rows, half)),
+                Own(inputs.Sin.Tensor(batch * rows, half)),
+                Own(inputs.RopeRows.Tensor(batch, rows)),
+                Own(inputs.SeqLens.Tensor(batch)),
+                Own(inputs.Total.Tensor(1)),
+                .. kv,
+            ];
+            List<OrtValue> outs = [Own(hiddenOut.Tensor(shape)), .. kv];
+            if (withImportance)
+            {
+                ins.Add(Own(inputs.ImportanceRows.Tensor(wanted.Rows)));
+                ins.Add(Own(inputs.ImportanceLimit.Tensor(batch, wanted.Rows)));
+                ins.Add(Own(inputs.ImportanceWeight.Tensor(wanted.Groups, wanted.Rows)));
+                outs.Add(Own(inputs.Importance.Tensor(Placement.Count, batch, wanted.Groups, total)));
+            }
+
+            session.Run(_runOptions, withImportance ? _importanceInputs : _plainInputs, ins, withImportance ? _importanceOutputs : _plainOutputs, outs);
+        }
+        finally
+        {
+            foreach (var value in values)
+            {
+                value.Dispose();
+            }
+        }
+
+        return importance is null ? [] : inputs.Importance.Span(Placement.Count * batch * wanted.Groups * total);
+    }
+
+    public void Dispose()
+    {
+        Kv.Dispose();
+        _deviceAllocator?.Dispose();
+        _plain?.Dispose();
+        _importance?.Dispose();
+        _runOptions.Dispose();
+    }
+}

@@ -1,0 +1,96 @@
+using System.Threading.Channels;
+using Sgl.Guidance;
+using Sgl.Inference.Internal.Kv;
+using Sgl.Models;
+using Sgl.Text;
+using Sgl.Vision;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>Rotary positions of a prompt and of what follows it.</summary>
+/// <param name="Axes">Axes x S position ids; one axis, or t, h, w.</param>
+/// <param name="Delta">Position of the t-th generated token is S + t + delta on every axis.</param>
+internal sealed record PromptPositions(int[][] Axes, int Delta)
+{
+    /// <summary>Positions of a prompt under the rules of its family.</summary>
+    public static PromptPositions Of(PreparedPrompt prompt, Checkpoint checkpoint)
+    {
+        var ids = checkpoint.Config.Family == VlmFamily.Qwen2Vl
+            ? PositionIds.Multimodal(prompt.Ids.Length, [.. prompt.Spans.Zip(prompt.Images, (span, image) => Grid(span, image, checkpoint.Config.Vision.MergeSize))])
+            : PositionIds.Sequential(prompt.Ids.Length);
+        var axes = new int[ids.Axes][];
+        for (var a = 0; a < axes.Length; a++)
+        {
+            axes[a] = ids.Values.Span.Slice(a * ids.Count, ids.Count).ToArray();
+        }
+
+        return new PromptPositions(axes, ids.RopeDelta);
+    }
+
+    private static VisualGrid Grid(ImageSpan span, VisualInput image, int merge)
+    {
+        var grid = image.Grid ?? throw new InvalidOperationException("a Qwen2-VL image without its grid");
+        return new VisualGrid(span.Start, grid.T, grid.H / merge, grid.W / merge);
+    }
+}
+
+/// <summary>One request on its way through the decoder. Touched by the engine thread only, but for its channel and cancellation.</summary>
+internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPositions positions, GenerationOptions options, int layers, CancellationToken cancelled)
+{
+    public PreparedPrompt Prompt { get; } = prompt;
+
+    /// <summary>Visual features [N_I, hidden].</summary>
+    public float[] Features { get; } = features;
+
+    public PromptPositions Positions { get; } = positions;
+
+    public GenerationOptions Options { get; } = options;
+
+    public CancellationToken Cancelled { get; } = cancelled;
+
+    public Channel<GenerationEvent> Events { get; } = Channel.CreateUnbounded<GenerationEvent>(new UnboundedChannelOptions { SingleWriter = true, SingleReader = true });
+
+    public int[] VisualPositions { get; } = prompt.VisualPositions();
+
+    /// <summary>One slot per stage, in stage order; empty until admitted.</summary>
+    public KvSlot[] Slots { get; set; } = [];
+
+    /// <summary>The sum A and its parts; null when importance was not asked for.</summary>
+    public ImportanceAccumulator? Importance { get; } = options.Importance is null || prompt.VisualTokenCount == 0
+        ? null
+        : new ImportanceAccumulator(prompt.VisualTokenCount, layers, options.Importance);
+
+    public List<int> Generated { get; } = [];
+
+    /// <summary>ln P of each generated id under the processed scores.</summary>
+    public List<float> LogProbabilities { get; } = [];
+
+    /// <summary>Entropy of each step's distribution, nats.</summary>
+    public List<float> Entropies { get; } = [];
+
+    /// <summary>Hidden row of the decode step that is under way, [hidden].</summary>
+    public float[] Hidden { get; set; } = [];
+
+    public TokenChooser? Chooser { get; set; }
+
+    public StreamingDetokenizer? Detokenizer { get; set; }
+
+    public System.Text.StringBuilder Answer { get; } = new();
+
+    public FinishReason? Finish { get; set; }
+
+    public int KeptVisualTokens { get; set; } = prompt.VisualTokenCount;
+
+    public long SubmittedAt { get; init; }
+
+    public long AdmittedAt { get; set; }
+
+    public TimeSpan TimeToFirstToken { get; set; }
+
+    public TimeSpan PrefillTime { get; set; }
+
+    public TimeSpan DecodeTime { get; set; }
+
+    /// <summary>Absolute position of the next input token.</summary>
+    public int NextPosition => Prompt.Ids.Length + Generated.Count - 1 + Positions.Delta;
+}

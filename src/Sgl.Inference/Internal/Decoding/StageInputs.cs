@@ -1,0 +1,58 @@
+using Sgl.Inference.Internal.Runtime;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>Input memory of stage runs, reused from run to run. Used by the engine thread only.</summary>
+internal sealed class StageInputs : IDisposable
+{
+    public Scratch<float> Cos { get; } = new();
+
+    public Scratch<float> Sin { get; } = new();
+
+    /// <summary>[B, S] rows of <see cref="Cos"/>: simply 0, 1, 2, ...</summary>
+    public Scratch<long> RopeRows { get; } = new();
+
+    /// <summary>[B] entries behind this run, minus 1.</summary>
+    public Scratch<int> SeqLens { get; } = new();
+
+    /// <summary>[1] the largest number of entries behind this run.</summary>
+    public Scratch<int> Total { get; } = new();
+
+    public Scratch<long> ImportanceRows { get; } = new();
+
+    public Scratch<long> ImportanceLimit { get; } = new();
+
+    public Scratch<float> ImportanceWeight { get; } = new();
+
+    public Scratch<float> Importance { get; } = new();
+
+    /// <summary>Hidden rows of a batched decode run, gathered from and scattered to the sequences.</summary>
+    public Scratch<float> BatchIn { get; } = new();
+
+    public Scratch<float> BatchOut { get; } = new();
+
+    /// <summary>Fills rope rows 0..count-1.</summary>
+    public void SetRopeRows(int count)
+    {
+        var rows = RopeRows.Span(count);
+        for (var i = 0; i < count; i++)
+        {
+            rows[i] = i;
+        }
+    }
+
+    public void Dispose()
+    {
+        Cos.Dispose();
+        Sin.Dispose();
+        RopeRows.Dispose();
+        SeqLens.Dispose();
+        Total.Dispose();
+        ImportanceRows.Dispose();
+        ImportanceLimit.Dispose();
+        ImportanceWeight.Dispose();
+        Importance.Dispose();
+        BatchIn.Dispose();
+        BatchOut.Dispose();
+    }
+}

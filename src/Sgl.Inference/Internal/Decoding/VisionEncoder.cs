@@ -1,0 +1,120 @@
+using Microsoft.ML.OnnxRuntime;
+using Sgl.Inference.Internal.Runtime;
+using Sgl.Models;
+using Sgl.Vision;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>Vision tower and projector: preprocessed images to visual features [N_I, hidden] in token order. One image at a time.</summary>
+internal sealed class VisionEncoder : IDisposable
+{
+    private static readonly string[] TileInputs = ["pixel_values"];
+    private static readonly string[] PatchInputs = ["pixel_values", "cos", "sin"];
+    private static readonly string[] Outputs = ["features"];
+    private static readonly string[] TracedOutputs = ["features", "last_hidden"];
+
+    private readonly Checkpoint _checkpoint;
+    private readonly InferenceSession _session;
+    private readonly RunOptions _runOptions = new();
+    private readonly int _batch;
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly VisionRotaryTable? _rotary;
+
+    public VisionEncoder(Checkpoint checkpoint, DeviceId device, SessionFactory sessions, ComputeType computeType, int batch)
+    {
+        _checkpoint = checkpoint;
+        _batch = batch;
+        _session = sessions.Create(VisionGraph.Build(checkpoint.Config, checkpoint.Vision, computeType), device);
+        _rotary = checkpoint.Config.Vision.Architecture == VisionArchitecture.Qwen2Vl ? new VisionRotaryTable(checkpoint.Config.Vision) : null;
+    }
+
+    /// <summary>Encodes the images of one prompt. Waits for its turn; a cancelled caller stops between runs.</summary>
+    /// <param name="images">Preprocessed images.</param>
+    /// <param name="lastHidden">Receives the tower's own output per run when not null.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    public async Task<float[]> EncodeAsync(IReadOnlyList<VisualInput> images, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await Task.Run(() => Encode(images, lastHidden, cancellationToken), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        _runOptions.Dispose();
+        _gate.Dispose();
+    }
+
+    private float[] Encode(IReadOnlyList<VisualInput> images, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    {
+        var width = _checkpoint.Config.Language.HiddenSize;
+        var features = new float[images.Sum(i => i.Layout.TokenCount) * width];
+        var offset = 0;
+        foreach (var image in images)
+        {
+            var target = features.AsSpan(offset, image.Layout.TokenCount * width);
+            if (_rotary is not null)
+            {
+                EncodePatches(image, target, lastHidden);
+            }
+            else if (_checkpoint.Vision.ImageNewline is { } newline)
+            {
+                var perView = _checkpoint.Config.TokensPerTile;
+                var views = new float[image.Shape[0] * perView * width];
+                EncodeTiles(image, views, lastHidden, cancellationToken);
+                FeaturePacking.Pack(views, perView, width, image.Packed, _checkpoint.Weights.ReadFloat32(newline), target);
+            }
+            else
+            {
+                EncodeTiles(image, target, lastHidden, cancellationToken);
+            }
+
+            offset += target.Length;
+        }
+
+        return features;
+    }
+
+    private void EncodeTiles(VisualInput image, Span<float> target, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    {
+        var tiles = image.Shape[0];
+        var tileValues = image.PixelValues.Length / tiles;
+        var tileFeatures = target.Length / tiles;
+        for (var first = 0; first < tiles; first += _batch)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var count = Math.Min(_batch, tiles - first);
+            long[] shape = [count, .. image.Shape.Skip(1).Select(d => (long)d)];
+            using var pixels = OrtValue.CreateTensorValueFromMemory(
+                OrtMemoryInfo.DefaultInstance, image.PixelValues.AsMemory(first * tileValues, count * tileValues), shape);
+            Run(TileInputs, [pixels], target.Slice(first * tileFeatures, count * tileFeatures), lastHidden);
+        }
+    }
+
+    private void EncodePatches(VisualInput image, Span<float> target, IList<float[]>? lastHidden)
+    {
+        var grid = image.Grid ?? throw new InvalidOperationException("a Qwen2-VL image without its grid");
+        long patches = image.Shape[0];
+        var cos = new float[patches * _rotary!.Width];
+        var sin = new float[patches * _rotary.Width];
+        _rotary.Compute(grid, cos, sin);
+        using var pixels = OrtValue.CreateTensorValueFromMemory(image.PixelValues, [patches, image.Shape[1]]);
+        using var cosValue = OrtValue.CreateTensorValueFromMemory(cos, [patches, _rotary.Width]);
+        using var sinValue = OrtValue.CreateTensorValueFromMemory(sin, [patches, _rotary.Width]);
+        Run(PatchInputs, [pixels, cosValue, sinValue], target, lastHidden);
+    }
+
+    private void Run(string[] names, OrtValue[] inputs, Span<float> target, IList<float[]>? lastHidden)
+    {
+        using var results = _session.Run(_runOptions, names, inputs, lastHidden is null ? Outputs : TracedOutputs);
+        results[0].GetTensorDataAsSpan<float>().CopyTo(target);
+        lastHidden?.Add(results[1].GetTensorDataAsSpan<float>().ToArray());
+    }
+}

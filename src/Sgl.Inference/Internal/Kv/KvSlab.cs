@@ -1,0 +1,130 @@
+using Microsoft.ML.OnnxRuntime;
+using Sgl.Inference.Internal.Runtime;
+
+namespace Sgl.Inference.Internal.Kv;
+
+/// <summary>
+/// KV memory of one stage for several sequences of similar length: per layer one keys and one values tensor [slots, kv, capacity, d],
+/// so that the sequences in it decode in one run although their lengths differ.
+/// </summary>
+internal sealed class KvSlab : IDisposable
+{
+    private readonly KvShape _shape;
+    private readonly NativeBuffer? _host;
+    private readonly OrtMemoryAllocation[] _device = [];
+    private readonly OrtMemoryInfo _memory;
+    private readonly Dictionary<(int First, int Count), OrtValue[]> _views = [];
+    private readonly KvSlot?[] _slots;
+
+    public KvSlab(KvShape shape, int capacity, int slots, OrtAllocator? deviceAllocator)
+    {
+        _shape = shape;
+        Capacity = capacity;
+        _slots = new KvSlot?[slots];
+        ByteLength = shape.BytesPerToken * capacity * slots;
+        if (deviceAllocator is null)
+        {
+            _host = new NativeBuffer(ByteLength);
+            _memory = OrtHost.Cpu;
+        }
+        else
+        {
+            // The allocator counts in 32 bits, so each tensor is an allocation of its own.
+            var tensorBytes = checked((uint)(shape.EntryBytes * capacity * slots));
+            _device = [.. Enumerable.Range(0, 2 * shape.Layers).Select(_ => deviceAllocator.Allocate(tensorBytes))];
+            _memory = deviceAllocator.Info;
+        }
+    }
+
+    /// <summary>Entries per slot.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Memory of the slab.</summary>
+    public long ByteLength { get; }
+
+    /// <summary>Number of slots.</summary>
+    public int SlotCount => _slots.Length;
+
+    /// <summary>Slots in use.</summary>
+    public int InUse { get; private set; }
+
+    /// <summary>The occupant of a slot; null when free.</summary>
+    public KvSlot? this[int index] => _slots[index];
+
+    /// <summary>1 + the highest slot in use: the batch of a run over this slab.</summary>
+    public int Extent
+    {
+        get
+        {
+            var extent = _slots.Length;
+            while (extent > 0 && _slots[extent - 1] is null)
+            {
+                extent--;
+            }
+
+            return extent;
+        }
+    }
+
+    /// <summary>Takes the lowest free slot, so that batches stay dense.</summary>
+    public KvSlot Take()
+    {
+        var index = Array.IndexOf(_slots, null);
+        InUse++;
+        return _slots[index] = new KvSlot(this, index);
+    }
+
+    public void Release(KvSlot slot)
+    {
+        _slots[slot.Index] = null;
+        InUse--;
+    }
+
+    /// <summary>Keys and values of every layer (key 0, value 0, key 1, ...) for <paramref name="count"/> slots from <paramref name="first"/>.</summary>
+    public OrtValue[] View(int first, int count)
+    {
+        if (!_views.TryGetValue((first, count), out var view))
+        {
+            var slotBytes = _shape.EntryBytes * Capacity;
+            long[] dims = [count, _shape.KvHeads, Capacity, _shape.HeadDim];
+            view = new OrtValue[2 * _shape.Layers];
+            for (var i = 0; i < view.Length; i++)
+            {
+                var pointer = TensorPointer(i) + (nint)(slotBytes * first);
+                view[i] = OrtValue.CreateTensorValueWithData(_memory, WeightProvider.ElementType(_shape.Type), dims, pointer, slotBytes * count);
+            }
+
+            _views.Add((first, count), view);
+        }
+
+        return view;
+    }
+
+    public void Dispose()
+    {
+        foreach (var value in _views.Values.SelectMany(v => v))
+        {
+            value.Dispose();
+        }
+
+        _host?.Dispose();
+        foreach (var allocation in _device)
+        {
+            allocation.Dispose();
+        }
+    }
+
+    private nint TensorPointer(int i) =>
+        _host is null ? _device[i].DangerousGetHandle() : _host.Pointer + (nint)(_shape.EntryBytes * Capacity * SlotCount * i);
+}
+
+/// <summary>One sequence's place in a slab.</summary>
+internal sealed class KvSlot(KvSlab slab, int index)
+{
+    public KvSlab Slab { get; } = slab;
+
+    public int Index { get; } = index;
+
+    /// <summary>Entries in use.</summary>
+    public int Length { get; set; }
+}

@@ -1,0 +1,48 @@
+using Microsoft.ML.OnnxRuntime;
+using Sgl.Models;
+
+namespace Sgl.Inference.Internal.Runtime;
+
+/// <summary>Makes sessions from graphs and weights.</summary>
+internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights)
+{
+    private static readonly Lazy<string> PlaceholderFolder = new(CreatePlaceholder);
+
+    /// <summary>Creates a session; weights stay where <see cref="WeightProvider"/> keeps them.</summary>
+    public InferenceSession Create(ComputeGraph graph, DeviceId device)
+    {
+        using var options = new SessionOptions
+        {
+            // The layout optimizer would rewrite convolution weights, which are not in the model bytes.
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        options.DisablePerSessionThreads();
+        if (!prepackWeights)
+        {
+            options.AddSessionConfigEntry("session.disable_prepacking", "1");
+        }
+
+        options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", PlaceholderFolder.Value);
+        if (device.IsCuda)
+        {
+            options.AppendExecutionProvider_CUDA(device.Index);
+        }
+
+        foreach (var binding in graph.Weights)
+        {
+            options.AddInitializer(binding.Name, weights.Get(binding, graph.ComputeType));
+        }
+
+        return new InferenceSession(graph.ToBytes(), options);
+    }
+
+    /// <summary>The runtime checks that the file behind external weights exists, although every weight is handed over in memory.</summary>
+    private static string CreatePlaceholder()
+    {
+        var folder = Directory.CreateTempSubdirectory("sgl-").FullName;
+        File.WriteAllBytes(Path.Combine(folder, ComputeGraph.WeightLocation), []);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return folder;
+    }
+}

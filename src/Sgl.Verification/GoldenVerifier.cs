@@ -1,0 +1,75 @@
+using System.Runtime.CompilerServices;
+using Sgl.Models;
+using Sgl.Verification.Internal;
+
+namespace Sgl.Verification;
+
+/// <summary>
+/// Runs a folder of golden cases (<c>checkpoints/NAME</c>, <c>cases/SET/CASE/manifest.json</c> with <c>inputs</c>, <c>small</c> and <c>large</c>
+/// safetensors) through the real graph builder, engine, guidance and staged pruning.
+/// </summary>
+public sealed class GoldenVerifier
+{
+    private readonly string _folder;
+    private readonly IReadOnlyList<GoldenManifest> _cases;
+
+    private GoldenVerifier(string folder, IReadOnlyList<GoldenManifest> cases)
+    {
+        _folder = folder;
+        _cases = cases;
+    }
+
+    /// <summary>Number of cases.</summary>
+    public int Count => _cases.Count;
+
+    /// <summary>Finds and reads every manifest under a folder.</summary>
+    /// <exception cref="InvalidDataException">The folder holds no cases, or a manifest cannot be read; the message names the file.</exception>
+    public static GoldenVerifier Open(string folder)
+    {
+        var root = Path.Combine(folder, "cases");
+        if (!Directory.Exists(root))
+        {
+            throw new InvalidDataException($"{folder} has no folder 'cases'");
+        }
+
+        var cases = new List<GoldenManifest>();
+        foreach (var path in Directory.EnumerateFiles(root, "manifest.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            try
+            {
+                cases.Add(GoldenManifest.Read(path));
+            }
+            catch (Exception e) when (e is System.Text.Json.JsonException or KeyNotFoundException or InvalidOperationException)
+            {
+                throw new InvalidDataException($"{path}: {e.Message}", e);
+            }
+        }
+
+        return cases.Count > 0 ? new GoldenVerifier(folder, cases) : throw new InvalidDataException($"{root} holds no manifest.json");
+    }
+
+    /// <summary>Verifies the cases one by one.</summary>
+    /// <param name="placement">Devices, as in <see cref="Inference.EngineOptions.Placement"/>; a single device, or one list per layer count is refused by checkpoints it does not fit.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    public async IAsyncEnumerable<CaseReport> RunAsync(string placement, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var engines = new EnginePool(Path.Combine(_folder, "checkpoints"), placement, _cases);
+        await using (engines.ConfigureAwait(false))
+        {
+            foreach (var manifest in _cases)
+            {
+                CaseReport report;
+                try
+                {
+                    report = await new CaseVerifier(manifest, engines).RunAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is CheckpointException or InvalidDataException or FormatException or Inference.RequestException or Guidance.GuidanceException or Microsoft.ML.OnnxRuntime.OnnxRuntimeException)
+                {
+                    report = new CaseReport(manifest.Name, [], e.Message);
+                }
+
+                yield return report;
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+using System.Globalization;
+using System.Numerics.Tensors;
+using Sgl.Guidance;
+using Sgl.Inference;
+using Sgl.Models;
+using Sgl.Text;
+using Sgl.Vision;
+
+namespace Sgl.Verification.Internal;
+
+/// <summary>Runs one case through the real preprocessing, graphs, engine and guidance, and compares everything that the golden files hold.</summary>
+internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
+{
+    private readonly Comparison _comparison = new();
+    private readonly Tolerances _tolerances = Tolerances.For(manifest.IsFamilySet);
+
+    public async Task<CaseReport> RunAsync(CancellationToken cancellationToken)
+    {
+        using var inputs = new GoldenTensors(Path.Combine(manifest.Folder, "inputs.safetensors"));
+        var small = await engines.GetAsync(manifest.SmallCheckpoint, cancellationToken).ConfigureAwait(false);
+        var importance = await SmallAsync(small, inputs, cancellationToken).ConfigureAwait(false);
+        if (manifest.Large is not null)
+        {
+            var large = await engines.GetAsync(manifest.LargeCheckpoint!, cancellationToken).ConfigureAwait(false);
+            await LargeAsync(large, inputs, importance, cancellationToken).ConfigureAwait(false);
+        }
+
+        return new CaseReport(manifest.Name, _comparison.Checks);
+    }
+
+    private async Task<float[]> SmallAsync(VlmEngine engine, GoldenTensors inputs, CancellationToken cancellationToken)
+    {
+        var side = manifest.Small;
+        using var golden = new GoldenTensors(Path.Combine(manifest.Folder, "small.safetensors"));
+        var prompt = Prompt(engine, side, inputs, "input_ids_small");
+        await VisionAsync("small", engine, prompt, golden, cancellationToken).ConfigureAwait(false);
+
+        var ratios = side.KeptCounts.Keys.ToList();
+        var trace = new GenerationTrace { ConsistencyRatios = [.. ratios.Select(r => double.Parse(r, CultureInfo.InvariantCulture))] };
+        var result = await GenerateAsync(engine, prompt, side, PrunePlan.None, new ImportanceOptions(), side.DefaultRatio, trace, cancellationToken).ConfigureAwait(false);
+        _comparison.Identical("small.generated_ids", [.. result.TokenIds], side.GeneratedIds ?? golden.Ints("generated_ids"));
+        if (side.KvFinal is { } kv)
+        {
+            _comparison.Identical("small.kv_lengths", [.. result.Usage.KvLengths], kv);
+        }
+
+        CompareEmbeddings("small", trace, golden);
+        CompareSteps("small", "", trace, golden, _tolerances.SmallLogits);
+        _comparison.Floats("small.A_prefill", trace.ImportancePrefill, golden.Floats("A_prefill"), _tolerances.Importance);
+        _comparison.Floats("small.A_decode", trace.ImportanceDecode, golden.Floats("A_decode"), _tolerances.Importance);
+        _comparison.Floats("small.A", result.Importance, golden.Floats("A"), _tolerances.Importance);
+        CompareImportanceLayers(trace, golden);
+
+        for (var i = 0; i < ratios.Count; i++)
+        {
+            CompareConsistency(ratios[i], trace.Consistency[i], golden);
+        }
+
+        if (side.Confidence is { } confidence)
+        {
+            _comparison.Relative("small.confidence", result.Scores!.Confidence, confidence, _tolerances.Confidence);
+        }
+
+        if (side.Decision is { } decision)
+        {
+            _comparison.Relative("small.decision", result.Scores!.Decision, decision, _tolerances.Consistency);
+        }
+
+        await PaperVariantAsync(engine, prompt, golden, cancellationToken).ConfigureAwait(false);
+        return result.Importance!;
+    }
+
+    /// <summary>The authors' unused helper starts one row later, which is the paper's definition of A^P.</summary>
+    private async Task PaperVariantAsync(VlmEngine engine, PreparedPrompt prompt, GoldenTensors golden, CancellationToken cancellationToken)
+    {
+        if (!golden.Has("A_unused_helper"))
+        {
+            return;
+        }
+
+        var trace = new GenerationTrace();
+        var options = new ImportanceOptions { Variant = ImportanceVariant.Paper };
+        var result = await GenerateAsync(engine, prompt, manifest.Small, PrunePlan.None, options, null, trace, cancellationToken).ConfigureAwait(false);
+        _comparison.Floats("small.A_paper_variant", result.Importance, golden.Floats("A_unused_helper"), _tolerances.Importance);
+    }
+
+    private async Task LargeAsync(VlmEngine engine, GoldenTensors inputs, float[] smallImportance, CancellationToken cancellationToken)
+    {
+        var side = manifest.Large!;
+        using var golden = new GoldenTensors(Path.Combine(manifest.Folder, "large.safetensors"));
+        var prompt = Prompt(engine, side, inputs, "input_ids_large");
+        await VisionAsync("large", engine, prompt, golden, cancellationToken).ConfigureAwait(false);
+
+        var unpruned = new GenerationTrace();
+        var full = await GenerateAsync(engine, prompt, side, PrunePlan.None, new ImportanceOptions(), null, unpruned, cancellationToken).ConfigureAwait(false);
+        CompareEmbeddings("large", unpruned, golden);
+        if (golden.Has("oracle_A"))
+        {
+            _comparison.Floats("large.oracle_A", full.Importance, golden.Floats("oracle_A"), _tolerances.Importance);
+        }
+
+        foreach (var run in side.Runs)
+        {
+            if (run.PruneLayer is not { } layer)
+            {
+                CompareRun(run, full, unpruned, golden);
+                continue;
+            }
+
+            // The manifests write the layer behind the name: fastv2 is FastV in front of layer 2.
+            var ranking = run.Importance.TrimEnd([.. "0123456789"]) switch
+            {
+                "sgp" => smallImportance,
+                "oracle" => full.Importance!,
+                "fastv" => await FastVAsync(engine, prompt, side, layer, golden, cancellationToken).ConfigureAwait(false),
+                _ => throw new InvalidDataException($"{manifest.Name}: run {run.Tag} ranks by '{run.Importance}', which is not known"),
+            };
+            var mask = KeepMask.FromImportance(ranking, run.Ratio);
+            var plan = PrunePlan.Create([new PruneStep(layer, mask)], engine.Model.Layers, prompt.VisualTokenCount);
+            var trace = new GenerationTrace();
+            var result = await GenerateAsync(engine, prompt, side, plan, null, null, trace, cancellationToken).ConfigureAwait(false);
+            CompareRun(run, result, trace, golden);
+            if (golden.Has($"{run.Tag}.kept"))
+            {
+                _comparison.Identical("large.kept", mask.Indices(), golden.Ints($"{run.Tag}.kept"));
+            }
+
+            if (golden.Has($"{run.Tag}.kept_position_ids"))
+            {
+                _comparison.Identical("large.kept_position_ids", Flatten(trace.StagePositions[layer]), golden.Ints($"{run.Tag}.kept_position_ids"));
+            }
+        }
+    }
+
+    private async Task<float[]> FastVAsync(VlmEngine engine, PreparedPrompt prompt, GoldenSide side, int layer, GoldenTensors golden, CancellationToken cancellationToken)
+    {
+        var trace = new GenerationTrace();
+        var result = await GenerateAsync(
+            engine, prompt, side, PrunePlan.None, ImportanceOptions.FastV(layer), null, trace, cancellationToken, maxNewTokens: 1).ConfigureAwait(false);
+        var key = string.Create(CultureInfo.InvariantCulture, $"fastv_importance_K{layer}");
+        if (golden.Has(key))
+        {
+            // The golden ranking is the mean over heads, ours the sum.
+            var expected = golden.Floats(key);
+            var heads = engine.AttentionHeads;
+            _comparison.Floats("large.fastv_importance", [.. result.Importance!.Select(a => a / heads)], expected, 2e-6);
+        }
+
+        return result.Importance!;
+    }
+
+    private async Task VisionAsync(string model, VlmEngine engine, PreparedPrompt prompt, GoldenTensors golden, CancellationToken cancellationToken)
+    {
+        var features = await engine.FeaturesAsync(prompt, cancellationToken).ConfigureAwait(false);
+        _comparison.Floats($"{model}.vision_features", features, golden.Floats("vision_features"), _tolerances.Vision);
+        var last = (await engine.VisionLastHiddenAsync(prompt, cancellationToken).ConfigureAwait(false)).SelectMany(r => r).ToArray();
+        _comparison.Floats($"{model}.vision_last_hidden", last, golden.Floats("vision_last_hidden"), _tolerances.Vision);
+    }
+
+    private void CompareEmbeddings(string model, GenerationTrace trace, GoldenTensors golden)
+    {
+        if (golden.Has("inputs_embeds"))
+        {
+            _comparison.Floats($"{model}.inputs_embeds", trace.InputEmbeddings, golden.Floats("inputs_embeds"), _tolerances.Vision);
+        }
+    }
+
+    private void CompareSteps(string model, string prefix, GenerationTrace trace, GoldenTensors golden, double logitTolerance)
+    {
+        var expected = golden.Floats(prefix + "step_logits");
+        // Golden sets of a wider vocabulary have larger logits; the stated bound is for a range of about 25.
+        var scale = Math.Max(1, TensorPrimitives.MaxMagnitude<float>(expected) / 25.0);
+        _comparison.Floats($"{model}.step_logits", trace.StepLogits.SelectMany(l => l).ToArray(), expected, logitTolerance * Math.Abs(scale));
+        _comparison.Floats($"{model}.step_logprob", trace.LogProbabilities, golden.Floats(prefix + "step_logprob"), _tolerances.LogProbability);
+    }
+
+    private void CompareImportanceLayers(GenerationTrace trace, GoldenTensors golden)
+    {
+        if (golden.Has("A_step_layer"))
+        {
+            var actual = trace.ImportanceByLayer.SelectMany(pass => pass).SelectMany(layer => layer).ToArray();
+            _comparison.Floats("small.A_step_layer", actual, golden.Floats("A_step_layer"), _tolerances.Importance);
+        }
+    }
+
+    private void CompareConsistency(string ratio, ConsistencyTrace pass, GoldenTensors golden)
+    {
+        _comparison.Identical("small.kept", pass.Kept, golden.Ints($"kept_r{ratio}"));
+        _comparison.Identical("small.kept_count", [pass.Kept.Length], [manifest.Small.KeptCounts[ratio]]);
+        if (golden.Has($"consistency_position_ids_r{ratio}"))
+        {
+            _comparison.Identical("small.consistency_position_ids", Flatten(pass.Positions), golden.Ints($"consistency_position_ids_r{ratio}"));
+        }
+
+        var expected = golden.Floats($"consistency_step_prob_r{ratio}");
+        var actual = pass.LogProbabilities.Select(MathF.Exp).ToArray();
+        if (manifest.IsFamilySet)
+        {
+            _comparison.Floats("small.consistency_step_prob", actual, expected, _tolerances.ConsistencyStep);
+        }
+        else
+        {
+            _comparison.Floats("small.consistency_step_prob", [.. actual.Zip(expected, (a, e) => a / e)], [.. expected.Select(_ => 1f)], _tolerances.ConsistencyStep);
+        }
+
+        if (golden.Has($"consistency_step_logits_r{ratio}"))
+        {
+            _comparison.Floats("small.consistency_step_logits", pass.Logits, golden.Floats($"consistency_step_logits_r{ratio}"), _tolerances.SmallLogits);
+        }
+
+        if (manifest.Small.Consistency.TryGetValue(ratio, out var consistency) && consistency > 1e-30)
+        {
+            _comparison.Relative("small.consistency", ExitScores.Consistency(pass.LogProbabilities), consistency, _tolerances.Consistency);
+        }
+    }
+
+    private void CompareRun(GoldenRun run, GenerationResult result, GenerationTrace trace, GoldenTensors golden)
+    {
+        _comparison.Identical("large.generated_ids", [.. result.TokenIds], run.GeneratedIds);
+        CompareSteps("large", run.Tag + ".", trace, golden, _tolerances.LargeLogits);
+        if (run.KvPrefill is { } prefill)
+        {
+            _comparison.Identical("large.kv_after_prefill", trace.KvLengthsAfterPrefill, prefill);
+        }
+
+        if (run.KvFinal is { } final)
+        {
+            _comparison.Identical("large.kv_final", [.. result.Usage.KvLengths], final);
+        }
+
+        if (run.DecodePositions is { } positions)
+        {
+            _comparison.Identical("large.decode_position_ids", [.. trace.DecodePositions], positions);
+        }
+    }
+
+    private async Task<GenerationResult> GenerateAsync(
+        VlmEngine engine,
+        PreparedPrompt prompt,
+        GoldenSide side,
+        PrunePlan plan,
+        ImportanceOptions? importance,
+        double? consistencyRatio,
+        GenerationTrace trace,
+        CancellationToken cancellationToken,
+        int? maxNewTokens = null)
+    {
+        var options = new GenerationOptions
+        {
+            Sampling = new SamplingOptions
+            {
+                MaxNewTokens = maxNewTokens ?? manifest.MaxNewTokens,
+                MinNewTokens = manifest.MinNewTokens,
+                StopTokenIds = [side.EosId],
+            },
+            Importance = importance,
+            ConsistencyRatio = consistencyRatio,
+            Plan = plan,
+            Trace = trace,
+        };
+        await foreach (var generated in engine.GenerateAsync(prompt, options, cancellationToken).ConfigureAwait(false))
+        {
+            if (generated is GenerationEvent.Completed completed)
+            {
+                return completed.Result;
+            }
+        }
+
+        throw new InvalidOperationException("the engine ended without a result");
+    }
+
+    private PreparedPrompt Prompt(VlmEngine engine, GoldenSide side, GoldenTensors inputs, string idsName)
+    {
+        var visual = inputs.Has("image_u8") ? FromImage(engine, inputs) : FromPixels(inputs);
+        _comparison.Identical("visual_tokens", [visual.Layout.TokenCount], [manifest.VisualTokens]);
+        var span = new ImageSpan(0, side.VisualStart, side.VisualEnd - side.VisualStart + 1);
+        return new PreparedPrompt(inputs.Ints(idsName), [span], [visual]);
+    }
+
+    private VisualInput FromImage(VlmEngine engine, GoldenTensors inputs)
+    {
+        var shape = inputs.Shape("image_u8");
+        var visual = engine.Preprocess(new RgbImage(shape[1], shape[0], inputs.Bytes("image_u8")));
+        _comparison.Floats("pixel_values", visual.PixelValues, inputs.Floats("pixel_values"), 1e-6);
+        _comparison.Identical("pixel_values_shape", visual.Shape, inputs.Shape("pixel_values"));
+        if (visual.Grid is { } grid && inputs.Has("image_grid_thw"))
+        {
+            _comparison.Identical("image_grid_thw", [grid.T, grid.H, grid.W], inputs.Ints("image_grid_thw"));
+        }
+
+        return visual;
+    }
+
+    /// <summary>Cases that start from pixel values have no image; one row of tokens per tile stands for its layout.</summary>
+    private VisualInput FromPixels(GoldenTensors inputs)
+    {
+        var shape = inputs.Shape("pixel_values");
+        var perTile = manifest.VisualTokens / shape[0];
+        var tiles = Enumerable.Range(0, shape[0]).Select(t => new VisualTile(t, TileKind.Tile, t * perTile, 1, perTile, 0, t * shape[2], shape[3], shape[2]));
+        return new VisualInput
+        {
+            PixelValues = inputs.Floats("pixel_values"),
+            Shape = shape,
+            Layout = new VisualLayout(shape[3], shape[2] * shape[0], [.. tiles]),
+        };
+    }
+
+    private static int[] Flatten(int[][] axes) => [.. axes.SelectMany(a => a)];
+}
