@@ -1,0 +1,181 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sgl.Guidance;
+
+namespace Sgl.Evaluation;
+
+/// <summary>What a threshold is expected to do, measured on the calibration sample. Members without data are null.</summary>
+public sealed record PolicyExpectation
+{
+    /// <summary>Share of requests that exit.</summary>
+    public required double ExitRatio { get; init; }
+
+    /// <summary>95 % bootstrap interval of <see cref="ExitRatio"/>.</summary>
+    public double[]? ExitRatioInterval { get; init; }
+
+    /// <summary>Mean metric score of all answers, small and large mixed.</summary>
+    public double? Accuracy { get; init; }
+
+    /// <summary>95 % bootstrap interval of <see cref="Accuracy"/>.</summary>
+    public double[]? AccuracyInterval { get; init; }
+
+    /// <summary>Mean metric score of the answers that exit.</summary>
+    public double? ExitedAccuracy { get; init; }
+
+    /// <summary>95 % bootstrap interval of <see cref="ExitedAccuracy"/>.</summary>
+    public double[]? ExitedAccuracyInterval { get; init; }
+
+    /// <summary>Mean seconds per request: the small model always, the large one for those that do not exit.</summary>
+    public double? SecondsPerRequest { get; init; }
+
+    /// <summary><see cref="SecondsPerRequest"/> over the mean seconds of the large model alone.</summary>
+    public double? CostRatio { get; init; }
+}
+
+/// <summary>The sample a policy was made from.</summary>
+public sealed record PolicySample
+{
+    /// <summary>Number of requests.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>How many of them had a right answer to compare with.</summary>
+    public required int Labelled { get; init; }
+
+    /// <summary>Where they came from.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>The pair of models.</summary>
+    public string? Models { get; init; }
+
+    /// <summary>Expected calibration error of the score as it is, where there are labels.</summary>
+    public double? ExpectedCalibrationError { get; init; }
+
+    /// <summary>What limits the claims above.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
+
+/// <summary>The exit rule of a router with how it was found: the file that <c>sgl calibrate</c> writes and a router loads.</summary>
+public sealed record ExitPolicy
+{
+    private static readonly JsonSerializerOptions _json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
+
+    /// <summary>Version of the format; 1.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>Which exit score is compared.</summary>
+    public required ExitCriterion Criterion { get; init; }
+
+    /// <summary>Answers at or above it exit. Above 1: none does.</summary>
+    public required double Threshold { get; init; }
+
+    /// <summary>The exit ratio that was asked for, if one was. A router may hold it by a running quantile.</summary>
+    public double? TargetExitRatio { get; init; }
+
+    /// <summary>The accuracy that was asked for, if one was.</summary>
+    public double? TargetAccuracy { get; init; }
+
+    /// <summary>What is expected of it.</summary>
+    public PolicyExpectation? Expected { get; init; }
+
+    /// <summary>What it was made from.</summary>
+    public PolicySample? Sample { get; init; }
+
+    /// <summary>When.</summary>
+    public DateTimeOffset? Created { get; init; }
+
+    /// <summary>Reads a policy file.</summary>
+    /// <exception cref="EvaluationException">Not a policy, an unknown field or criterion, a value out of range; names the file.</exception>
+    public static ExitPolicy Load(string path)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EvaluationException($"{path}: {e.Message}", e);
+        }
+
+        try
+        {
+            return Parse(text);
+        }
+        catch (EvaluationException e)
+        {
+            throw new EvaluationException($"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads a policy from its text.</summary>
+    /// <exception cref="EvaluationException">As <see cref="Load"/>.</exception>
+    public static ExitPolicy Parse(string json)
+    {
+        ExitPolicy policy;
+        try
+        {
+            policy = JsonSerializer.Deserialize<ExitPolicy>(json, _json) ?? throw new JsonException("null is no policy");
+        }
+        catch (JsonException e)
+        {
+            throw new EvaluationException($"not an exit policy: {e.Message}", e);
+        }
+
+        policy.Validate();
+        return policy;
+    }
+
+    /// <summary>The text of the policy file.</summary>
+    public string ToJson()
+    {
+        Validate();
+        return JsonSerializer.Serialize(this, _json) + "\n";
+    }
+
+    /// <summary>Writes the file; a reader sees the old one or the new one, never half of it.</summary>
+    public void Save(string path)
+    {
+        var full = Path.GetFullPath(path);
+        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+        File.WriteAllText(full + ".new", ToJson());
+        File.Move(full + ".new", full, overwrite: true);
+    }
+
+    private void Validate()
+    {
+        if (Version != 1)
+        {
+            throw new EvaluationException($"version must be 1, was {Version}");
+        }
+
+        if (!Enum.IsDefined(Criterion))
+        {
+            throw new EvaluationException($"criterion {(int)Criterion} is unknown");
+        }
+
+        if (!double.IsFinite(Threshold) || Threshold < 0)
+        {
+            throw new EvaluationException(FormattableString.Invariant($"threshold must be a number of at least 0, was {Threshold}"));
+        }
+
+        RequireShare("target_exit_ratio", TargetExitRatio);
+        RequireShare("target_accuracy", TargetAccuracy);
+        RequireShare("expected.exit_ratio", Expected?.ExitRatio);
+    }
+
+    private static void RequireShare(string name, double? value)
+    {
+        if (value is { } share && !(share >= 0 && share <= 1))
+        {
+            throw new EvaluationException(FormattableString.Invariant($"{name} must be between 0 and 1, was {share}"));
+        }
+    }
+}

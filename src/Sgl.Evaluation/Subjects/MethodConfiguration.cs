@@ -1,0 +1,126 @@
+using System.Globalization;
+using Sgl.Guidance;
+
+namespace Sgl.Evaluation;
+
+/// <summary>Where the large model's keep-mask comes from.</summary>
+public enum PruningMethod
+{
+    /// <summary>All visual tokens stay.</summary>
+    None,
+
+    /// <summary>The small model's importance (the paper's method).</summary>
+    Sgp,
+
+    /// <summary>One layer of the large model, last prompt token.</summary>
+    FastV,
+
+    /// <summary>All layers of the large model's own unpruned run; a second run is pruned.</summary>
+    FastVOracle,
+
+    /// <summary>Merging of visual features before the language model.</summary>
+    TokenMerging,
+
+    /// <summary>Seeded random tokens: a control.</summary>
+    Random,
+
+    /// <summary>Evenly spread tokens: a control.</summary>
+    Uniform,
+}
+
+/// <summary>One row of a table: a pruning method with its setting.</summary>
+public sealed record MethodConfiguration
+{
+    /// <summary>Where the mask comes from.</summary>
+    public required PruningMethod Method { get; init; }
+
+    /// <summary>f in K = int(L f). Not used by <see cref="PruningMethod.None"/> and <see cref="PruningMethod.TokenMerging"/>.</summary>
+    public double LayerFraction { get; init; } = 1;
+
+    /// <summary>r, the share of visual tokens kept from layer K on; for merging the share of tokens left for all layers.</summary>
+    public double KeepRatio { get; init; } = 1;
+
+    /// <summary>Which attention is summed; for <see cref="PruningMethod.Sgp"/> and <see cref="PruningMethod.FastVOracle"/>.</summary>
+    public ImportanceOptions Importance { get; init; } = new();
+
+    /// <summary>Seed of <see cref="PruningMethod.Random"/>; mixed with the question's place.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Name in tables; <see cref="Key"/> where none was given.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>Unpruned.</summary>
+    public static MethodConfiguration Unpruned { get; } = new() { Method = PruningMethod.None };
+
+    /// <summary>A method at one of the paper's settings. Merging gets the model's average retention as its ratio.</summary>
+    /// <param name="method">Which.</param>
+    /// <param name="setting">64, 50, 35, 18 or 9 %.</param>
+    /// <param name="layers">L of the large model.</param>
+    /// <param name="importance">Ablations of the attention source.</param>
+    public static MethodConfiguration At(
+        PruningMethod method, PruneSetting setting, int layers, ImportanceOptions? importance = null)
+    {
+        ArgumentNullException.ThrowIfNull(setting);
+        return method switch
+        {
+            PruningMethod.None => Unpruned,
+            PruningMethod.TokenMerging => new() { Method = method, KeepRatio = setting.AverageRetention(layers) },
+            _ => new()
+            {
+                Method = method,
+                LayerFraction = setting.LayerFraction,
+                KeepRatio = setting.KeepRatio,
+                Importance = importance ?? new ImportanceOptions(),
+            },
+        };
+    }
+
+    /// <summary>K for a large model of L layers; L where nothing is pruned.</summary>
+    public int Layer(int layers) => Method is PruningMethod.None or PruningMethod.TokenMerging
+        ? layers : PruneSchedule.Layer(layers, LayerFraction);
+
+    /// <summary>The nominal share of visual tokens, averaged over the L layers of the large model.</summary>
+    public double AverageRetention(int layers) => Method switch
+    {
+        PruningMethod.None => 1,
+        PruningMethod.TokenMerging => KeepRatio,
+        _ => PruneSchedule.AverageRetention(Layer(layers), KeepRatio, layers),
+    };
+
+    /// <summary>Tells this configuration from every other; part of each result's key, so it must stay stable.</summary>
+    public string Key
+    {
+        get
+        {
+            var key = Method == PruningMethod.None ? "none"
+                : string.Create(CultureInfo.InvariantCulture, $"{Method.ToString().ToLowerInvariant()}-f{LayerFraction}-r{KeepRatio}");
+            if (Method is PruningMethod.Sgp or PruningMethod.FastVOracle)
+            {
+                key += Importance.Source == ImportanceSource.PromptAndGenerated ? "" : $"-{Importance.Source.ToString().ToLowerInvariant()}";
+                key += Importance.Variant == ImportanceVariant.Reference ? "" : "-paper";
+                key += Importance.LayerFraction == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-layers{Importance.LayerFraction}");
+                key += Importance.SingleLayer is { } layer ? string.Create(CultureInfo.InvariantCulture, $"-layer{layer}") : "";
+            }
+
+            return Method == PruningMethod.Random ? string.Create(CultureInfo.InvariantCulture, $"{key}-seed{Seed}") : key;
+        }
+    }
+
+    /// <summary>
+    /// The mask of a method that needs nothing but numbers: SGP, FastV and the oracle from an importance vector, the controls
+    /// from the count alone. Null for <see cref="PruningMethod.None"/> and <see cref="PruningMethod.TokenMerging"/>.
+    /// </summary>
+    /// <param name="visualTokens">N_I.</param>
+    /// <param name="importance">A; may be empty for the controls.</param>
+    /// <param name="question">Place of the question in the benchmark; makes every question's random mask another one.</param>
+    public KeepMask? Mask(int visualTokens, ReadOnlySpan<float> importance, int question) => Method switch
+    {
+        PruningMethod.None or PruningMethod.TokenMerging => null,
+        PruningMethod.Random => ControlMasks.Random(
+            visualTokens, KeepCount.Of(visualTokens, KeepRatio), Seed + ((ulong)(uint)question << 32)),
+        PruningMethod.Uniform => ControlMasks.Uniform(visualTokens, KeepCount.Of(visualTokens, KeepRatio)),
+        _ when importance.Length != visualTokens => throw new GuidanceException(
+            "importance", $"expected {visualTokens} visual tokens, found {importance.Length}"),
+        _ => KeepMask.FromImportance(importance, KeepRatio),
+    };
+}
