@@ -36,6 +36,8 @@ public sealed class ErrorTranslator
                 return Faults.Overloaded(e.Message, e.RetryAfter);
             case NotReadyException e:
                 return Faults.Unavailable(e.Message, e.RetryAfter);
+            case RpcException { StatusCode: StatusCode.Cancelled or StatusCode.DeadlineExceeded } when call.CancellationToken.IsCancellationRequested:
+                break; // a hop that ended with the call: why the call ended is told below
             case RpcException e:
                 return e.GetRpcStatus() ?? new Google.Rpc.Status { Code = (int)e.StatusCode, Message = e.Status.Detail };
         }

@@ -56,6 +56,21 @@ public sealed class ServiceHealth
     /// <summary>The process is going away; nothing makes it serving again.</summary>
     public void BeginDrain() => Update(() => _draining = true);
 
+    /// <summary>Completes when requests can be served.</summary>
+    public async Task WaitUntilServingAsync(CancellationToken cancellationToken = default)
+    {
+        for (; ; )
+        {
+            var (status, changed) = Observe();
+            if (status == HealthCheckResponse.Types.ServingStatus.Serving)
+            {
+                return;
+            }
+
+            await changed.WaitAsync(cancellationToken);
+        }
+    }
+
     /// <summary>Whether <paramref name="service"/> is a name this host answers for: empty (the whole host) or one of its services.</summary>
     public bool Knows(string service) => service.Length == 0 || _setup.HealthNames.Contains(service);
 

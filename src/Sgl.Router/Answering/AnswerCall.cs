@@ -1,0 +1,29 @@
+using Grpc.Core;
+using Sgl.Hosting;
+
+namespace Sgl.Router;
+
+/// <summary>What a request brings beside its message.</summary>
+/// <param name="RequestId">Correlation id, passed to both models.</param>
+/// <param name="Deadline">Until when the client waits.</param>
+/// <param name="CancellationToken">Cancelled when the client is gone, its deadline passed, or the router's drain is over.</param>
+internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, CancellationToken CancellationToken)
+{
+    public static AnswerCall From(ServerCallContext context) => new(
+        RequestIds.Of(context),
+        context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline),
+        context.CancellationToken);
+
+    /// <summary>Options of a call to a model that ends with this request, or earlier.</summary>
+    /// <param name="limit">Most time for the hop; null: the request's deadline only.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="token">Cancels the hop.</param>
+    public CallOptions ToHop(TimeSpan? limit, TimeProvider time, CancellationToken token)
+    {
+        var deadline = limit is { } l && time.GetUtcNow() + l < Deadline ? time.GetUtcNow() + l : Deadline;
+        return new CallOptions(
+            RequestIds.ToMetadata(RequestId),
+            deadline == DateTimeOffset.MaxValue ? null : deadline.UtcDateTime,
+            token);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using Google.Rpc;
+using Grpc.Core;
+using Prometheus;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Sgl.Hosting;
+using Sgl.Router.Internal;
+
+namespace Sgl.Router;
+
+/// <summary>Answers requests: checks, small model, decision, large model, fallback. The same for gRPC and HTTP.</summary>
+internal sealed class AnswerPipeline
+{
+    private readonly BackendMonitor _monitor;
+    private readonly ILogger<AnswerPipeline> _logger;
+
+    public AnswerPipeline(
+        BackendMonitor monitor,
+        SmallHop small,
+        LargeHop large,
+        DefaultPolicy policy,
+        RouterMetrics metrics,
+        IOptions<RouterOptions> options,
+        TimeProvider time,
+        ILogger<AnswerPipeline> logger)
+    {
+        (_monitor, Small, Large, Policy, Metrics, Options, Time, _logger) = (monitor, small, large, policy, metrics, options.Value, time, logger);
+    }
+
+    public SmallHop Small { get; }
+
+    public LargeHop Large { get; }
+
+    public DefaultPolicy Policy { get; }
+
+    public RouterMetrics Metrics { get; }
+
+    public RouterOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public ModelPair Models => _monitor.Pair;
+
+    /// <summary>Answers a request.</summary>
+    /// <param name="request">From the wire.</param>
+    /// <param name="call">Who asks and until when.</param>
+    /// <param name="emit">Takes each event; awaited, so that a slow client slows its own request only.</param>
+    /// <exception cref="RequestFaultException">The request is wrong; with all violations.</exception>
+    /// <exception cref="HopException">A model that is needed gave no answer and there is no fallback.</exception>
+    public async Task AnswerAsync(Wire.AnswerRequest request, AnswerCall call, Func<Wire.AnswerResponse, Task> emit)
+    {
+        var started = Time.GetTimestamp();
+        var models = Models;
+        var policy = Check(request, models);
+        if (models.PairingProblem.Length > 0)
+        {
+            throw Faults.Create(Code.FailedPrecondition, models.PairingProblem, RouterErrorReasons.NotPaired).ToRpcException();
+        }
+
+        using var running = Metrics.Common.Running.TrackInProgress();
+        var run = new AnswerRun(this, request, policy, models, call, emit, started);
+        try
+        {
+            var completed = await run.AnswerAsync();
+            Metrics.Common.CountRequest(completed.Path switch
+            {
+                Wire.AnswerPath.Exit => RequestPath.Exit,
+                Wire.AnswerPath.Escalated => RequestPath.Escalated,
+                _ => RequestPath.Degraded,
+            });
+            Metrics.Common.EndToEnd.Observe(Time.GetElapsedTime(started).TotalSeconds);
+            Report(completed, call.RequestId);
+        }
+        catch (Exception e)
+        {
+            if (!IsTheClients(e, call))
+            {
+                Metrics.Common.CountRequest(RequestPath.Failed);
+            }
+
+            throw;
+        }
+    }
+
+    private RequestPolicy Check(Wire.AnswerRequest request, ModelPair models)
+    {
+        var violations = new List<FieldViolation>();
+        RequestRules.Check(request, models, violations);
+        var policy = PolicyRules.Resolve(request.Policy, Policy, models.Large.Info, violations);
+        return violations.Count == 0 ? policy : throw new RequestFaultException(violations);
+    }
+
+    private void Report(Wire.AnswerCompleted completed, string requestId)
+    {
+        Activity.Current?.SetTag("sgl.path", completed.Path.ToString());
+        if (completed.Path == Wire.AnswerPath.Degraded)
+        {
+            Metrics.CountDegraded(completed.Reason);
+            RouterLog.Degraded(_logger, requestId, completed.Explanation);
+        }
+        else
+        {
+            RouterLog.Answered(_logger, requestId, completed.Path.ToString(), completed.Explanation);
+        }
+    }
+
+    private static bool IsTheClients(Exception e, AnswerCall call) =>
+        e is RequestFaultException or HopException { Status.Code: (int)Code.InvalidArgument } || call.CancellationToken.IsCancellationRequested;
+}

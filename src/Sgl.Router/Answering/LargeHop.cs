@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Sgl.Guidance;
+using Sgl.Router.Internal;
+
+namespace Sgl.Router;
+
+/// <summary>What the large model gave.</summary>
+internal sealed record LargeAnswer(Wire.PromptLayout Layout, Wire.PruneOutcome Pruning, Wire.LargeCompleted Completed);
+
+/// <summary>What the large model is asked.</summary>
+internal sealed record LargeQuestion
+{
+    public required Wire.LargeInput Input { get; init; }
+
+    public required Wire.Guidance Guidance { get; init; }
+
+    /// <summary>Visual tokens the guidance speaks about; null where it speaks about none.</summary>
+    public required int? VisualTokens { get; init; }
+
+    /// <summary>Most time, from now on.</summary>
+    public required TimeSpan Timeout { get; init; }
+
+    /// <summary>Whether the service was reachable when last looked at; if not, one attempt is enough.</summary>
+    public required bool Serving { get; init; }
+}
+
+/// <summary>Asks the large model.</summary>
+internal sealed class LargeHop
+{
+    private readonly Backends _backends;
+    private readonly RetryLoop _retry;
+    private readonly RouterMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger<LargeHop> _logger;
+
+    public LargeHop(Backends backends, IOptions<RouterOptions> options, RouterMetrics metrics, TimeProvider time, ILogger<LargeHop> logger)
+    {
+        (_backends, _metrics, _time, _logger) = (backends, metrics, time, logger);
+        _retry = new RetryLoop(backends.Large.Name, options.Value.Retry, metrics, time, logger);
+    }
+
+    /// <summary>Sends the input ahead of the decision.</summary>
+    public LargeCall OpenEarly(Wire.LargeInput input, AnswerCall call) =>
+        LargeCall.OpenEarly(_backends.LargeClient, input, call.ToHop(null, _time, call.CancellationToken));
+
+    /// <summary>Asks, and tells layout and tokens as they come.</summary>
+    /// <param name="question">The question.</param>
+    /// <param name="early">A call that has the input already; null: none. Taken over.</param>
+    /// <param name="call">The request.</param>
+    /// <param name="onLayout">Gets the prompt as the large model sees it.</param>
+    /// <param name="onToken">Gets each token.</param>
+    /// <exception cref="HopException">There is no answer.</exception>
+    /// <exception cref="OperationCanceledException">The request ended.</exception>
+    public async Task<LargeAnswer> AskAsync(
+        LargeQuestion question, LargeCall? early, AnswerCall call, Func<Wire.PromptLayout, Task> onLayout, Func<Wire.Token, Task> onToken)
+    {
+        using var activity = RouterActivity.Source.StartActivity("large", ActivityKind.Internal);
+        var started = _time.GetTimestamp();
+        using var limit = new CancellationTokenSource(question.Timeout, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
+        Wire.PromptLayout? told = null;
+        try
+        {
+            return await _retry.RunAsync(AttemptAsync, call.RequestId, both.Token);
+        }
+        catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
+        {
+            var hop = HopErrors.From(_backends.Large.Name, e, limit.IsCancellationRequested, question.Timeout, call, _time.GetUtcNow());
+            RouterLog.HopFailed(_logger, e, _backends.Large.Name, call.RequestId);
+            activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
+            throw hop;
+        }
+        finally
+        {
+            early?.Dispose();
+            _metrics.ObserveHop(_backends.Large.Name, _time.GetElapsedTime(started));
+        }
+
+        async Task<LargeAnswer> AttemptAsync(Attempt attempt)
+        {
+            attempt.Committed = !question.Serving;
+            using var stream = await OpenAsync(attempt);
+            Wire.PromptLayout? layout = null;
+            Wire.PruneOutcome? pruning = null;
+            await foreach (var message in stream.EventsAsync(both.Token))
+            {
+                switch (message.EventCase)
+                {
+                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Layout:
+                        layout = message.Layout;
+                        RequireSameTokens(layout, question, call.RequestId);
+                        if (told is null)
+                        {
+                            await onLayout(told = layout);
+                        }
+
+                        break;
+                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Accepted:
+                        pruning = message.Accepted;
+                        RequireOurMasks(pruning, question, call.RequestId);
+                        break;
+                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Token:
+                        attempt.Committed = true;
+                        await onToken(message.Token);
+                        break;
+                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Completed:
+                        return layout is not null && pruning is not null
+                            ? new LargeAnswer(layout, pruning, message.Completed)
+                            : throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "it completed without layout and accepted guidance");
+                }
+            }
+
+            throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "its stream ended without a completed event");
+        }
+
+        async Task<LargeCall> OpenAsync(Attempt attempt)
+        {
+            if (attempt.Number == 0 && early is not null)
+            {
+                await early.GuideAsync(question.Guidance).WaitAsync(both.Token);
+                return early;
+            }
+
+            var remaining = question.Timeout - _time.GetElapsedTime(started);
+            return LargeCall.Open(_backends.LargeClient, question.Input, question.Guidance, call.ToHop(remaining, _time, both.Token));
+        }
+    }
+
+    /// <summary>Masks made from the small model's importance, or none without prune points.</summary>
+    /// <param name="points">By rising layer, keep ratios not rising; so each mask is a subset of the one before.</param>
+    /// <param name="small">The small model's answer; null: it was not asked.</param>
+    public static Wire.Guidance Guidance(IReadOnlyList<ResolvedPoint> points, SmallAnswer? small)
+    {
+        if (points.Count == 0 || small is null || small.Layout.VisualTokenCount == 0)
+        {
+            return new Wire.Guidance { Unpruned = new Wire.Unpruned() };
+        }
+
+        var importance = small.Completed.Importance.Values.ToArray();
+        var masks = new Wire.MaskGuidance();
+        foreach (var point in points)
+        {
+            masks.Steps.Add(new Wire.PruneStep
+            {
+                Layer = point.Layer,
+                Mask = new Wire.KeepMask
+                {
+                    VisualTokenCount = importance.Length,
+                    Bits = Google.Protobuf.ByteString.CopyFrom(KeepMask.FromImportance(importance, point.KeepRatio).ToBytes()),
+                },
+            });
+        }
+
+        return new Wire.Guidance { Masks = masks, Digest = small.Layout.Digest };
+    }
+
+    // A mask of another length would keep the wrong tokens without anyone noticing.
+    private void RequireSameTokens(Wire.PromptLayout layout, LargeQuestion question, string requestId)
+    {
+        if (question.VisualTokens is { } expected && layout.VisualTokenCount != expected)
+        {
+            throw HopErrors.Broken(
+                _backends.Large.Name, requestId,
+                $"it sees {layout.VisualTokenCount} visual tokens where the small model saw {expected}, so the mask does not fit");
+        }
+    }
+
+    private void RequireOurMasks(Wire.PruneOutcome accepted, LargeQuestion question, string requestId)
+    {
+        var sent = question.Guidance.Masks?.Steps.Select(s => (s.Layer, s.Mask.Bits)) ?? [];
+        if (!accepted.Steps.Select(s => (s.Layer, s.Mask.Bits)).SequenceEqual(sent))
+        {
+            throw HopErrors.Broken(_backends.Large.Name, requestId, "it accepted other masks than it was given");
+        }
+    }
+}

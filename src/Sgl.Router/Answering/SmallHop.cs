@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Sgl.Router.Internal;
+
+namespace Sgl.Router;
+
+/// <summary>What the small model gave.</summary>
+internal sealed record SmallAnswer(Wire.PromptLayout Layout, Wire.SmallCompleted Completed);
+
+/// <summary>Asks the small model.</summary>
+internal sealed class SmallHop
+{
+    private readonly Backends _backends;
+    private readonly RetryLoop _retry;
+    private readonly RouterMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger<SmallHop> _logger;
+
+    public SmallHop(Backends backends, IOptions<RouterOptions> options, RouterMetrics metrics, TimeProvider time, ILogger<SmallHop> logger)
+    {
+        (_backends, _metrics, _time, _logger) = (backends, metrics, time, logger);
+        _retry = new RetryLoop(backends.Small.Name, options.Value.Retry, metrics, time, logger);
+    }
+
+    /// <summary>Asks, and tells layout and tokens as they come.</summary>
+    /// <exception cref="HopException">There is no answer.</exception>
+    /// <exception cref="OperationCanceledException">The request ended.</exception>
+    public async Task<SmallAnswer> AskAsync(
+        Wire.SmallServiceGenerateRequest request, AnswerCall call, Func<Wire.PromptLayout, Task> onLayout, Func<Wire.Token, Task> onToken)
+    {
+        using var activity = RouterActivity.Source.StartActivity("small", ActivityKind.Internal);
+        var started = _time.GetTimestamp();
+        using var limit = new CancellationTokenSource(_backends.Small.Timeout, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
+        Wire.PromptLayout? told = null;
+        try
+        {
+            return await _retry.RunAsync(AttemptAsync, call.RequestId, both.Token);
+        }
+        catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
+        {
+            var hop = HopErrors.From(_backends.Small.Name, e, limit.IsCancellationRequested, _backends.Small.Timeout, call, _time.GetUtcNow());
+            RouterLog.HopFailed(_logger, e, _backends.Small.Name, call.RequestId);
+            activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
+            throw hop;
+        }
+        finally
+        {
+            _metrics.ObserveHop(_backends.Small.Name, _time.GetElapsedTime(started));
+        }
+
+        async Task<SmallAnswer> AttemptAsync(Attempt attempt)
+        {
+            var remaining = _backends.Small.Timeout - _time.GetElapsedTime(started);
+            using var stream = _backends.SmallClient.Generate(request, call.ToHop(remaining, _time, both.Token));
+            Wire.PromptLayout? layout = null;
+            await foreach (var message in stream.ResponseStream.ReadAllAsync(both.Token))
+            {
+                switch (message.EventCase)
+                {
+                    case Wire.SmallServiceGenerateResponse.EventOneofCase.Layout:
+                        layout = message.Layout;
+                        if (told is null)
+                        {
+                            await onLayout(told = layout);
+                        }
+
+                        break;
+                    case Wire.SmallServiceGenerateResponse.EventOneofCase.Token:
+                        attempt.Committed = true;
+                        await onToken(message.Token);
+                        break;
+                    case Wire.SmallServiceGenerateResponse.EventOneofCase.Completed:
+                        return Checked(layout, message.Completed, request, call.RequestId);
+                }
+            }
+
+            throw HopErrors.Broken(_backends.Small.Name, call.RequestId, "its stream ended without a completed event");
+        }
+    }
+
+    private SmallAnswer Checked(Wire.PromptLayout? layout, Wire.SmallCompleted completed, Wire.SmallServiceGenerateRequest request, string requestId)
+    {
+        if (layout is null)
+        {
+            throw HopErrors.Broken(_backends.Small.Name, requestId, "it sent no layout");
+        }
+
+        if (!request.OmitImportance && layout.VisualTokenCount > 0 && completed.Importance?.Values.Count != layout.VisualTokenCount)
+        {
+            throw HopErrors.Broken(
+                _backends.Small.Name, requestId,
+                $"it has {layout.VisualTokenCount} visual tokens but {completed.Importance?.Values.Count ?? 0} importance numbers");
+        }
+
+        return new SmallAnswer(layout, completed);
+    }
+}

@@ -1,0 +1,16 @@
+namespace Sgl.Router;
+
+/// <summary>What is known of one model service.</summary>
+/// <param name="Serving">Whether it said SERVING when last asked.</param>
+/// <param name="Info">Its model; null until it was reached once.</param>
+/// <param name="Problem">Why it does not serve; empty while it does.</param>
+internal sealed record BackendState(bool Serving, Wire.ModelInfo? Info, string Problem)
+{
+    public static BackendState Unknown { get; } = new(false, null, "it was not reached yet");
+}
+
+/// <summary>What is known of both, and whether they fit together.</summary>
+internal sealed record ModelPair(BackendState Small, BackendState Large, string PairingProblem)
+{
+    public static ModelPair Unknown { get; } = new(BackendState.Unknown, BackendState.Unknown, "");
+}

@@ -1,0 +1,96 @@
+using Sgl.Guidance;
+
+namespace Sgl.Router;
+
+/// <summary>What happens when the large model is needed and fails or is late.</summary>
+public enum LargeFailure
+{
+    /// <summary>The small model's answer is returned, marked as degraded.</summary>
+    Degrade,
+
+    /// <summary>The request fails with the large model's status.</summary>
+    Fail,
+}
+
+/// <summary>The policy for requests that bring none.</summary>
+public sealed class PolicyOptions
+{
+    /// <summary>Threshold where nothing else is configured. The paper states none; calibrate your own (<c>sgl calibrate</c>).</summary>
+    public const double DefaultThreshold = 0.7;
+
+    /// <summary>A policy file written by <c>sgl calibrate</c>: criterion and threshold. Excludes <see cref="Threshold"/> and <see cref="Criterion"/>.</summary>
+    public string? File { get; set; }
+
+    /// <summary>The score that is compared with the threshold.</summary>
+    /// <value>Default: the decision score, the paper's choice.</value>
+    public ExitCriterion? Criterion { get; set; }
+
+    /// <summary>The small answer is final where the score is at least this. With <see cref="TargetExitRatio"/>: the value until enough scores were seen.</summary>
+    /// <value>Default <see cref="DefaultThreshold"/>.</value>
+    public double? Threshold { get; set; }
+
+    /// <summary>Share of requests that shall exit, 0 to 1: the threshold follows as a running quantile of the scores. Default: a fixed threshold.</summary>
+    public double? TargetExitRatio { get; set; }
+
+    /// <summary>Scores that the running quantile looks back on.</summary>
+    /// <value>Default 500.</value>
+    public int Window { get; set; } = 500;
+
+    /// <summary>Scores needed before the running quantile replaces the warm-start threshold.</summary>
+    /// <value>Default 50.</value>
+    public int MinimumSamples { get; set; } = 50;
+
+    /// <summary>Where the large model prunes and how much it keeps.</summary>
+    /// <value>Default: the paper's 35 % setting, layer fraction 0.2 and keep ratio 0.2.</value>
+    public IList<PrunePointOptions> Prune { get; } = [];
+
+    /// <summary>The large model keeps all visual tokens. Excludes <see cref="Prune"/>.</summary>
+    public bool Unpruned { get; set; }
+
+    /// <summary>What happens when the large model fails or is late.</summary>
+    /// <value>Default <see cref="LargeFailure.Degrade"/>.</value>
+    public LargeFailure OnLargeFailure { get; set; }
+
+    /// <summary>
+    /// Send the input to the large model while the small one still answers, and cancel it on exit: lower latency of escalations, paid with vision work of
+    /// requests that exit. For idle capacity.
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool Overlap { get; set; }
+
+    /// <summary>How importance and scores are computed.</summary>
+    public ImportanceSettings Importance { get; set; } = new();
+}
+
+/// <summary>One prune point; exactly one of <see cref="Layer"/> and <see cref="LayerFraction"/>.</summary>
+public sealed class PrunePointOptions
+{
+    /// <summary>0-based layer in front of which tokens are dropped; one of the large model's prune layers.</summary>
+    public int? Layer { get; set; }
+
+    /// <summary>Share of the layers that see all tokens; the nearest of the large model's prune layers is taken.</summary>
+    public double? LayerFraction { get; set; }
+
+    /// <summary>Share of visual tokens that stay from there on, 0 to 1. Required.</summary>
+    public double? KeepRatio { get; set; }
+}
+
+/// <summary>How importance and scores are computed.</summary>
+public sealed class ImportanceSettings
+{
+    /// <summary>Which rows of attention are summed.</summary>
+    /// <value>Default: as the authors' code.</value>
+    public ImportanceVariant Variant { get; set; } = ImportanceVariant.Reference;
+
+    /// <summary>The tokens whose attention counts.</summary>
+    /// <value>Default: prompt and generated tokens.</value>
+    public ImportanceSource Source { get; set; } = ImportanceSource.PromptAndGenerated;
+
+    /// <summary>Share of the layers that take part, from the first one; above 0, at most 1.</summary>
+    /// <value>Default 1.</value>
+    public double LayerFraction { get; set; } = 1;
+
+    /// <summary>Share of visual tokens in the consistency pass, 0 to 1.</summary>
+    /// <value>Default 0.05.</value>
+    public double ConsistencyRatio { get; set; } = 0.05;
+}

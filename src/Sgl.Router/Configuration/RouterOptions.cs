@@ -1,0 +1,31 @@
+namespace Sgl.Router;
+
+/// <summary>Settings of the router. Configuration section <c>Router</c>.</summary>
+public sealed class RouterOptions
+{
+    /// <summary>Name of the configuration section.</summary>
+    public const string SectionName = "Router";
+
+    /// <summary>The small model.</summary>
+    public BackendOptions Small { get; set; } = new() { Timeout = TimeSpan.FromSeconds(60) };
+
+    /// <summary>The large model.</summary>
+    public BackendOptions Large { get; set; } = new() { Timeout = TimeSpan.FromSeconds(120) };
+
+    /// <summary>Retries towards both.</summary>
+    public RetryOptions Retry { get; set; } = new();
+
+    /// <summary>The policy for requests that bring none.</summary>
+    public PolicyOptions Policy { get; set; } = new();
+
+    /// <summary>How often both services are asked for health and model.</summary>
+    /// <value>Default 2 s.</value>
+    public TimeSpan HealthInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Time before a request's deadline at which the large model counts as late, so that the degraded answer still reaches the client. Used where the policy
+    /// is to degrade.
+    /// </summary>
+    /// <value>Default 200 ms.</value>
+    public TimeSpan DegradeMargin { get; set; } = TimeSpan.FromMilliseconds(200);
+}

@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Logging;
+
+namespace Sgl.Router.Internal;
+
+internal static partial class RouterLog
+{
+    [LoggerMessage(100, LogLevel.Information, "Attempt {Attempt} of {MaxAttempts} at the {Hop} model for {RequestId} in {WaitMs:0} ms: {Detail}", EventName = "Retry")]
+    public static partial void Retry(ILogger logger, string hop, string requestId, int attempt, int maxAttempts, double waitMs, string detail);
+
+    [LoggerMessage(101, LogLevel.Warning, "The {Hop} model failed for {RequestId}", EventName = "HopFailed")]
+    public static partial void HopFailed(ILogger logger, Exception exception, string hop, string requestId);
+
+    [LoggerMessage(102, LogLevel.Information, "The {Hop} service serves {Model}: {Layers} layers, visual layout {LayoutKey}", EventName = "BackendServes")]
+    public static partial void BackendServes(ILogger logger, string hop, string model, int layers, string layoutKey);
+
+    [LoggerMessage(103, LogLevel.Warning, "The {Hop} service does not serve: {Problem}", EventName = "BackendDown")]
+    public static partial void BackendDown(ILogger logger, string hop, string problem);
+
+    [LoggerMessage(104, LogLevel.Error, "The models cannot be paired: {Problem}", EventName = "NotPaired")]
+    public static partial void NotPaired(ILogger logger, string problem);
+
+    [LoggerMessage(105, LogLevel.Warning, "The policy file was calibrated for {Calibrated}, but {Served} is served", EventName = "OtherModel")]
+    public static partial void OtherModel(ILogger logger, string calibrated, string served);
+
+    [LoggerMessage(106, LogLevel.Information, "{RequestId}: {Path}, {Explanation}", EventName = "Answered")]
+    public static partial void Answered(ILogger logger, string requestId, string path, string explanation);
+
+    [LoggerMessage(107, LogLevel.Warning, "{RequestId}: degraded, {Explanation}", EventName = "Degraded")]
+    public static partial void Degraded(ILogger logger, string requestId, string explanation);
+
+    [LoggerMessage(108, LogLevel.Error, "Watching the {Hop} service failed; it is tried again", EventName = "MonitorFailed")]
+    public static partial void MonitorFailed(ILogger logger, Exception exception, string hop);
+}

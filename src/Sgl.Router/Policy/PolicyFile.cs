@@ -1,0 +1,79 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sgl.Guidance;
+
+namespace Sgl.Router;
+
+/// <summary>
+/// A calibrated policy: <c>{"version":1,"criterion":"decision","threshold":0.73}</c>. Written by <c>sgl calibrate</c>, read by the router at start.
+/// Further members describe the calibration and are for people.
+/// </summary>
+public sealed record PolicyFile
+{
+    /// <summary>The version this code reads and writes.</summary>
+    public const int CurrentVersion = 1;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter<ExitCriterion>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+    };
+
+    /// <summary>Format version.</summary>
+    [JsonRequired]
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>The score that the threshold belongs to.</summary>
+    [JsonRequired]
+    public ExitCriterion Criterion { get; init; }
+
+    /// <summary>The threshold, at least 0.</summary>
+    [JsonRequired]
+    public double Threshold { get; init; }
+
+    /// <summary>Name of the small model that was calibrated; the router warns when it serves another.</summary>
+    public string? SmallModel { get; init; }
+
+    /// <summary>Name of the large model that was calibrated; the router warns when it serves another.</summary>
+    public string? LargeModel { get; init; }
+
+    /// <summary>Share of the sample that exited.</summary>
+    public double? ExpectedExitRatio { get; init; }
+
+    /// <summary>All other members, kept as they are.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement> Details { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>Reads and checks a file.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or not such a policy; the message says why.</exception>
+    public static PolicyFile Load(string path)
+    {
+        PolicyFile? policy;
+        try
+        {
+            using var file = File.OpenRead(path);
+            policy = JsonSerializer.Deserialize<PolicyFile>(file, Json);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"'{path}' is not a policy: {e.Message}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"'{path}' cannot be read: {e.Message}", e);
+        }
+
+        return policy switch
+        {
+            null => throw new InvalidDataException($"'{path}' is empty"),
+            { Version: not CurrentVersion } => throw new InvalidDataException($"'{path}' has version {policy.Version}, expected {CurrentVersion}"),
+            { Threshold: not >= 0 } => throw new InvalidDataException(FormattableString.Invariant($"'{path}' has threshold {policy.Threshold}, expected 0 or above")),
+            _ => policy,
+        };
+    }
+
+    /// <summary>Writes the file.</summary>
+    public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Json));
+}

@@ -1,0 +1,149 @@
+using Google.Protobuf.WellKnownTypes;
+using Sgl.Guidance;
+using Sgl.Hosting;
+
+namespace Sgl.Router;
+
+/// <summary>Checks a request's policy and fills in the router's own.</summary>
+internal static class PolicyRules
+{
+    private const string Field = "policy";
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(1);
+
+    /// <summary>Resolves <c>policy</c>.</summary>
+    /// <param name="policy">Null: all the router's.</param>
+    /// <param name="defaults">The router's.</param>
+    /// <param name="large">The large model, where it is known.</param>
+    /// <param name="violations">Gets what is wrong; the result is then not to be used.</param>
+    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, DefaultPolicy defaults, Wire.ModelInfo? large, List<FieldViolation> violations)
+    {
+        policy ??= new Wire.RoutingPolicy();
+        var criterion = policy.Criterion == Wire.ExitCriterion.Unspecified ? defaults.Criterion : WireGuidance.To(policy.Criterion);
+        if (criterion is null)
+        {
+            violations.Add(new($"{Field}.criterion", $"{(int)policy.Criterion} is not a known criterion"));
+        }
+
+        var importance = Importance(policy.Importance, defaults.Importance, violations);
+        Threshold(policy, criterion, importance, defaults, violations);
+        var (prune, pruneField) = Prune(policy, defaults, violations);
+        PrunePoints.Resolve(prune, large, pruneField, violations);
+        Known(policy.Force, $"{Field}.force", violations);
+        Known(policy.OnLargeFailure, $"{Field}.on_large_failure", violations);
+        return new RequestPolicy
+        {
+            Criterion = criterion ?? defaults.Criterion,
+            Threshold = policy.HasThreshold ? policy.Threshold : null,
+            Force = policy.Force,
+            Prune = prune,
+            PruneField = pruneField,
+            OnLargeFailure = policy.OnLargeFailure switch
+            {
+                Wire.LargeFailurePolicy.Degrade => LargeFailure.Degrade,
+                Wire.LargeFailurePolicy.Fail => LargeFailure.Fail,
+                _ => defaults.OnLargeFailure,
+            },
+            LargeTimeout = LargeTimeout(policy.LargeTimeout, violations) ?? defaults.LargeTimeout,
+            Importance = importance,
+            Overlap = defaults.Overlap,
+        };
+    }
+
+    private static void Threshold(
+        Wire.RoutingPolicy policy, ExitCriterion? criterion, Wire.ImportanceOptions importance, DefaultPolicy defaults, List<FieldViolation> violations)
+    {
+        const string at = $"{Field}.threshold";
+        if (policy.HasThreshold && !(policy.Threshold >= 0))
+        {
+            violations.Add(new(at, FormattableString.Invariant($"must be a number from 0 (always exits) to 1, or above 1 (never exits); was {policy.Threshold}")));
+        }
+
+        if (policy.Force != Wire.Route.Unspecified || criterion is null)
+        {
+            return;
+        }
+
+        if (!policy.HasThreshold && !defaults.IsAdaptive && criterion != defaults.Criterion)
+        {
+            violations.Add(new(
+                at, $"is required with criterion {WireGuidance.Name(criterion.Value)}: the router's own threshold belongs to {WireGuidance.Name(defaults.Criterion)}"));
+        }
+
+        if (importance.SkipConsistency
+            && criterion is ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency)
+        {
+            violations.Add(new($"{Field}.importance.skip_consistency", $"criterion {WireGuidance.Name(criterion.Value)} needs the consistency pass"));
+        }
+    }
+
+    private static (IReadOnlyList<Wire.PrunePoint> Points, string Field) Prune(
+        Wire.RoutingPolicy policy, DefaultPolicy defaults, List<FieldViolation> violations)
+    {
+        if (policy.Unpruned && policy.Prune.Count > 0)
+        {
+            violations.Add(new($"{Field}.unpruned", "excludes policy.prune; set one of the two"));
+        }
+
+        return policy.Unpruned ? ([], Field + ".prune") : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune") : (defaults.Prune, "Router:Policy:Prune");
+    }
+
+    private static Wire.ImportanceOptions Importance(Wire.ImportanceOptions? wanted, Wire.ImportanceOptions defaults, List<FieldViolation> violations)
+    {
+        const string at = $"{Field}.importance";
+        var options = defaults.Clone();
+        if (wanted is null)
+        {
+            return options;
+        }
+
+        Known(wanted.Variant, $"{at}.variant", violations);
+        Known(wanted.Source, $"{at}.source", violations);
+        if (wanted.HasLayerFraction && !(wanted.LayerFraction > 0 && wanted.LayerFraction <= 1))
+        {
+            violations.Add(new($"{at}.layer_fraction", FormattableString.Invariant($"must be above 0 and at most 1, was {wanted.LayerFraction}")));
+        }
+
+        if (wanted.HasConsistencyRatio && !(wanted.ConsistencyRatio >= 0 && wanted.ConsistencyRatio <= 1))
+        {
+            violations.Add(new($"{at}.consistency_ratio", FormattableString.Invariant($"must be between 0 and 1, was {wanted.ConsistencyRatio}")));
+        }
+
+        // Merging takes every field that the request set and leaves the router's value in the others.
+        options.MergeFrom(wanted);
+        return options;
+    }
+
+    private static TimeSpan? LargeTimeout(Duration? timeout, List<FieldViolation> violations)
+    {
+        const string at = $"{Field}.large_timeout";
+        if (timeout is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            var value = timeout.ToTimeSpan();
+            if (value > TimeSpan.Zero && value <= LongestTimeout)
+            {
+                return value;
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // Not a normalised duration; told below like one out of range.
+        }
+
+        violations.Add(new(at, $"must be above 0 and at most {LongestTimeout.TotalSeconds:0} s"));
+        return null;
+    }
+
+    private static void Known<T>(T value, string field, List<FieldViolation> violations)
+        where T : struct, System.Enum
+    {
+        if (!System.Enum.IsDefined(value))
+        {
+            violations.Add(new(field, $"{value:D} is not a known value"));
+        }
+    }
+}

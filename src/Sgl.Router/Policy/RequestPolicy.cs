@@ -1,0 +1,34 @@
+using Sgl.Guidance;
+
+namespace Sgl.Router;
+
+/// <summary>The policy of one request, complete and checked.</summary>
+internal sealed record RequestPolicy
+{
+    public required ExitCriterion Criterion { get; init; }
+
+    /// <summary>The request's own threshold; null takes the router's at the time of the decision.</summary>
+    public required double? Threshold { get; init; }
+
+    public required Wire.Route Force { get; init; }
+
+    /// <summary>Prune points; none: unpruned.</summary>
+    public required IReadOnlyList<Wire.PrunePoint> Prune { get; init; }
+
+    /// <summary>Path of <see cref="Prune"/> in error messages.</summary>
+    public required string PruneField { get; init; }
+
+    public required LargeFailure OnLargeFailure { get; init; }
+
+    public required TimeSpan LargeTimeout { get; init; }
+
+    public required Wire.ImportanceOptions Importance { get; init; }
+
+    public required bool Overlap { get; init; }
+
+    /// <summary>Whether the small model is asked at all.</summary>
+    public bool AsksSmall => Force != Wire.Route.Large || Prune.Count > 0;
+
+    /// <summary>Whether the large model may be asked.</summary>
+    public bool MayAskLarge => Force != Wire.Route.Small;
+}

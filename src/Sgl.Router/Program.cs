@@ -1,0 +1,4 @@
+using Sgl.Hosting;
+using Sgl.Router;
+
+return await ServiceRunner.RunAsync(() => RouterHost.Create(args));

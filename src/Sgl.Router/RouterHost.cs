@@ -1,0 +1,49 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Prometheus;
+using Sgl.Hosting;
+
+namespace Sgl.Router;
+
+/// <summary>Builds the router, as a process of its own or inside another one.</summary>
+public static class RouterHost
+{
+    /// <summary>Full name of the gRPC service.</summary>
+    public const string ServiceName = "sgl.v1.RouterService";
+
+    /// <summary>A process of its own: appsettings.json, environment (<c>SGL_</c>), command line.</summary>
+    public static WebApplication Create(string[] args) => Build(SglHost.CreateBuilder(args), null, null);
+
+    /// <summary>Inside another process: only the given settings count.</summary>
+    /// <param name="settings">Keys of sections <c>Listen</c> and <c>Router</c>, e.g. <c>Router:Small:Address</c>.</param>
+    /// <param name="logging">Where the log goes; nowhere by default.</param>
+    /// <param name="registry">Where metrics are collected; its own by default.</param>
+    /// <param name="time">The clock; the system's by default.</param>
+    public static WebApplication Create(
+        IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null, CollectorRegistry? registry = null, TimeProvider? time = null) =>
+        Build(SglHost.CreateEmbeddedBuilder(settings, logging), registry, time);
+
+    private static WebApplication Build(WebApplicationBuilder builder, CollectorRegistry? registry, TimeProvider? time)
+    {
+        var services = builder.Services;
+        services.TryAddSingleton(time ?? TimeProvider.System);
+        builder.AddSglHosting(new ServiceSetup { Name = "router", HealthNames = [ServiceName], ServesHttp = true, Registry = registry });
+        services.AddSettings<RouterOptions, RouterOptionsValidator>(builder.Configuration, RouterOptions.SectionName);
+        services.AddSingleton<DefaultPolicy>();
+        services.AddSingleton<Backends>();
+        services.AddSingleton<RouterMetrics>();
+        services.AddSingleton<BackendMonitor>();
+        services.AddHostedService(s => s.GetRequiredService<BackendMonitor>());
+        services.AddSingleton<SmallHop>();
+        services.AddSingleton<LargeHop>();
+        services.AddSingleton<AnswerPipeline>();
+        services.AddExceptionMapper<HopException>(e => e.Status);
+
+        var app = builder.Build();
+        app.MapSglHosting();
+        app.MapGrpcService<RouterGrpcService>();
+        return app;
+    }
+}
