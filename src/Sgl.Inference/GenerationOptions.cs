@@ -30,6 +30,14 @@ public sealed record SamplingOptions
     public IReadOnlyList<string> StopStrings { get; init; } = [];
 }
 
+/// <summary>
+/// FastV: in front of a layer, keep the visual tokens to which the last prompt row pays most attention in the layer before. The baseline that
+/// guided pruning is compared with, and a way to prune where no small model is at hand.
+/// </summary>
+/// <param name="Layer">K, at least 1 and a prune layer of the model.</param>
+/// <param name="Ratio">Share of visual tokens kept, 0 to 1.</param>
+public sealed record FastVPruning(int Layer, double Ratio);
+
 /// <summary>What a request wants beside its answer.</summary>
 public sealed record GenerationOptions
 {
@@ -44,6 +52,9 @@ public sealed record GenerationOptions
 
     /// <summary>Which visual tokens are dropped in front of which layer.</summary>
     public PrunePlan Plan { get; init; } = PrunePlan.None;
+
+    /// <summary>Pruning by the model's own attention, without guidance (FastV); null prunes by <see cref="Plan"/> only. Needs <see cref="EngineOptions.Importance"/>.</summary>
+    public FastVPruning? FastV { get; init; }
 
     /// <summary>Collects intermediate values for verification; null in normal operation.</summary>
     public GenerationTrace? Trace { get; init; }

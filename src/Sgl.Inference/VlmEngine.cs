@@ -38,7 +38,7 @@ public sealed partial class VlmEngine : IAsyncDisposable
         _budget = budget;
         _time = time;
         Model = model;
-        IReadOnlyList<int> StopIds(Sequence sequence) => sequence.Options.Sampling.StopTokenIds ?? StopTokenIds(checkpoint);
+        IReadOnlyList<int> StopIds(Sequence sequence) => sequence.Options.Sampling.StopTokenIds ?? checkpoint.Generation.StopTokenIds;
         var vocabulary = checkpoint.Config.Language.VocabularySize;
         var choosable = checkpoint.Tokenizer?.VocabularySize ?? vocabulary;
         _scheduler = new Scheduler(
@@ -90,7 +90,7 @@ public sealed partial class VlmEngine : IAsyncDisposable
     public Task<float[]> FeaturesAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        return prompt.Images.Count == 0 ? Task.FromResult(Array.Empty<float>()) : EncodeCoreAsync();
+        return prompt.VisualTokenCount == 0 ? Task.FromResult(Array.Empty<float>()) : EncodeCoreAsync();
 
         async Task<float[]> EncodeCoreAsync()
         {
@@ -248,13 +248,14 @@ public sealed partial class VlmEngine : IAsyncDisposable
             throw new RequestException("images", $"has {input.Images.Count} images, at most {_options.MaxImages} are allowed");
         }
 
+        var preprocessor = _checkpoint.Preprocessor.ForImages(input.Images.Count);
         var inputs = new VisualInput[input.Images.Count];
         for (var i = 0; i < inputs.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                inputs[i] = _checkpoint.Preprocessor.Process(input.Images[i], input.ImageLimits);
+                inputs[i] = preprocessor.Process(input.Images[i], input.ImageLimits);
             }
             catch (ImageException e)
             {
@@ -269,7 +270,7 @@ public sealed partial class VlmEngine : IAsyncDisposable
         }
         catch (PromptException e)
         {
-            throw new RequestException(e.Field, e.Message, e);
+            throw new RequestException(e.Field, e.Reason, e);
         }
         catch (TextTooLongException e)
         {
@@ -347,6 +348,11 @@ public sealed partial class VlmEngine : IAsyncDisposable
             throw new RequestException("consistency_ratio", $"must be between 0 and 1 and needs importance, was {ratio}");
         }
 
+        if (options.FastV is { } own)
+        {
+            ValidateFastV(own, options);
+        }
+
         if (options.Plan.Steps.Count == 0)
         {
             return;
@@ -368,6 +374,24 @@ public sealed partial class VlmEngine : IAsyncDisposable
             {
                 throw new RequestException("guidance.mask", $"has {step.Mask.Length} bits, the prompt has {prompt.VisualTokenCount} visual tokens");
             }
+        }
+    }
+
+    private void ValidateFastV(FastVPruning own, GenerationOptions options)
+    {
+        if (!_options.Importance || options.Importance is not null || options.Plan.Steps.Count > 0 || options.ConsistencyRatio is not null)
+        {
+            throw new RequestException("fastv", "needs an engine with importance (Engine:Importance) and excludes importance, consistency and a prune plan");
+        }
+
+        if (own.Layer < 1 || !Model.PruneLayers.Contains(own.Layer))
+        {
+            throw new RequestException("fastv.layer", $"{own.Layer} is not a prune layer of this model; allowed: {string.Join(", ", Model.PruneLayers.Where(l => l > 0))}");
+        }
+
+        if (!(own.Ratio is >= 0 and <= 1))
+        {
+            throw new RequestException("fastv.ratio", $"must be between 0 and 1, was {own.Ratio}");
         }
     }
 
@@ -399,9 +423,6 @@ public sealed partial class VlmEngine : IAsyncDisposable
         Stages = [.. stages.Select(s => s.ToString())],
         MaxSequenceTokens = options.MaxPromptTokens > 0 ? Math.Min(options.MaxPromptTokens, checkpoint.Config.Language.MaxPositions) : checkpoint.Config.Language.MaxPositions,
     };
-
-    /// <summary>What ends an answer: the template's separator, or what a folder without a template says.</summary>
-    private static IReadOnlyList<int> StopTokenIds(Checkpoint checkpoint) => checkpoint.Template?.StopTokenIds ?? checkpoint.Generation.StopTokenIds;
 
     private static ComputeType TypeFor(Checkpoint checkpoint, DeviceId device) =>
         !device.IsCuda ? ComputeType.Float32

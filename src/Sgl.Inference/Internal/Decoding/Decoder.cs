@@ -35,18 +35,26 @@ internal sealed class Decoder : IDisposable
     public IReadOnlyList<DecoderStage> Stages => _stages;
 
     /// <summary>Entries that each stage will hold at most for a request.</summary>
-    public int[] EntriesNeeded(int promptTokens, int visualTokens, PrunePlan plan, int maxNewTokens)
+    public int[] EntriesNeeded(Sequence sequence)
     {
+        var visualTokens = sequence.Prompt.VisualTokenCount;
+        var text = sequence.Prompt.Ids.Length - visualTokens + sequence.Options.Sampling.MaxNewTokens;
         var entries = new int[_stages.Count];
         for (var s = 0; s < entries.Length; s++)
         {
+            var first = _stages[s].Placement.First;
             var kept = visualTokens;
-            foreach (var step in plan.Steps.Where(p => p.Layer <= _stages[s].Placement.First))
+            foreach (var step in sequence.Options.Plan.Steps.Where(p => p.Layer <= first))
             {
                 kept = step.Mask.Count;
             }
 
-            entries[s] = promptTokens - visualTokens + kept + maxNewTokens;
+            if (sequence.Options.FastV is { } own && own.Layer <= first)
+            {
+                kept = KeepCount.Of(visualTokens, own.Ratio);
+            }
+
+            entries[s] = text + kept;
         }
 
         return entries;
@@ -66,19 +74,24 @@ internal sealed class Decoder : IDisposable
             trace.InputEmbeddings = _hidden.Span(rows * width).ToArray();
         }
 
+        KeepMask? chosen = null;
         float[][]? byLayer = trace is null || sequence.Importance is null ? null : new float[_config.Layers][];
         var maxPosition = positions.Max(axis => axis.Length == 0 ? 0 : axis.Max());
         for (var s = 0; s < _stages.Count; s++)
         {
             var stage = _stages[s];
-            if (sequence.Options.Plan.Steps.FirstOrDefault(p => p.Layer == stage.Placement.First) is { } step)
+            if ((chosen ?? sequence.Options.Plan.Steps.FirstOrDefault(p => p.Layer == stage.Placement.First)?.Mask) is { } mask)
             {
-                rows = Drop(visual.Drop(step.Mask, rows), positions, width);
-                sequence.KeptVisualTokens = step.Mask.Count;
+                rows = Drop(visual.Drop(mask, rows), positions, width);
+                sequence.KeptVisualTokens = mask.Count;
+                chosen = null;
             }
 
             trace?.StagePositions.Add(stage.Placement.First, [.. positions.Select(axis => axis[..rows])]);
-            ImportanceShape? importance = sequence.Importance is null ? null : PrefillImportance(sequence, visual, rows);
+            var own = sequence.Options.FastV is { } fastV && fastV.Layer == stage.Placement.Last + 1 && visual.Rows.Length > 0 ? fastV : null;
+            ImportanceShape? importance = sequence.Importance is not null ? PrefillImportance(sequence.Options.Importance!.Rows, visual, rows)
+                : own is not null ? PrefillImportance(ImportanceRows.LastPrompt, visual, rows)
+                : null;
             SetRotary(positions, rows, maxPosition);
             var slot = sequence.Slots[s];
             _inputs.SeqLens.Span(1)[0] = rows - 1;
@@ -86,7 +99,12 @@ internal sealed class Decoder : IDisposable
             var sums = stage.Run(_inputs, _hidden, _next, batch: 1, rows, total: rows, slot.Slab, slot.Index, importance);
             slot.Length = rows;
             (_hidden, _next) = (_next, _hidden);
-            if (importance is not null)
+            if (own is not null)
+            {
+                var last = sums.Slice((stage.Placement.Count - 1) * rows, rows);
+                chosen = KeepMask.FromImportance(Columns(last, visual.Rows), own.Ratio);
+            }
+            else if (importance is not null)
             {
                 AddPrefillImportance(sequence, visual, stage, sums, rows, byLayer);
             }
@@ -377,9 +395,9 @@ internal sealed class Decoder : IDisposable
         }
     }
 
-    private ImportanceShape PrefillImportance(Sequence sequence, VisualRows visual, int rows)
+    private ImportanceShape PrefillImportance(ImportanceRows which, VisualRows visual, int rows)
     {
-        var chosen = visual.QueryRows(sequence.Options.Importance!.Rows, rows);
+        var chosen = visual.QueryRows(which, rows);
         chosen.CopyTo(_inputs.ImportanceRows.Span(chosen.Length));
         // In a prefill the row number is the last key the row may see.
         chosen.CopyTo(_inputs.ImportanceLimit.Span(chosen.Length));

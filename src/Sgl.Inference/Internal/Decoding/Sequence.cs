@@ -3,7 +3,6 @@ using Sgl.Guidance;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Models;
 using Sgl.Text;
-using Sgl.Vision;
 
 namespace Sgl.Inference.Internal.Decoding;
 
@@ -15,9 +14,8 @@ internal sealed record PromptPositions(int[][] Axes, int Delta)
     /// <summary>Positions of a prompt under the rules of its family.</summary>
     public static PromptPositions Of(PreparedPrompt prompt, Checkpoint checkpoint)
     {
-        var ids = checkpoint.Config.Family == VlmFamily.Qwen2Vl
-            ? PositionIds.Multimodal(prompt.Ids.Length, [.. prompt.Spans.Zip(prompt.Images, (span, image) => Grid(span, image, checkpoint.Config.Vision.MergeSize))])
-            : PositionIds.Sequential(prompt.Ids.Length);
+        var spans = prompt.Spans.Select((span, i) => span with { ImageIndex = i });
+        var ids = checkpoint.Positions(new TokenizedPrompt(prompt.Ids, [.. spans]), prompt.Images);
         var axes = new int[ids.Axes][];
         for (var a = 0; a < axes.Length; a++)
         {
@@ -25,12 +23,6 @@ internal sealed record PromptPositions(int[][] Axes, int Delta)
         }
 
         return new PromptPositions(axes, ids.RopeDelta);
-    }
-
-    private static VisualGrid Grid(ImageSpan span, VisualInput image, int merge)
-    {
-        var grid = image.Grid ?? throw new InvalidOperationException("a Qwen2-VL image without its grid");
-        return new VisualGrid(span.Start, grid.T, grid.H / merge, grid.W / merge);
     }
 }
 

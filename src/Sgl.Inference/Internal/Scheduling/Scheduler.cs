@@ -351,7 +351,7 @@ internal sealed partial class Scheduler : IDisposable
 
     private bool TryTakeSlots(Sequence sequence)
     {
-        var entries = Entries(sequence);
+        var entries = _decoder.EntriesNeeded(sequence);
         var slots = new List<KvSlot>(entries.Length);
         for (var s = 0; s < entries.Length; s++)
         {
@@ -368,12 +368,9 @@ internal sealed partial class Scheduler : IDisposable
         return true;
     }
 
-    private int[] Entries(Sequence sequence) => _decoder.EntriesNeeded(
-        sequence.Prompt.Ids.Length, sequence.Prompt.VisualTokenCount, sequence.Options.Plan, sequence.Options.Sampling.MaxNewTokens);
-
     private string TooLarge(Sequence sequence)
     {
-        var entries = Entries(sequence);
+        var entries = _decoder.EntriesNeeded(sequence);
         var bytes = entries.Select((e, s) => _decoder.Stages[s].Kv.SmallestBytes(e)).Sum();
         return $"prompt of {sequence.Prompt.Ids.Length} tokens and {sequence.Options.Sampling.MaxNewTokens} new ones need {bytes >> 20} MiB of KV memory, "
             + $"the engine has {_budget.Bytes >> 20} MiB (KvBudgetMiB)";
