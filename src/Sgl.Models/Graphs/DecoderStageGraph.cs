@@ -17,6 +17,16 @@ namespace Sgl.Models;
 /// </remarks>
 public static class DecoderStageGraph
 {
+    private const int HeadDimMultiple = 8;
+
+    /// <summary>d in the KV cache: the attention operator takes multiples of 8 only, so other head widths are filled up with zeros.</summary>
+    /// <param name="config">Decoder configuration.</param>
+    public static int CacheHeadDim(LanguageModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return (config.HeadDim + HeadDimMultiple - 1) / HeadDimMultiple * HeadDimMultiple;
+    }
+
     /// <summary>Builds the graph of layers <paramref name="firstLayer"/>..<paramref name="lastLayer"/> (inclusive).</summary>
     /// <param name="config">Decoder configuration.</param>
     /// <param name="names">Tensor names.</param>
@@ -48,7 +58,8 @@ public static class DecoderStageGraph
             q = g.Contributed("RotaryEmbedding", [Three(q, config.Heads * config.HeadDim), rows, cos, sin]);
             k = g.Contributed("RotaryEmbedding", [Three(k, config.KvHeads * config.HeadDim), rows, cos, sin]);
             v = Three(v, config.KvHeads * config.HeadDim);
-            object[] cache = ["B", config.KvHeads, "capacity", config.HeadDim];
+            (q, k, v) = (Widen(g, q, config, config.Heads), Widen(g, k, config, config.KvHeads), Widen(g, v, config, config.KvHeads));
+            object[] cache = ["B", config.KvHeads, "capacity", CacheHeadDim(config)];
             var pastKey = g.Input($"past_key.{i}", g.ComputeElement, cache);
             var pastValue = g.Input($"past_value.{i}", g.ComputeElement, cache);
             var attended = g.NewValue();
@@ -59,12 +70,13 @@ public static class DecoderStageGraph
                 [attended, presentKey, presentValue],
                 GraphBuilder.Attr("num_heads", config.Heads),
                 GraphBuilder.Attr("kv_num_heads", config.KvHeads),
+                GraphBuilder.Attr("scale", 1f / MathF.Sqrt(config.HeadDim)),
                 GraphBuilder.Attr("do_rotary", 0L));
             g.Output(presentKey, presentKey, g.ComputeElement, cache);
             g.Output(presentValue, presentValue, g.ComputeElement, cache);
             sums?.Add(q, presentKey);
 
-            var output = g.Linear(g.Reshape(attended, -1, config.Heads * config.HeadDim), layer.Output, config.HiddenSize, config.Heads * config.HeadDim);
+            var output = g.Linear(g.Reshape(Narrow(g, attended, config), -1, config.Heads * config.HeadDim), layer.Output, config.HiddenSize, config.Heads * config.HeadDim);
             (normed, residual) = SkipNorm(g, output, residual, layer.MlpNorm, config);
             var mlp = g.Linear(SwiGlu(g, normed, config, layer.GateUp), layer.Down, config.HiddenSize, config.IntermediateSize);
             if (i == lastLayer)
@@ -92,6 +104,19 @@ public static class DecoderStageGraph
             GraphBuilder.Attr("epsilon", config.RmsNormEps));
         return (normed, sum);
     }
+
+    /// <summary>[B, S, heads * d] with zeros behind each head's d values, so that dot products stay the same.</summary>
+    private static string Widen(GraphBuilder g, string x, LanguageModelConfig config, int heads)
+    {
+        var fill = CacheHeadDim(config) - config.HeadDim;
+        return fill == 0
+            ? x
+            : g.Reshape(g.Op("Pad", [g.Reshape(x, 0, 0, heads, config.HeadDim), g.Ints(0, 0, 0, 0, 0, 0, 0, fill)]), 0, 0, heads * CacheHeadDim(config));
+    }
+
+    private static string Narrow(GraphBuilder g, string x, LanguageModelConfig config) => CacheHeadDim(config) == config.HeadDim
+        ? x
+        : g.Slice(g.Reshape(x, 0, 0, config.Heads, CacheHeadDim(config)), 3, 0, config.HeadDim);
 
     private static string SwiGlu(GraphBuilder g, string x, LanguageModelConfig config, GateUpNames names)
     {

@@ -32,16 +32,16 @@ internal sealed class ImportanceRows
         _batch = g.Op("Shape", [limit]);
     }
 
-    /// <summary>Adds one layer: rotated queries [B, S, heads * d] and the cache's keys [B, kv, capacity, d].</summary>
+    /// <summary>Adds one layer: rotated queries [B, S, heads * d] and the cache's keys [B, kv, capacity, d], d as in the cache.</summary>
     public void Add(string query, string presentKey)
     {
-        long kv = _config.KvHeads, group = _config.Heads / _config.KvHeads, d = _config.HeadDim;
+        long kv = _config.KvHeads, group = _config.Heads / _config.KvHeads, d = DecoderStageGraph.CacheHeadDim(_config);
         var q = _g.Op("Gather", [query, _rows], GraphBuilder.Attr("axis", 1L));
         q = _g.Transpose(_g.Reshape(q, 0, 0, kv, group, d), 0, 2, 1, 3, 4);
         q = _g.Reshape(q, 0, kv, -1, d);
         var k = _g.Op("Slice", [presentKey, _g.Ints(0), _total, _g.Ints(2)]);
         var scores = _g.Contributed(
-            "FusedMatMul", [_g.ToFloat(q), _g.ToFloat(k)], GraphBuilder.Attr("transB", 1L), GraphBuilder.Attr("alpha", 1f / MathF.Sqrt(d)));
+            "FusedMatMul", [_g.ToFloat(q), _g.ToFloat(k)], GraphBuilder.Attr("transB", 1L), GraphBuilder.Attr("alpha", 1f / MathF.Sqrt(_config.HeadDim)));
         var five = _g.Op("Concat", [_g.Slice(_batch, 0, 0, 1), _g.Ints(kv), _g.Slice(_batch, 0, 1, 2), _g.Ints(group, -1)], GraphBuilder.Attr("axis", 0L));
         scores = _g.Op("Where", [_mask, _g.Float(-1e9f), _g.Op("Reshape", [scores, five])]);
         var probabilities = _g.Op("Softmax", [scores], GraphBuilder.Attr("axis", -1L));

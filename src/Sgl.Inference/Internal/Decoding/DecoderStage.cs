@@ -58,7 +58,7 @@ internal sealed class DecoderStage : IDisposable
             _deviceAllocator = new OrtAllocator((_plain ?? _importance)!, memory);
         }
 
-        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, config.HeadDim, computeType, placement.Device), budget, maxBatch, _deviceAllocator);
+        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, DecoderStageGraph.CacheHeadDim(config), computeType, placement.Device), budget, maxBatch, _deviceAllocator);
     }
 
     public LayerPlacement Placement { get; }
