@@ -1,4 +1,5 @@
 using Sgl.Models.Internal;
+using Sgl.Text;
 using Sgl.Vision;
 
 namespace Sgl.Models;
@@ -9,6 +10,8 @@ namespace Sgl.Models;
 /// </summary>
 public sealed class Checkpoint : IDisposable
 {
+    private readonly Lazy<string?> _tokenizerDigest;
+
     private Checkpoint(string folder, VlmConfig config, IVlmFamily family, TensorStore weights, ModelNames names)
     {
         Folder = folder;
@@ -17,6 +20,7 @@ public sealed class Checkpoint : IDisposable
         Weights = weights;
         Decoder = names.Decoder;
         Vision = names.Vision;
+        _tokenizerDigest = new Lazy<string?>(() => Tokenizer is null ? null : Internal.TokenizerDigest.Compute(Tokenizer));
     }
 
     /// <summary>The folder.</summary>
@@ -39,6 +43,18 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Stop ids and sampling defaults.</summary>
     public required GenerationConfig Generation { get; init; }
+
+    /// <summary>The tokenizer; null in folders without tokenizer files.</summary>
+    public required ITokenizer? Tokenizer { get; init; }
+
+    /// <summary>The prompt template; null in folders without tokenizer files.</summary>
+    public required IPromptTemplate? Template { get; init; }
+
+    /// <summary>
+    /// Equal for two checkpoints whose token ids mean the same, so that the answer of one can be a draft for the other; null without tokenizer.
+    /// Computed on first use.
+    /// </summary>
+    public string? TokenizerDigest => _tokenizerDigest.Value;
 
     /// <summary>Image preprocessing with the folder's settings.</summary>
     public required IImagePreprocessor Preprocessor { get; init; }
@@ -80,6 +96,15 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Unmaps the weights.</summary>
     public void Dispose() => Weights.Dispose();
 
+    /// <summary>Position ids of a prompt, by the family's rule.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="images">The request's images, by <see cref="ImageSpan.ImageIndex"/>.</param>
+    public PositionIds Positions(TokenizedPrompt prompt, IReadOnlyList<VisualInput> images)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Family.Positions(Config, prompt.Ids.Length, prompt.Images, images);
+    }
+
     private static Checkpoint? Read(string folder, CheckpointOptions options, TensorStore? weights, ProblemList problems)
     {
         var configFile = ConfigReader.Open("config.json", problems, required: true);
@@ -89,31 +114,39 @@ public sealed class Checkpoint : IDisposable
         var sound = config is not null && problems.Count == beforeConfig;
         var generation = GenerationConfig.Read(problems);
         var preprocessorFile = ConfigReader.Open("preprocessor_config.json", problems, required: false);
+        var tokenizer = TokenizerFolder.Open(options.Tokenizer, problems);
         if (!sound)
         {
             return null;
         }
 
         var (preprocessor, layoutKey) = family!.CreatePreprocessor(config!, preprocessorFile);
+        var template = tokenizer is null ? null : family.CreateTemplate(config!, tokenizer, problems);
+        config = config! with { ImageTokenId = options.ImageTokenId ?? TokenizerFolder.ImageTokenId(family, config, tokenizer, problems) };
+        CheckImageToken(config, problems);
         if (weights is null)
         {
             return null;
         }
 
-        var names = family.Names(config!, weights.Contains);
-        var unused = TensorCheck.Check(ExpectedTensors.Decoder(config!.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision)), weights, problems);
-        config = config with { ImageTokenId = options.ImageTokenId ?? config.ImageTokenId };
-        if (config.ImageTokenId is { } id && (id < 0 || id >= config.Language.VocabularySize))
-        {
-            problems.Add("config.json", "image token id", $"an id below vocab_size ({config.Language.VocabularySize})", $"{id}");
-        }
-
+        var names = family.Names(config, weights.Contains);
+        var unused = TensorCheck.Check(ExpectedTensors.Decoder(config.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision)), weights, problems);
         return new Checkpoint(folder, config, family, weights, names)
         {
-            Generation = generation with { StopTokenIds = options.StopTokenIds ?? (generation.StopTokenIds.Count > 0 ? generation.StopTokenIds : config.EosTokenIds) },
+            Generation = generation with { StopTokenIds = options.StopTokenIds ?? family.StopTokenIds(config, generation.StopTokenIds, template) },
+            Tokenizer = tokenizer,
+            Template = template,
             Preprocessor = preprocessor,
             VisualLayoutKey = layoutKey,
             UnusedTensors = [.. unused.Where(n => !family.IsKnownUnused(config, n)).Order(StringComparer.Ordinal)],
         };
+    }
+
+    private static void CheckImageToken(VlmConfig config, ProblemList problems)
+    {
+        if (config.ImageTokenId is { } id && (id < 0 || id >= config.Language.VocabularySize))
+        {
+            problems.Add("config.json", "image token id", $"an id below vocab_size ({config.Language.VocabularySize})", $"{id}");
+        }
     }
 }

@@ -1,3 +1,5 @@
+using Sgl.Text;
+
 namespace Sgl.Models;
 
 /// <summary>What a caller knows better than the folder.</summary>
@@ -8,4 +10,7 @@ public sealed record CheckpointOptions
 
     /// <summary>Ids that end an answer, in place of the folder's.</summary>
     public IReadOnlyList<int>? StopTokenIds { get; init; }
+
+    /// <summary>Limits of the tokenizer.</summary>
+    public TokenizerOptions Tokenizer { get; init; } = new();
 }

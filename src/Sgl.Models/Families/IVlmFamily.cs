@@ -1,3 +1,4 @@
+using Sgl.Text;
 using Sgl.Vision;
 
 namespace Sgl.Models;
@@ -38,4 +39,28 @@ public interface IVlmFamily
     /// <param name="preprocessorConfig"><c>preprocessor_config.json</c>, null when absent. Problems are collected by the reader.</param>
     /// <returns>Preprocessing, and the key that two checkpoints share exactly when they turn any image into the same visual tokens in the same order.</returns>
     (IImagePreprocessor Preprocessor, string LayoutKey) CreatePreprocessor(VlmConfig config, ConfigReader? preprocessorConfig);
+
+    /// <summary>The placeholder of visual tokens as the tokenizer knows it.</summary>
+    string PlaceholderToken { get; }
+
+    /// <summary>Creates the prompt template.</summary>
+    /// <param name="config">Configuration without problems.</param>
+    /// <param name="tokenizer">The folder's tokenizer.</param>
+    /// <param name="problems">Collector, knows the folder.</param>
+    /// <returns>Null when there is a problem.</returns>
+    IPromptTemplate? CreateTemplate(VlmConfig config, ITokenizer tokenizer, ProblemList problems);
+
+    /// <summary>Ids that end an answer.</summary>
+    /// <param name="config">Configuration without problems.</param>
+    /// <param name="generation"><c>eos_token_id</c> of <c>generation_config.json</c>, empty when absent.</param>
+    /// <param name="template">The template, null in folders without tokenizer.</param>
+    IReadOnlyList<int> StopTokenIds(VlmConfig config, IReadOnlyList<int> generation, IPromptTemplate? template) =>
+        [.. (generation.Count > 0 ? generation : config.EosTokenIds).Union(template?.StopTokenIds ?? [])];
+
+    /// <summary>Position ids of a prompt.</summary>
+    /// <param name="config">Configuration without problems.</param>
+    /// <param name="length">S, prompt tokens with all visual tokens.</param>
+    /// <param name="spans">Where the images lie, in the order of the prompt.</param>
+    /// <param name="inputs">The request's images, by <see cref="ImageSpan.ImageIndex"/>.</param>
+    PositionIds Positions(VlmConfig config, int length, IReadOnlyList<ImageSpan> spans, IReadOnlyList<VisualInput> inputs) => PositionIds.Sequential(length);
 }

@@ -1,4 +1,5 @@
 using Sgl.Models.Internal;
+using Sgl.Text;
 using Sgl.Vision;
 
 namespace Sgl.Models;
@@ -61,7 +62,7 @@ public sealed class InternVl2Family : IVlmFamily
             MaxTiles = largest,
             UseThumbnail = config.Bool("use_thumbnail", false),
             DynamicImageSize = config.Bool("dynamic_image_size", false),
-            Template = config.OptionalString("template"),
+            Template = config.Has("template") ? config.OneOf("template", [.. InternVlPromptTemplate.TemplateNames.Select(n => (n, n))]) : null,
             SystemMessage = config.OptionalString("system_message"),
             TorchDtype = config.OptionalString("torch_dtype"),
             EosTokenIds = text?.TokenIds("eos_token_id") ?? [],
@@ -100,6 +101,32 @@ public sealed class InternVl2Family : IVlmFamily
         return (
             new InternVlPreprocessor(options),
             $"internvl;tile={options.ImageSize};tokens={options.TokensPerTileSide}x{options.TokensPerTileSide};order={order};tiles={options.MinTiles}..{options.MaxTiles};thumbnail={options.UseThumbnail};dynamic={options.DynamicImageSize}");
+    }
+
+    /// <inheritdoc/>
+    public string PlaceholderToken => "<IMG_CONTEXT>";
+
+    /// <inheritdoc/>
+    public IPromptTemplate? CreateTemplate(VlmConfig config, ITokenizer tokenizer, ProblemList problems)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(problems);
+        if (config.Template is null)
+        {
+            problems.Add("config.json", "template", $"one of {string.Join(", ", InternVlPromptTemplate.TemplateNames.Select(n => $"\"{n}\""))}", "nothing");
+            return null;
+        }
+
+        return TemplateCreation.Try(() => new InternVlPromptTemplate(tokenizer, config.Template, config.SystemMessage), problems);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>The model's own chat() stops at the template's separator only, whatever the files list.</remarks>
+    public IReadOnlyList<int> StopTokenIds(VlmConfig config, IReadOnlyList<int> generation, IPromptTemplate? template)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(generation);
+        return template?.StopTokenIds ?? (generation.Count > 0 ? generation : config.EosTokenIds);
     }
 
     private static DecoderArchitecture Architecture(ConfigReader text)

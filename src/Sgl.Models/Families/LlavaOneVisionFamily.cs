@@ -1,4 +1,5 @@
 using Sgl.Models.Internal;
+using Sgl.Text;
 using Sgl.Vision;
 
 namespace Sgl.Models;
@@ -71,6 +72,16 @@ public sealed class LlavaOneVisionFamily : IVlmFamily
         return (
             new LlavaOneVisionPreprocessor(options),
             $"llavaov;view={options.ImageSize};patch={options.PatchSize};anyres={options.MaxTilesAnyres};pinpoints={pinpoints}");
+    }
+
+    /// <inheritdoc/>
+    public string PlaceholderToken => "<image>";
+
+    /// <inheritdoc/>
+    public IPromptTemplate? CreateTemplate(VlmConfig config, ITokenizer tokenizer, ProblemList problems)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        return TemplateCreation.Try(() => new LlavaOneVisionPromptTemplate(tokenizer, LlavaOneVisionPromptTemplate.DetectFormat(problems.Folder)), problems);
     }
 
     private static VlmConfig Transformers(ConfigReader config)

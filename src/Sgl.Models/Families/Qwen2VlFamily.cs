@@ -1,4 +1,5 @@
 using Sgl.Models.Internal;
+using Sgl.Text;
 using Sgl.Vision;
 
 namespace Sgl.Models;
@@ -100,6 +101,28 @@ public sealed class Qwen2VlFamily : IVlmFamily
         return (
             new Qwen2VlPreprocessor(options),
             $"qwen2vl;patch={options.PatchSize};merge={options.MergeSize};pixels={min}..{max}");
+    }
+
+    /// <inheritdoc/>
+    public string PlaceholderToken => "<|image_pad|>";
+
+    /// <inheritdoc/>
+    public IPromptTemplate? CreateTemplate(VlmConfig config, ITokenizer tokenizer, ProblemList problems) =>
+        TemplateCreation.Try(() => new Qwen2VlPromptTemplate(tokenizer), problems);
+
+    /// <inheritdoc/>
+    public PositionIds Positions(VlmConfig config, int length, IReadOnlyList<ImageSpan> spans, IReadOnlyList<VisualInput> inputs)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(spans);
+        ArgumentNullException.ThrowIfNull(inputs);
+        var merge = config.Vision.MergeSize;
+        return PositionIds.Multimodal(length, [.. spans.Select(span =>
+        {
+            var (t, h, w) = inputs[span.ImageIndex].Grid ?? throw new ArgumentException("A Qwen2-VL image has a grid.", nameof(inputs));
+            var grid = new VisualGrid(span.Start, t, h / merge, w / merge);
+            return grid.Count == span.Count ? grid : throw new ArgumentException($"Image {span.ImageIndex} has {grid.Count} visual tokens, its place in the prompt {span.Count}.", nameof(spans));
+        })]);
     }
 
     private static VisionConfig Tower(ConfigReader vision)

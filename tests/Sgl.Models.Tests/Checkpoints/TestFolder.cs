@@ -81,5 +81,13 @@ internal sealed class TestFolder : IDisposable
         return Json("model.safetensors.index.json", new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map });
     }
 
+    /// <summary>Deletes one of the shards, counted from 0.</summary>
+    public string DeleteShard(int number)
+    {
+        var path = Directory.GetFiles(Path, "model-*-of-*.safetensors").Order(StringComparer.Ordinal).ElementAt(number);
+        System.IO.File.Delete(path);
+        return System.IO.Path.GetFileName(path);
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

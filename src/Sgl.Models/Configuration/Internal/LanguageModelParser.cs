@@ -18,10 +18,11 @@ internal static class LanguageModelParser
     {
         text.OneOf("hidden_act", [("silu", true)], "silu");
         Refuse(text, architecture);
+        var before = text.Problems.Count;
         var hidden = text.PositiveInt("hidden_size", sizes?.Hidden);
         var heads = text.PositiveInt("num_attention_heads", sizes?.Heads);
         var kvHeads = text.PositiveInt("num_key_value_heads", architecture == DecoderArchitecture.Qwen2 ? sizes?.KvHeads : heads);
-        var headDim = HeadDim(text, hidden, heads, kvHeads);
+        var headDim = text.Problems.Count == before ? HeadDim(text, hidden, heads, kvHeads) : 2;
 
         // Files leave out what equals the class default: these are the defaults of the classes that the checkpoints name.
         var (maxPositions, eps, theta) = architecture switch
