@@ -74,6 +74,32 @@ public class PrunePlanTests
         Assert.Throws<GuidanceException>(() => PruneSchedule.Paper(36));
     }
 
+    [Theory]
+    [InlineData(48, 0.35, 9, 0.2)]
+    [InlineData(8, 0.64, 3, 0.424)]
+    [InlineData(8, 0.35, 1, 0.2571)]
+    [InlineData(8, 0.09, 0, 0.09)]
+    [InlineData(1, 0.5, 0, 0.5)]
+    [InlineData(8, 1, 3, 1)]
+    [InlineData(8, 0, 0, 0)]
+    public void ForAverage_AnyDepth_MeetsTheAverage(int layers, double average, int layer, double ratio)
+    {
+        var (k, r) = PruneSchedule.ForAverage(layers, average);
+        Assert.Equal(layer, k);
+        Assert.Equal(ratio, r, 0.0001);
+        Assert.Equal(average, PruneSchedule.AverageRetention(k, r, layers), 9);
+    }
+
+    [Fact]
+    public void ForAverage_EveryDepthAndAverage_MeetsTheAverage() => CsCheck.Check.Sample(
+        CsCheck.Gen.Select(CsCheck.Gen.Int[1, 100], CsCheck.Gen.Double[0, 1]),
+        (layers, average) =>
+        {
+            var (layer, ratio) = PruneSchedule.ForAverage(layers, average);
+            Assert.InRange(layer, 0, layers - 1);
+            Assert.Equal(average, PruneSchedule.AverageRetention(layer, ratio, layers), 9);
+        });
+
     [Fact]
     public void Layer_FractionOutOfRange_IsRefused() =>
         Assert.Equal("layer_fraction", Assert.Throws<GuidanceException>(() => PruneSchedule.Layer(8, double.NaN)).Field);

@@ -48,6 +48,22 @@ public static class PruneSchedule
     public static int[] PaperLayers(int layers) =>
         [.. PaperSettings.Select(s => s.Layer(layers)).Where(k => k < layers).Distinct().Order()];
 
+    /// <summary>
+    /// Layer and keep ratio with a wanted average retention, for models whose depth makes the paper's fractions miss it: K from
+    /// the paper's setting nearest to the average (lower where K/L alone would exceed it), r = (average L - K) / (L - K).
+    /// </summary>
+    /// <param name="layers">L, at least 1.</param>
+    /// <param name="average">Share of visual tokens, averaged over the layers, 0 to 1.</param>
+    public static (int Layer, double KeepRatio) ForAverage(int layers, double average)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
+        KeepCount.RequireRatio(average, "retention");
+        var nearest = PaperSettings.MinBy(s => Math.Abs((s.Percent / 100.0) - average))!;
+        var layer = Math.Min(nearest.Layer(layers), (int)(average * layers));
+        layer = Math.Min(layer, layers - 1);
+        return (layer, Math.Clamp(((average * layers) - layer) / (layers - layer), 0, 1));
+    }
+
     /// <summary>(K + (L-K) r) / L.</summary>
     public static double AverageRetention(int layer, double ratio, int layers)
     {
