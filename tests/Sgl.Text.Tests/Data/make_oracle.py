@@ -86,6 +86,34 @@ def train(out, name, corpus, vocab_size, **options):
     return path
 
 
+SYSTEM = ("\u4f60\u662f\u7531\u4e0a\u6d77\u4eba\u5de5\u667a\u80fd\u5b9e\u9a8c\u5ba4\u8054\u5408\u5546\u6c64\u79d1\u6280\u5f00\u53d1\u7684\u4e66\u751f\u591a\u6a21\u6001\u5927\u6a21\u578b"
+          "\uff0c\u82f1\u6587\u540d\u53ebInternVL, \u662f\u4e00\u4e2a\u6709\u7528\u65e0\u5bb3\u7684\u4eba\u5de5\u667a\u80fd\u52a9\u624b\u3002")
+QUESTION = "What is written on the sign?\nAnswer the question using a single word or phrase."
+
+
+def write_prompts(out, vocab):
+    """InternVL2 prompts with one image of 4 visual tokens: special ids by hand, the text between them by SentencePiece."""
+    with open(os.path.join(vocab, "llama2.model"), "rb") as f:
+        # Fields of repeated messages merge: this switches the dummy prefix off, as the wrapper's mode without "legacy" does.
+        phi3 = spm.SentencePieceProcessor(model_proto=f.read() + b"\x1a\x02\x18\x00")
+    internlm2 = spm.SentencePieceProcessor(model_file=os.path.join(vocab, "internlm2.model"))
+    start, end = 92543, 92542
+    prompts = {
+        "internlm2-chat": [1, start] + internlm2.encode("system\n" + SYSTEM) + [end, start] + internlm2.encode("user\n")
+        + [92544] + [92546] * 4 + [92545] + internlm2.encode("\n" + QUESTION) + [end, start] + internlm2.encode("assistant\n"),
+        "internlm2-chat-ref": [1, start] + internlm2.encode("system\n" + SYSTEM) + [end, start] + internlm2.encode("user\n")
+        + [92544] + [92546] * 4 + [92545]
+        + internlm2.encode("\nPlease provide the bounding box coordinate of the region this sentence describes: ") + [92549]
+        + internlm2.encode("left dog") + [92550] + [end, start] + internlm2.encode("assistant\n"),
+        # The tokens of Phi-3 swallow white space behind them; 29871 is the leading space of the whole text.
+        "phi3-chat": [1, 29871, 32006] + phi3.encode(SYSTEM) + [32007, 32010] + [32011] + [32013] * 4 + [32012]
+        + phi3.encode("\n" + QUESTION) + [32007, 32001],
+    }
+    with open(os.path.join(out, "prompts.expected.json"), "w") as f:
+        json.dump(prompts, f, separators=(",", ":"))
+        f.write("\n")
+
+
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser()
@@ -111,6 +139,7 @@ def main():
         "sp-unknown": train(args.out, "sp-unknown", corpus, 180, byte_fallback=False, add_dummy_prefix=True, remove_extra_whitespaces=True),
     }
     if args.vocab:
+        write_prompts(args.out, args.vocab)
         models["internlm2"] = os.path.join(args.vocab, "internlm2.model")
         models["llama2"] = os.path.join(args.vocab, "llama2.model")
 

@@ -28,6 +28,25 @@ internal static class Vocabularies
         return TokenizerLoader.Open(folder.Path);
     }
 
+    /// <summary>A small vocabulary with the special tokens of all chat formats; only <c>&lt;ref&gt;</c> and its kin are not flagged as special.</summary>
+    public static ITokenizer SmallChat()
+    {
+        string[] special =
+        [
+            "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>", "<|vision_start|>", "<|vision_end|>",
+            "<|image_pad|>", "<|video_pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>", "<image>", "<video>", "<ref>", "</ref>", "<box>", "</box>",
+        ];
+        var json = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(OracleData.FilePath("qwen2.tokenizer.json")))!;
+        var start = json["model"]!["vocab"]!.AsObject().Count;
+        json["added_tokens"] = new System.Text.Json.Nodes.JsonArray([.. special.Select((t, i) => new System.Text.Json.Nodes.JsonObject
+        {
+            ["id"] = start + i,
+            ["content"] = t,
+            ["special"] = i < special.Length - 4,
+        })]);
+        return OpenJson(json.ToJsonString());
+    }
+
     /// <summary>Opens a model the way the SentencePiece library would use it, without a wrapper's rules.</summary>
     public static ITokenizer OpenSentencePiece(
         string path, string config = """{"tokenizer_class": "InternLM2Tokenizer", "add_bos_token": false}""", string? addedTokens = null) =>
@@ -124,7 +143,7 @@ internal static class Vocabularies
         (string, int)[] named = [("<|begin_of_text|>", 128000), ("<|end_of_text|>", 128001), ("<|im_start|>", 128002), ("<|im_end|>", 128003)];
         var tokens = named.Concat(appended.Select((t, i) => (t, 128256 + i)));
         var added = tokens.Select(t => FormattableString.Invariant($$"""{"id": {{t.Item2}}, "content": "{{t.Item1}}", "special": true}"""));
-        var merges = ranks.MergesText().Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => System.Text.Json.JsonSerializer.Serialize(line));
+        var merges = ranks.MergesText().Split('\n').Skip(1).Where(line => line.Length > 0).Select(line => System.Text.Json.JsonSerializer.Serialize(line));
         return OpenJson($$$"""
             {"added_tokens": [{{{string.Join(", ", added)}}}], "normalizer": null,
              "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
