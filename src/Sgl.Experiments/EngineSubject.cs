@@ -1,0 +1,208 @@
+using System.Runtime.InteropServices;
+using Sgl.Evaluation;
+using Sgl.Guidance;
+using Sgl.Inference;
+using Sgl.Text;
+using Sgl.Vision;
+
+namespace Sgl.Experiments;
+
+/// <summary>A pair of checkpoints in this process, as the subject of an evaluation: every method, greedy, one question after the other.</summary>
+public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
+{
+    private const double ConsistencyRatio = 0.05;
+
+    private readonly VlmEngine _small;
+    private readonly VlmEngine _large;
+    private readonly ImageDecoder _decoder = new(new ImageDecoderOptions());
+
+    private EngineSubject(VlmEngine small, VlmEngine large)
+    {
+        _small = small;
+        _large = large;
+        Description = new SubjectDescription(
+            small.Model.Name,
+            large.Model.Name,
+            small.Model.Layers,
+            large.Model.Layers,
+            $"{string.Join(", ", large.Model.Stages)}; {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}");
+    }
+
+    /// <inheritdoc/>
+    public SubjectDescription Description { get; }
+
+    /// <summary>Loads both checkpoints. The large one gets a stage border in front of every layer that a method may prune at.</summary>
+    /// <param name="small">Options of the small model.</param>
+    /// <param name="large">Options of the large model; empty prune layers mean every layer.</param>
+    /// <param name="progress">Progress of both, one after the other.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="EvaluationException">The two lay out an image in different visual tokens.</exception>
+    public static async Task<EngineSubject> LoadAsync(
+        EngineOptions small, EngineOptions large, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(large);
+        var smallEngine = await VlmEngine.LoadAsync(small, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var largeEngine = await VlmEngine.LoadAsync(large, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
+            if (largeEngine.Model.VisualLayoutKey == smallEngine.Model.VisualLayoutKey)
+            {
+                return new EngineSubject(smallEngine, largeEngine);
+            }
+
+            await largeEngine.DisposeAsync().ConfigureAwait(false);
+            throw new EvaluationException(
+                $"{smallEngine.Model.Name} and {largeEngine.Model.Name} cannot be paired: their visual layouts are '{smallEngine.Model.VisualLayoutKey}' and '{largeEngine.Model.VisualLayoutKey}'");
+        }
+        catch
+        {
+            await smallEngine.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<SmallAnswer> AnswerSmallAsync(EvaluationQuestion question, IReadOnlyList<ImportanceOptions> importances, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(importances);
+        var prompt = await PromptAsync(_small, question, cancellation).ConfigureAwait(false);
+        var options = new GenerationOptions { Sampling = Sampling(question), Importance = new ImportanceOptions(), ConsistencyRatio = ConsistencyRatio };
+        var result = await GenerateAsync(_small, prompt, options, cancellation).ConfigureAwait(false);
+        var vectors = new List<float[]>(importances.Count);
+        foreach (var wanted in importances)
+        {
+            // Other rows are another prefill; the ids are the same, so only the vector is of interest.
+            vectors.Add(wanted == options.Importance
+                ? result.Importance!
+                : (await GenerateAsync(_small, prompt, options with { Importance = wanted, ConsistencyRatio = null }, cancellation).ConfigureAwait(false)).Importance!);
+        }
+
+        return new SmallAnswer(
+            result.Text, result.TokenIds.Count, prompt.VisualTokenCount, result.Scores!, vectors, Timings(result), PeakMemory(_small, result));
+    }
+
+    /// <inheritdoc/>
+    public async Task<LargeAnswer> AnswerLargeAsync(
+        EvaluationQuestion question, int index, MethodConfiguration method, float[]? importance, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        ArgumentNullException.ThrowIfNull(method);
+        var prompt = await PromptAsync(_large, question, cancellation).ConfigureAwait(false);
+        var visual = prompt.VisualTokenCount;
+        var layers = _large.Model.Layers;
+        var options = new GenerationOptions { Sampling = Sampling(question) };
+        switch (method.Method)
+        {
+            case PruningMethod.None:
+                break;
+            case PruningMethod.TokenMerging:
+                prompt = await MergeAsync(prompt, method.KeepRatio, cancellation).ConfigureAwait(false);
+                break;
+            case PruningMethod.FastV:
+                options = options with { FastV = new FastVPruning(method.Layer(layers), method.KeepRatio) };
+                break;
+            default:
+                var ranking = method.Method == PruningMethod.FastVOracle
+                    ? (await GenerateAsync(_large, prompt, options with { Importance = method.Importance }, cancellation).ConfigureAwait(false)).Importance
+                    : importance;
+                var mask = method.Mask(visual, ranking, index)!;
+                options = method.Layer(layers) < layers
+                    ? options with { Plan = PrunePlan.Create([new PruneStep(method.Layer(layers), mask)], layers, visual) }
+                    : options;
+                break;
+        }
+
+        var result = await GenerateAsync(_large, prompt, options, cancellation).ConfigureAwait(false);
+        var layer = method.Layer(layers);
+        var kept = method.Method == PruningMethod.TokenMerging ? prompt.VisualTokenCount : result.Usage.KeptVisualTokens;
+        var retention = method.Method == PruningMethod.TokenMerging
+            ? (double)kept / visual
+            : visual == 0 ? 1 : ((double)layer + ((layers - layer) * (double)kept / visual)) / layers;
+        return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, Timings(result), PeakMemory(_large, result));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _small.DisposeAsync().ConfigureAwait(false);
+        await _large.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<PreparedPrompt> PromptAsync(VlmEngine engine, EvaluationQuestion question, CancellationToken cancellation)
+    {
+        var image = _decoder.Decode(await question.Image.ReadAsync(cancellation).ConfigureAwait(false));
+        var input = new PromptInput
+        {
+            Images = [image],
+            Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Text(question.Text)])],
+            ImageLimits = question.MaxTiles > 0 ? new ImageLimits { MaxTiles = question.MaxTiles } : null,
+        };
+        return await engine.PrepareAsync(input, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>ToMe: similar visual features are averaged before the language model, which then sees a shorter prompt.</summary>
+    private async Task<PreparedPrompt> MergeAsync(PreparedPrompt prompt, double ratio, CancellationToken cancellation)
+    {
+        if (prompt.Images.Any(image => image.Grid is not null))
+        {
+            throw new EvaluationException("merging before the language model is not defined for models that number visual tokens by row and column (M-RoPE)");
+        }
+
+        var features = await _large.FeaturesAsync(prompt, cancellation).ConfigureAwait(false);
+        var merged = TokenMerging.Merge(features, _large.Model.HiddenSize, Math.Max(1, KeepCount.Of(prompt.VisualTokenCount, ratio)));
+        var dropped = prompt.VisualPositions().ToHashSet();
+        var positions = prompt.VisualPositions();
+        var representatives = merged.Representatives.ToHashSet();
+        foreach (var token in representatives)
+        {
+            dropped.Remove(positions[token]);
+        }
+
+        var spans = new List<ImageSpan>();
+        var first = 0;
+        foreach (var span in prompt.Spans)
+        {
+            var left = Enumerable.Range(first, span.Count).Count(representatives.Contains);
+            var before = dropped.Count(p => p < span.Start);
+            spans.Add(new ImageSpan(span.ImageIndex, span.Start - before, left));
+            first += span.Count;
+        }
+
+        return PreparedPrompt.FromFeatures([.. prompt.Ids.Where((_, i) => !dropped.Contains(i))], spans, merged.Features);
+    }
+
+    private static async Task<GenerationResult> GenerateAsync(VlmEngine engine, PreparedPrompt prompt, GenerationOptions options, CancellationToken cancellation)
+    {
+        await foreach (var generated in engine.GenerateAsync(prompt, options, cancellation).ConfigureAwait(false))
+        {
+            if (generated is GenerationEvent.Completed completed)
+            {
+                return completed.Result;
+            }
+        }
+
+        throw new InvalidOperationException("the engine ended without a result");
+    }
+
+    private static SamplingOptions Sampling(EvaluationQuestion question) => new()
+    {
+        MaxNewTokens = question.MaxNewTokens,
+        MinNewTokens = question.MinNewTokens,
+    };
+
+    private static AnswerTimings Timings(GenerationResult result)
+    {
+        var t = result.Timings;
+        var vision = t.Preprocess + t.Vision;
+        return new AnswerTimings(
+            (vision + t.Prefill + t.Decode + t.Consistency).TotalSeconds,
+            vision.TotalSeconds,
+            t.Prefill.TotalSeconds,
+            t.Decode.TotalSeconds,
+            t.Consistency.TotalSeconds);
+    }
+
+    /// <summary>Weights in compute precision and the sequence's KV cache: what a deployment has to hold, without the runtime's work space.</summary>
+    private static long PeakMemory(VlmEngine engine, GenerationResult result) => (engine.Model.ParameterCount * sizeof(float)) + result.Usage.KvBytes;
+}
