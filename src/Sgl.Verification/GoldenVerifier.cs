@@ -19,7 +19,7 @@ public sealed class GoldenVerifier
         _cases = cases;
     }
 
-    /// <summary>Number of cases.</summary>
+    /// <summary>Number of cases, without those of an <c>images</c> folder.</summary>
     public int Count => _cases.Count;
 
     /// <summary>Finds and reads every manifest under a folder.</summary>
@@ -53,6 +53,11 @@ public sealed class GoldenVerifier
     /// <param name="cancellationToken">Stops.</param>
     public async IAsyncEnumerable<CaseReport> RunAsync(string placement, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        foreach (var report in ImageVerifier.Run(Path.Combine(_folder, "images")))
+        {
+            yield return report;
+        }
+
         var engines = new EnginePool(Path.Combine(_folder, "checkpoints"), placement, _cases);
         await using (engines.ConfigureAwait(false))
         {

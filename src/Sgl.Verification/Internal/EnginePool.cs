@@ -1,4 +1,5 @@
 using Sgl.Inference;
+using Sgl.Models;
 
 namespace Sgl.Verification.Internal;
 
@@ -19,8 +20,10 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
                 KvBudgetMiB = 1024,
                 Threads = 0,
             };
+            var depth = Depth(options.Checkpoint);
             var layers = cases.Where(c => c.LargeCheckpoint == name).SelectMany(c => c.Large?.Runs ?? []).Select(r => r.PruneLayer).OfType<int>();
-            foreach (var layer in layers.Append(0).Distinct().Order())
+            // A prune layer at or behind the last one is never reached: such a run is an unpruned one.
+            foreach (var layer in layers.Append(0).Where(l => l < depth).Distinct().Order())
             {
                 options.PruneLayers.Add(layer);
             }
@@ -29,6 +32,12 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
         }
 
         return engine;
+    }
+
+    private static int Depth(string folder)
+    {
+        using var checkpoint = Checkpoint.Open(folder);
+        return checkpoint.Config.Language.Layers;
     }
 
     public async ValueTask DisposeAsync()

@@ -57,7 +57,7 @@ internal sealed record GoldenManifest
 /// <summary>What a manifest says about one of the two models.</summary>
 internal sealed record GoldenSide
 {
-    public required int EosId { get; init; }
+    public required IReadOnlyList<int> EosIds { get; init; }
 
     public required int VisualStart { get; init; }
 
@@ -83,7 +83,7 @@ internal sealed record GoldenSide
 
     public static GoldenSide Read(JsonElement side) => new()
     {
-        EosId = side.GetProperty("eos_id").GetInt32(),
+        EosIds = Ints(side, "eos_id") ?? [side.GetProperty("eos_id").GetInt32()],
         VisualStart = side.GetProperty("v_start").GetInt32(),
         VisualEnd = side.GetProperty("v_end").GetInt32(),
         GeneratedIds = Ints(side, "generated_ids"),
