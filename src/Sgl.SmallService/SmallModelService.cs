@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Sgl.Guidance;
@@ -40,9 +41,19 @@ public sealed class SmallModelService(
             Importance = guided && prepared.Prompt.VisualTokenCount > 0 ? importance : null,
             ConsistencyRatio = guided ? consistencyRatio : null,
         };
-        var result = await runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), context.CancellationToken);
-        ObserveScores(result.Scores);
-        await Write(new() { Completed = Completed(result, request) });
+        var logProbabilities = new List<float>();
+        var result = await runner.RunAsync(prepared, options, started, WriteToken, context.CancellationToken);
+
+        // Without the consistency pass the engine scores nothing; what follows from the tokens alone is still worth having.
+        var scores = !guided ? null : result.Scores ?? ExitScores.Of(CollectionsMarshal.AsSpan(logProbabilities), [], prepared.Engine.Model.VocabularySize, []);
+        ObserveScores(scores);
+        await Write(new() { Completed = Completed(result, scores, request.OmitImportance) });
+
+        Task WriteToken(Wire.Token token)
+        {
+            logProbabilities.Add(token.LogProbability);
+            return Write(new() { Token = token });
+        }
 
         Task Write(Wire.SmallServiceGenerateResponse response) => responseStream.WriteAsync(response, context.CancellationToken);
     }
@@ -51,17 +62,17 @@ public sealed class SmallModelService(
     public override Task<Wire.SmallServiceGetModelInfoResponse> GetModelInfo(Wire.SmallServiceGetModelInfoRequest request, ServerCallContext context) =>
         Task.FromResult(new Wire.SmallServiceGetModelInfoResponse { Model = WireModel.From(host.Engine.Model, engine.Value, limits.Value) });
 
-    private static Wire.SmallCompleted Completed(GenerationResult result, Wire.SmallServiceGenerateRequest request)
+    private static Wire.SmallCompleted Completed(GenerationResult result, ExitScoreSet? scores, bool omitImportance)
     {
         var completed = new Wire.SmallCompleted
         {
             Answer = result.Text,
             FinishReason = WireResult.FinishReason(result.FinishReason),
-            Scores = request.SkipGuidance || result.Scores is null ? null : WireScores.From(result.Scores),
+            Scores = scores is null ? null : WireScores.From(scores),
             Usage = WireResult.Usage(result.Usage),
             Timings = WireResult.Timings(result.Timings),
         };
-        if (result.Importance is { } values && !request.OmitImportance)
+        if (result.Importance is { } values && !omitImportance)
         {
             completed.Importance = new Wire.Importance();
             completed.Importance.Values.AddRange(values);

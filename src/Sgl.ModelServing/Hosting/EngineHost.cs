@@ -27,6 +27,7 @@ public sealed class EngineHost : IHostedService, IAsyncDisposable
     private Task _loading = Task.CompletedTask;
     private StartupException? _failure;
     private volatile string _phase = "starting";
+    private int _disposed;
 
     /// <summary>Creates the host; loading begins when the application starts.</summary>
     /// <param name="options">How to load.</param>
@@ -85,6 +86,12 @@ public sealed class EngineHost : IHostedService, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // The container disposes twice: as the singleton, and as the hosted service that is the same object.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _stopping.CancelAsync();
         await _loading;
         if (Loaded is { } engine)
