@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Sgl.Models;
 
@@ -79,6 +80,12 @@ public sealed class ConfigReader
             utf8 = utf8[3..];
         }
 
+        if (!Utf8.IsValid(utf8.Span))
+        {
+            problems.Add(file, null, "UTF-8 text", "bytes that are not UTF-8");
+            return null;
+        }
+
         try
         {
             using var document = JsonDocument.Parse(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
@@ -88,6 +95,7 @@ public sealed class ConfigReader
                 return null;
             }
 
+            CheckNames(document.RootElement);
             return new ConfigReader(document.RootElement.Clone(), file, string.Empty, problems);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -357,6 +365,26 @@ public sealed class ConfigReader
 
         Problem(key, "a list of strings");
         return [];
+    }
+
+    /// <summary>Throws where an escaped key is half a surrogate pair: no later look-up then meets one.</summary>
+    private static void CheckNames(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var property in element.EnumerateObject())
+            {
+                ArgumentNullException.ThrowIfNull(property.Name);
+                CheckNames(property.Value);
+            }
+        }
+        else if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in element.EnumerateArray())
+            {
+                CheckNames(item);
+            }
+        }
     }
 
     private double Number(string key, double? fallback, string expected, Func<double, bool> accepts)

@@ -151,6 +151,7 @@ public sealed class BrokenConfigTests
     [InlineData("{\"model_type\":", "valid JSON without duplicate keys")]
     [InlineData("", "valid JSON without duplicate keys")]
     [InlineData("[]", "a JSON object")]
+    [InlineData("{\"\\ud800\":1}", "valid JSON without duplicate keys")]
     [InlineData("{\"model_type\":\"a\",\"model_type\":\"b\"}", "valid JSON without duplicate keys")]
     public void Open_ConfigIsNoObject_NamesFile(string text, string expected)
     {
