@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Sgl.Cli.Commands;
+using Sgl.Cli.Internal;
+
+namespace Sgl.Cli;
+
+/// <summary>The commands of <c>sgl</c>, and what all of them do with wrong usage, errors and signals.</summary>
+internal static class CommandLine
+{
+    private static readonly Option<bool> Verbose = new("--verbose")
+    {
+        Description = "On an error, show the whole exception; 'serve' logs more.",
+        Recursive = true,
+    };
+
+    /// <summary>Runs one command.</summary>
+    /// <returns>The exit code of the process; see <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var terminal = new Terminal();
+        var root = Create(terminal);
+
+        // A question may begin with '@'; that is no file to read arguments from.
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Action is ParseErrorAction)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                terminal.Error(error.Message);
+            }
+
+            terminal.Hint($"'{Path(parsed.CommandResult.Command)} --help' shows how it is used.");
+            return ExitCodes.Usage;
+        }
+
+        using var stop = new StopSignal();
+        try
+        {
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            return await parsed.InvokeAsync(configuration, stop.Token);
+        }
+        catch (Exception e)
+        {
+            return Failures.Report(e, terminal, parsed.GetValue(Verbose), stop.IsRequested);
+        }
+    }
+
+    private static RootCommand Create(Terminal terminal)
+    {
+        var root = new RootCommand("Serves a small and a large vision-language model as one: the small one answers, guides the large one, and decides whether it is needed.")
+        {
+            DemoCommand.Create(terminal),
+            AskCommand.Create(terminal),
+            ShowCommand.Create(terminal),
+            ServeCommand.Create(terminal, Verbose),
+            VerifyCommand.Create(terminal),
+            InfoCommand.Create(terminal),
+        };
+        root.Options.Add(Verbose);
+        return root;
+    }
+
+    private static string Path(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } parent
+        ? $"{Path(parent)} {command.Name}"
+        : "sgl";
+}

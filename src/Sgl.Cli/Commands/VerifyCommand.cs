@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Sgl.Cli.Internal;
+using Sgl.Verification;
+
+namespace Sgl.Cli.Commands;
+
+/// <summary><c>sgl verify</c>: the real engine against golden values.</summary>
+internal static class VerifyCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var folder = new Argument<string>("folder") { Description = "Folder with checkpoints/ and cases/ in the golden format.", HelpName = "DIR" };
+        var placement = new Option<string>("--placement", "--device")
+        {
+            Description = "Devices: cpu, cuda:0, cpu*3 (equal shares on three), or ranges 0-3:cpu,4-7:cpu:1.",
+            HelpName = "DEVICES",
+            DefaultValueFactory = _ => "cpu",
+        };
+        var compact = new Option<bool>("--compact") { Description = "One line per case, with the quantity nearest to its tolerance." };
+        var command = new Command("verify", "Runs golden cases through the real graphs, runtime, guidance and staged pruning, and compares every quantity.")
+        {
+            folder, placement, compact,
+        };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            var path = result.GetValue(folder)!;
+            if (!Directory.Exists(path))
+            {
+                throw new CliException(File.Exists(path) ? $"'{path}' is a file, not a folder of golden cases" : $"there is no folder '{path}'");
+            }
+
+            var verifier = GoldenVerifier.Open(path);
+            var view = new VerificationView(terminal, result.GetValue(compact));
+            await foreach (var report in verifier.RunAsync(result.GetValue(placement)!, cancellationToken))
+            {
+                view.Show(report);
+            }
+
+            return view.Finish() ? ExitCodes.Success : ExitCodes.Failed;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,32 @@
+namespace Sgl.Cli.Internal;
+
+/// <summary>Where checkpoints are: given, or the demo pair that comes with the repository.</summary>
+internal static class CheckpointFolders
+{
+    private const string DemoSmall = "models/sgl-demo-small";
+    private const string DemoLarge = "models/sgl-demo-large";
+
+    /// <summary>The small model's folder.</summary>
+    /// <exception cref="CliException">It does not exist.</exception>
+    public static string Small(string? given) => Resolve(given, DemoSmall, "--small");
+
+    /// <summary>The large model's folder.</summary>
+    /// <exception cref="CliException">It does not exist.</exception>
+    public static string Large(string? given) => Resolve(given, DemoLarge, "--large");
+
+    /// <summary>Whether a folder is one of the demo pair.</summary>
+    public static bool IsDemo(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) is "sgl-demo-small" or "sgl-demo-large";
+
+    private static string Resolve(string? given, string demo, string option)
+    {
+        if (given is null)
+        {
+            return RepositoryFiles.Find(demo, Directory.Exists)
+                ?? throw new CliException($"the demo checkpoint {demo} was not found from here or from the program upwards; give a checkpoint folder with {option}");
+        }
+
+        return Directory.Exists(given)
+            ? given
+            : throw new CliException($"{option}: {(File.Exists(given) ? $"'{given}' is a file, not a checkpoint folder" : $"there is no folder '{given}'")}");
+    }
+}

@@ -1,0 +1,50 @@
+using System.CommandLine;
+using Sgl.Guidance;
+
+namespace Sgl.Cli.Internal;
+
+/// <summary>Options that several commands share. Each call makes a new one: an option belongs to one command.</summary>
+internal static class CommonOptions
+{
+    /// <summary><c>--small DIR</c>.</summary>
+    public static Option<string?> Small() => new("--small") { Description = "Checkpoint folder of the small model. Default: the demo model.", HelpName = "DIR" };
+
+    /// <summary><c>--large DIR</c>.</summary>
+    public static Option<string?> Large() => new("--large") { Description = "Checkpoint folder of the large model. Default: the demo model.", HelpName = "DIR" };
+
+    /// <summary><c>--image FILE...</c>.</summary>
+    public static Option<string[]> Images(bool required) => new("--image", "-i")
+    {
+        Description = "An image file: PNG, JPEG, WebP, GIF or BMP. Give the option again for more images.",
+        HelpName = "FILE",
+        Required = required,
+        Arity = required ? ArgumentArity.OneOrMore : ArgumentArity.ZeroOrMore,
+        DefaultValueFactory = _ => [],
+    };
+
+    /// <summary><c>--threshold T</c>.</summary>
+    public static Option<double?> Threshold() => new("--threshold")
+    {
+        Description = "The small answer is final where the score is at least this: 0 always, above 1 never.",
+        HelpName = "T",
+    };
+
+    /// <summary><c>--criterion NAME</c>.</summary>
+    public static Option<ExitCriterion?> Criterion() => new("--criterion") { Description = "The score that is compared with the threshold." };
+
+    /// <summary><c>--keep-ratio R</c>.</summary>
+    public static Option<double?> KeepRatio() => new("--keep-ratio")
+    {
+        Description = "Share of visual tokens that the large model keeps from the prune layer on, 0 to 1. Default 0.2.",
+        HelpName = "R",
+    };
+
+    /// <summary><c>--max-tokens N</c>.</summary>
+    public static Option<int?> MaxTokens() => new("--max-tokens") { Description = "Most tokens of an answer. Default 128.", HelpName = "N" };
+
+    /// <summary><c>--system TEXT</c>.</summary>
+    public static Option<string?> System() => new("--system") { Description = "System message in place of the checkpoint's own.", HelpName = "TEXT" };
+
+    /// <summary>The question.</summary>
+    public static Argument<string> Question() => new("question") { Description = "The question." };
+}

@@ -1,0 +1,20 @@
+namespace Sgl.Cli.Internal;
+
+/// <summary>What the demo says about itself at its end.</summary>
+internal static class DemoNotice
+{
+    /// <summary>The text.</summary>
+    /// <param name="info">The two models.</param>
+    /// <param name="demoPair">Whether they are the pair that comes with the repository.</param>
+    public static string For(Wire.GetInfoResponse info, bool demoPair) => demoPair
+        ? $"""
+           This was the demo pair: two small models ({Summaries.Parameters(info.Small.ParameterCount)} and {Summaries.Parameters(info.Large.ParameterCount)} parameters) trained on synthetic pages that a
+           generator drew. They read short codes, count, and know colours, shapes, bars and places on such pages, and nothing else.
+           For real questions point the same command at two checkpoint folders as downloaded from the model hub, for instance
+             sgl demo  --small InternVL2-2B --large InternVL2-26B --questions mine.jsonl
+             sgl ask   --small InternVL2-2B --large InternVL2-26B --image photo.jpg "What does the sign say?"
+             sgl serve --small InternVL2-2B --large InternVL2-26B --large-placement "cuda*4"
+           where 'sgl' is 'dotnet run --project src/Sgl.Cli --'.
+           """
+        : $"These were {info.Small.Name} and {info.Large.Name}; 'sgl serve' keeps them running, 'sgl ask' asks them your own questions.";
+}

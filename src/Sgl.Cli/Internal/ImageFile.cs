@@ -1,0 +1,47 @@
+using Sgl.Vision;
+
+namespace Sgl.Cli.Internal;
+
+/// <summary>An image file of the command line.</summary>
+/// <param name="Path">As given.</param>
+/// <param name="Bytes">The encoded bytes.</param>
+internal sealed record ImageFile(string Path, byte[] Bytes)
+{
+    /// <summary>File name without folders.</summary>
+    public string Name => System.IO.Path.GetFileName(Path);
+
+    /// <summary>Reads the file.</summary>
+    /// <exception cref="CliException">It cannot be read.</exception>
+    public static ImageFile Read(string path)
+    {
+        try
+        {
+            return new ImageFile(path, File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new CliException($"image '{path}': there is no such file", innerException: e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"image '{path}' cannot be read: {e.Message}", innerException: e);
+        }
+    }
+
+    /// <summary>Decodes the pixels.</summary>
+    /// <exception cref="CliException">They cannot be decoded.</exception>
+    public RgbImage Decode()
+    {
+        try
+        {
+            return new ImageDecoder().Decode(Bytes);
+        }
+        catch (ImageException e)
+        {
+            throw new CliException($"image '{Path}': {e.Message}", innerException: e);
+        }
+    }
+
+    /// <summary>As it travels in a request.</summary>
+    public Wire.Image ToWire() => new() { Data = Google.Protobuf.ByteString.CopyFrom(Bytes), Name = Name };
+}

@@ -1,0 +1,168 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Sgl.Hosting;
+using Sgl.Inference;
+using Sgl.LargeService;
+using Sgl.ModelServing;
+using Sgl.Router;
+using Sgl.SmallService;
+
+namespace Sgl.Cli.Internal;
+
+/// <summary>What the three services of one process are told.</summary>
+internal sealed record LocalServicesOptions
+{
+    /// <summary>Checkpoint folder of the small model.</summary>
+    public required string Small { get; init; }
+
+    /// <summary>Checkpoint folder of the large model.</summary>
+    public required string Large { get; init; }
+
+    /// <summary>Devices of the small model.</summary>
+    public string? SmallPlacement { get; init; }
+
+    /// <summary>Devices of the large model.</summary>
+    public string? LargePlacement { get; init; }
+
+    /// <summary>Layers in front of which the large model may prune; empty: the paper's.</summary>
+    public IReadOnlyList<int> PruneLayers { get; init; } = [];
+
+    /// <summary>Address to bind.</summary>
+    public string Address { get; init; } = "localhost";
+
+    /// <summary>gRPC port of the router; the small and the large service have the next two. 0: the system chooses all three.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Port of the router's HTTP API; null: none.</summary>
+    public int? HttpPort { get; init; }
+
+    /// <summary>Port of the router's metrics; the small and the large service have the next two. Null: none.</summary>
+    public int? MetricsPort { get; init; }
+
+    /// <summary>Time for running requests to end when stopping.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>More settings of the router.</summary>
+    public IReadOnlyDictionary<string, string?> Router { get; init; } = new Dictionary<string, string?>();
+
+    /// <summary>Where the services log; null: nowhere.</summary>
+    public ILoggerFactory? Logging { get; init; }
+}
+
+/// <summary>Router, small and large service in this process, talking to each other over loopback sockets as they do on three machines.</summary>
+internal sealed class LocalServices : IAsyncDisposable
+{
+    private readonly List<(string Name, WebApplication App)> _apps = [];
+
+    private LocalServices()
+    {
+    }
+
+    /// <summary>gRPC address of the router.</summary>
+    public Uri Router => Endpoints("router").Grpc;
+
+    /// <summary>Completes when one of the services stops by itself.</summary>
+    public Task Stopped => Task.WhenAny(_apps.Select(a => a.App.WaitForShutdownAsync()));
+
+    /// <summary>Starts all three and loads both models.</summary>
+    /// <exception cref="CliException">A port is in use, or the two models do not fit together.</exception>
+    public static Task<LocalServices> StartAsync(LocalServicesOptions options, Terminal terminal, CancellationToken cancellationToken)
+    {
+        string[] names = [Named("small", options.Small), Named("large", options.Large)];
+        return LoadBars.RunAsync(terminal, names, progress => StartAsync(options, progress, cancellationToken));
+
+        static string Named(string role, string folder) => $"{role} model {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))}";
+    }
+
+    /// <summary>Where a service listens.</summary>
+    public ServiceEndpoints Endpoints(string name) => Services(name).GetRequiredService<ServiceEndpoints>();
+
+    /// <summary>Stops accepting, lets running requests end, and frees the models; the router first, so that nothing is cut off behind it.</summary>
+    public async Task StopAsync()
+    {
+        foreach (var (_, app) in Enumerable.Reverse(_apps))
+        {
+            await app.StopAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (_, app) in Enumerable.Reverse(_apps))
+        {
+            await app.DisposeAsync();
+        }
+    }
+
+    private static async Task<LocalServices> StartAsync(LocalServicesOptions options, IReadOnlyList<IProgress<LoadProgress>> progress, CancellationToken cancellationToken)
+    {
+        var services = new LocalServices();
+        try
+        {
+            var small = LocalServiceSettings.Small(options);
+            await services.AddAsync("small", SmallServiceHost.CreateEmbedded(small, options.Logging, progress[0]), small, cancellationToken);
+            var large = LocalServiceSettings.Large(options);
+            await services.AddAsync("large", LargeServiceHost.CreateEmbedded(large, options.Logging, progress[1]), large, cancellationToken);
+            var router = LocalServiceSettings.Router(options, services.Endpoints("small").Grpc, services.Endpoints("large").Grpc);
+            await services.AddAsync("router", RouterHost.Create(router, options.Logging), router, cancellationToken);
+
+            // Either model may fail; its error counts, not the wait for the other one.
+            var loading = new List<Task<VlmEngine>> { services.EngineAsync("small"), services.EngineAsync("large") };
+            while (loading.Count > 0)
+            {
+                var done = await Task.WhenAny(loading).WaitAsync(cancellationToken);
+                loading.Remove(done);
+                await done;
+            }
+
+            await services.PairedAsync(cancellationToken);
+            return services;
+        }
+        catch
+        {
+            await services.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task AddAsync(string name, WebApplication app, Dictionary<string, string?> settings, CancellationToken cancellationToken)
+    {
+        _apps.Add((name, app));
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            var ports = settings.Where(s => s.Key.StartsWith("Listen:", StringComparison.Ordinal) && s.Key.EndsWith("Port", StringComparison.Ordinal)).Select(s => s.Value);
+            throw new CliException($"the {name} service cannot listen, a port is in use by another process (it needs {string.Join(", ", ports)}): {e.Message}", innerException: e);
+        }
+    }
+
+    private Task<VlmEngine> EngineAsync(string name) => Services(name).GetRequiredService<EngineHost>().Ready;
+
+    private async Task PairedAsync(CancellationToken cancellationToken)
+    {
+        using var client = new RouterClient(Router);
+        for (; ; )
+        {
+            var info = await client.InfoAsync(cancellationToken);
+            if (info.PairingProblem.Length > 0)
+            {
+                throw new CliException($"the two models cannot be paired: {info.PairingProblem}");
+            }
+
+            if (info.Small is not null && info.Large is not null)
+            {
+                return;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+        }
+    }
+
+    private IServiceProvider Services(string name) => _apps.First(a => a.Name == name).App.Services;
+}
