@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Sgl.Text.Internal;
 
@@ -29,6 +30,12 @@ internal sealed class JsonFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new TokenizerException(path, null, "cannot be read: " + e.Message, e);
+        }
+
+        // The parser would find broken text only when it is asked for, one value at a time.
+        if (!Utf8.IsValid(data))
+        {
+            throw new TokenizerException(path, null, "is not UTF-8");
         }
 
         try
