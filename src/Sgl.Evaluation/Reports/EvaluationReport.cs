@@ -52,16 +52,35 @@ public sealed class EvaluationReport
     /// A method's score as a share of a baseline's, on the same questions drawn together, with its bootstrap interval. The
     /// paper's "score ratio" is the mean of these over the benchmarks.
     /// </summary>
-    public Estimate? ScoreRatio(string benchmark, string method, string baseline, IReadOnlyList<string> among)
+    public Estimate? ScoreRatio(string benchmark, string method, string baseline, IReadOnlyList<string> among) =>
+        ScoreRatio([benchmark], method, baseline, among);
+
+    /// <summary>The mean score ratio over benchmarks; each benchmark's questions are drawn by themselves.</summary>
+    public Estimate? ScoreRatio(
+        IReadOnlyList<string> benchmarks, string method, string baseline, IReadOnlyList<string> among)
+    {
+        ArgumentNullException.ThrowIfNull(benchmarks);
+        var ratios = benchmarks.Select((b, i) => RatioDraws(b, method, baseline, among, _seed + (ulong)i)).ToArray();
+        if (ratios.Length == 0 || ratios.Any(r => r is null))
+        {
+            return null;
+        }
+
+        var draws = Enumerable.Range(0, _resamples).Select(i => ratios.Average(r => r!.Value.Draws[i])).ToArray();
+        return Bootstrap.Percentiles(ratios.Average(r => r!.Value.Value), draws);
+    }
+
+    private (double Value, double[] Draws)? RatioDraws(
+        string benchmark, string method, string baseline, IReadOnlyList<string> among, ulong seed)
     {
         var above = Metric.Clusters(Scored(benchmark, method, among, null));
         var below = Metric.Clusters(Scored(benchmark, baseline, among, null));
         var metric = Benchmarks.Named(benchmark).Metric;
-        return above.Count == 0 || above.Count != below.Count ? null : Bootstrap.Interval(
+        return above.Count == 0 || above.Count != below.Count ? null : Bootstrap.Draws(
             above.Count,
             indices => metric.Aggregate(Array.ConvertAll(indices, i => above[i])) / metric.Aggregate(Array.ConvertAll(indices, i => below[i])),
-            resamples: _resamples,
-            seed: _seed);
+            _resamples,
+            seed);
     }
 
     /// <summary>
@@ -79,12 +98,11 @@ public sealed class EvaluationReport
         var table = new Table(title, ["method", "token ratio", .. benchmarks, "score ratio"]);
         foreach (var (name, retention, method) in rows)
         {
-            var ratios = benchmarks.Select(b => ScoreRatio(b, method, baseline ?? rows[0].Method, among)).ToArray();
             table.Add([
                 name,
                 retention,
                 .. benchmarks.Select(b => WithInterval(Score(b, method, among), 2)),
-                Percent(ratios.Length == 0 ? double.NaN : ratios.Average(r => r!.Value.Value)),
+                PercentWithInterval(ScoreRatio(benchmarks, method, baseline ?? rows[0].Method, among)),
             ]);
         }
 
@@ -199,6 +217,27 @@ public sealed class EvaluationReport
         return (new Plot($"Score against time, {benchmark}", new("mean seconds per question"), new("score, %"), series), table);
     }
 
+    /// <summary>Table 7: peak memory of the small model, the large one alone, and the pair under guidance.</summary>
+    /// <param name="title">Heading.</param>
+    /// <param name="guided">Method key of the guided large model.</param>
+    public Table MemoryTable(string title, string guided)
+    {
+        var table = new Table(
+            title, "small", "large", "small GiB", "large GiB", "large with SGL GiB", "difference GiB", "difference %");
+        var small = Peak(ResultRecord.SmallMethod);
+        var large = Peak("none");
+        var pair = Peak(guided);
+        table.Add(
+            Header.Small, Header.Large, Gibibytes(small), Gibibytes(large), Gibibytes(pair),
+            Gibibytes(pair - large), large is null || pair is null ? "-" : Number(100.0 * (pair.Value - large.Value) / large.Value, 2));
+        return table;
+    }
+
+    private long? Peak(string method) =>
+        _results.Where(r => r.Key.Method == method).SelectMany(r => r.Value.Values).Max(r => r.PeakMemoryBytes);
+
+    private static string Gibibytes(long? bytes) => bytes is { } b ? Number(b / (double)(1L << 30), 3) : "-";
+
     /// <summary>Time and score of a mixture of small and large answers; null where times or scores are missing.</summary>
     private (double Seconds, Estimate Score)? Mixture(string benchmark, string method, double? exitRatio)
     {
@@ -217,7 +256,7 @@ public sealed class EvaluationReport
         var chosen = both.Select((p, i) => i < exits ? p.Small! : p.Large).ToArray();
         var seconds = both.Select((p, i) =>
             (exitRatio is null ? 0 : p.Small!.Timings!.Total) + (i < exits ? 0 : p.Large.Timings!.Total)).Average();
-        var clusters = Metric.Clusters(chosen.Select(r => r.Scored()!));
+        var clusters = Metric.Clusters(chosen.OrderBy(r => r.Id, StringComparer.Ordinal).Select(r => r.Scored()!));
         return (seconds, Bootstrap.Metric(Benchmarks.Named(benchmark).Metric, clusters, resamples: _resamples, seed: _seed));
     }
 
@@ -249,7 +288,8 @@ public sealed class EvaluationReport
     private static string WithInterval(Estimate? estimate, int decimals) => estimate is not { } e ? "-"
         : $"{Number(e.Value, decimals)} [{Number(e.Low, decimals)}, {Number(e.High, decimals)}]";
 
-    private static string Percent(double ratio) => double.IsNaN(ratio) ? "-" : Number(100 * ratio, 2) + "%";
+    private static string PercentWithInterval(Estimate? ratio) => ratio is not { } r ? "-"
+        : $"{Number(100 * r.Value, 2)}% [{Number(100 * r.Low, 2)}, {Number(100 * r.High, 2)}]";
 
     private static string Number(double value, int decimals) => value.ToString($"F{decimals}", CultureInfo.InvariantCulture);
 }

@@ -71,6 +71,8 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
     private static readonly string[] _colours =
         ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333", "#8c6d1f"];
 
+    private const string ReferenceColour = "#777777";
+
     /// <summary>Width of the drawing in CSS pixels, legend included.</summary>
     public double Width { get; init; } = 760;
 
@@ -101,13 +103,16 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
         svg.Append("<g clip-path=\"url(#area)\">\n");
         for (var i = 0; i < Series.Count; i++)
         {
-            Draw(svg, area, Series[i], _colours[i % _colours.Length], i);
+            Draw(svg, area, Series[i], Colour(i), i);
         }
 
         svg.Append("</g>\n");
         Legend(svg, area);
         return svg.Append("</svg>\n").ToString();
     }
+
+    private string Colour(int series) => Series[series].Style is SeriesStyle.Level or SeriesStyle.Dashed
+        ? ReferenceColour : _colours[series % _colours.Length];
 
     private void Axes(StringBuilder svg, Area area)
     {
@@ -166,7 +171,12 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
 
             if (point.Label is not null)
             {
-                Text(svg, area.ToX(point.X) + 7, area.ToY(point.Y) - 6, point.Label, "start", "font-size=\"10\"");
+                // A white rim keeps labels legible on lines and bars.
+                const string Rim = "font-size=\"10\" paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\" stroke-linejoin=\"round\"";
+                var bar = series.Style == SeriesStyle.Bars;
+                Text(
+                    svg, area.ToX(point.X) + (bar ? 0 : 7), bar ? area.ToY(0) - 6 : area.ToY(point.Y) - 6, point.Label,
+                    bar ? "middle" : "start", Rim);
             }
         }
     }
@@ -177,7 +187,7 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
         for (var i = 0; i < Series.Count; i++)
         {
             var y = area.Top + 10 + (i * LegendRow);
-            var colour = _colours[i % _colours.Length];
+            var colour = Colour(i);
             if (Series[i].Style == SeriesStyle.Bars)
             {
                 svg.Append(Invariant($"<rect x=\"{x + 4}\" y=\"{y - 6}\" width=\"16\" height=\"12\" fill=\"{colour}\" fill-opacity=\"0.65\" stroke=\"{colour}\"/>\n"));

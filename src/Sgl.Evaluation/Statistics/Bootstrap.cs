@@ -30,14 +30,17 @@ public static class Bootstrap
     public static Estimate Interval(
         int count, Func<int[], double> statistic, double level = 0.95, int resamples = DefaultResamples, ulong seed = 1)
     {
+        var (value, draws) = Draws(count, statistic, resamples, seed);
+        return Percentiles(value, draws, level);
+    }
+
+    /// <summary>The statistic itself and on every draw, for intervals of what is made from several statistics.</summary>
+    public static (double Value, double[] Draws) Draws(
+        int count, Func<int[], double> statistic, int resamples = DefaultResamples, ulong seed = 1)
+    {
         ArgumentNullException.ThrowIfNull(statistic);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 1);
-        if (!(level > 0 && level < 1))
-        {
-            throw new ArgumentOutOfRangeException(nameof(level), level, "must be between 0 and 1");
-        }
-
         var indices = new int[count];
         for (var i = 0; i < count; i++)
         {
@@ -57,9 +60,21 @@ public static class Bootstrap
             values[r] = statistic(indices);
         }
 
-        Array.Sort(values);
+        return (value, values);
+    }
+
+    /// <summary>The percentile interval of drawn values.</summary>
+    public static Estimate Percentiles(double value, double[] draws, double level = 0.95)
+    {
+        ArgumentNullException.ThrowIfNull(draws);
+        if (!(level > 0 && level < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(level), level, "must be between 0 and 1");
+        }
+
+        var sorted = draws.Order().ToArray();
         var tail = (1 - level) / 2;
-        return new Estimate(value, At(values, tail), At(values, 1 - tail));
+        return new Estimate(value, At(sorted, tail), At(sorted, 1 - tail));
     }
 
     /// <summary>The interval of a mean.</summary>

@@ -55,6 +55,7 @@ public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore sto
                     VisualTokens = answer.VisualTokens,
                     GeneratedTokens = answer.GeneratedTokens,
                     Timings = answer.Timings,
+                    PeakMemoryBytes = answer.PeakMemoryBytes,
                 });
             }).ConfigureAwait(false);
         }

@@ -49,13 +49,15 @@ public sealed record AnswerTimings(double Total, double Vision, double Prefill, 
 /// <param name="Scores">All exit scores.</param>
 /// <param name="Importances">As asked for, each of length N_I.</param>
 /// <param name="Timings">Seconds.</param>
+/// <param name="PeakMemoryBytes">Highest memory use seen, or null where it is not measured.</param>
 public sealed record SmallAnswer(
     string Text,
     int GeneratedTokens,
     int VisualTokens,
     ExitScoreSet Scores,
     IReadOnlyList<float[]> Importances,
-    AnswerTimings Timings);
+    AnswerTimings Timings,
+    long? PeakMemoryBytes = null);
 
 /// <summary>The large model's side of a question.</summary>
 /// <param name="Text">The answer.</param>

@@ -37,6 +37,9 @@ public sealed record MethodConfiguration
     /// <summary>f in K = int(L f). Not used by <see cref="PruningMethod.None"/> and <see cref="PruningMethod.TokenMerging"/>.</summary>
     public double LayerFraction { get; init; } = 1;
 
+    /// <summary>K itself, in place of <see cref="LayerFraction"/>.</summary>
+    public int? PruneLayer { get; init; }
+
     /// <summary>r, the share of visual tokens kept from layer K on; for merging the share of tokens left for all layers.</summary>
     public double KeepRatio { get; init; } = 1;
 
@@ -45,9 +48,6 @@ public sealed record MethodConfiguration
 
     /// <summary>Seed of <see cref="PruningMethod.Random"/>; mixed with the question's place.</summary>
     public ulong Seed { get; init; }
-
-    /// <summary>Name in tables; <see cref="Key"/> where none was given.</summary>
-    public string? Title { get; init; }
 
     /// <summary>Unpruned.</summary>
     public static MethodConfiguration Unpruned { get; } = new() { Method = PruningMethod.None };
@@ -75,9 +75,32 @@ public sealed record MethodConfiguration
         };
     }
 
-    /// <summary>K for a large model of L layers; L where nothing is pruned.</summary>
-    public int Layer(int layers) => Method is PruningMethod.None or PruningMethod.TokenMerging
-        ? layers : PruneSchedule.Layer(layers, LayerFraction);
+    /// <summary>
+    /// A method at a wanted average retention, for models whose depth makes the paper's fractions miss it. FastV needs a layer
+    /// to read before it prunes; where the schedule says K = 0 it gets K = 1 and as many tokens as the others, so its average
+    /// is higher: an advantage that tables show.
+    /// </summary>
+    public static MethodConfiguration AtAverage(
+        PruningMethod method, double average, int layers, ImportanceOptions? importance = null)
+    {
+        if (method is PruningMethod.None or PruningMethod.TokenMerging)
+        {
+            return method == PruningMethod.None ? Unpruned : new() { Method = method, KeepRatio = average };
+        }
+
+        var (layer, ratio) = PruneSchedule.ForAverage(layers, average);
+        return new()
+        {
+            Method = method,
+            PruneLayer = method == PruningMethod.FastV ? Math.Max(1, layer) : layer,
+            KeepRatio = ratio,
+            Importance = importance ?? new ImportanceOptions(),
+        };
+    }
+
+    /// <summary>K for a large model of L layers; L where nothing is pruned. FastV never prunes before layer 1.</summary>
+    public int Layer(int layers) => Method is PruningMethod.None or PruningMethod.TokenMerging ? layers
+        : Math.Max(PruneLayer ?? PruneSchedule.Layer(layers, LayerFraction), Method == PruningMethod.FastV ? 1 : 0);
 
     /// <summary>The nominal share of visual tokens, averaged over the L layers of the large model.</summary>
     public double AverageRetention(int layers) => Method switch
@@ -92,14 +115,16 @@ public sealed record MethodConfiguration
     {
         get
         {
+            var layer = PruneLayer is { } k
+                ? string.Create(CultureInfo.InvariantCulture, $"k{k}") : string.Create(CultureInfo.InvariantCulture, $"f{LayerFraction}");
             var key = Method == PruningMethod.None ? "none"
-                : string.Create(CultureInfo.InvariantCulture, $"{Method.ToString().ToLowerInvariant()}-f{LayerFraction}-r{KeepRatio}");
+                : string.Create(CultureInfo.InvariantCulture, $"{Method.ToString().ToLowerInvariant()}-{layer}-r{KeepRatio:0.######}");
             if (Method is PruningMethod.Sgp or PruningMethod.FastVOracle)
             {
                 key += Importance.Source == ImportanceSource.PromptAndGenerated ? "" : $"-{Importance.Source.ToString().ToLowerInvariant()}";
                 key += Importance.Variant == ImportanceVariant.Reference ? "" : "-paper";
                 key += Importance.LayerFraction == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-layers{Importance.LayerFraction}");
-                key += Importance.SingleLayer is { } layer ? string.Create(CultureInfo.InvariantCulture, $"-layer{layer}") : "";
+                key += Importance.SingleLayer is { } only ? string.Create(CultureInfo.InvariantCulture, $"-layer{only}") : "";
             }
 
             return Method == PruningMethod.Random ? string.Create(CultureInfo.InvariantCulture, $"{key}-seed{Seed}") : key;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Sgl.Evaluation.Internal;
@@ -13,11 +14,8 @@ internal static partial class VqaAnswerNormalizer
 
     private const string Punctuation = ";/[]\"{}()=+\\_-><@`,?!";
 
-    private static readonly Dictionary<string, string> _numbers = new(StringComparer.Ordinal)
-    {
-        ["none"] = "0", ["zero"] = "0", ["one"] = "1", ["two"] = "2", ["three"] = "3", ["four"] = "4", ["five"] = "5",
-        ["six"] = "6", ["seven"] = "7", ["eight"] = "8", ["nine"] = "9", ["ten"] = "10",
-    };
+    private static readonly string[] _numbers =
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
     private static readonly Dictionary<string, string> _contractions = Contractions();
 
@@ -33,11 +31,14 @@ internal static partial class VqaAnswerNormalizer
             .Trim();
         var words = WithoutPunctuation(text).ToLowerInvariant()
             .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
-            .Select(word => _numbers.GetValueOrDefault(word, word))
+            .Select(Digits)
             .Where(word => word is not ("a" or "an" or "the"))
             .Select(word => _contractions.GetValueOrDefault(word, word));
         return string.Join(' ', words);
     }
+
+    private static string Digits(string word) => word == "none" ? "0"
+        : Array.IndexOf(_numbers, word) is >= 0 and var number ? number.ToString(CultureInfo.InvariantCulture) : word;
 
     private static string WithoutPunctuation(string text)
     {

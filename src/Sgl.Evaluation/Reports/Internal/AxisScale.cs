@@ -32,6 +32,10 @@ internal sealed class AxisScale
             (low, high) = (fixedLow ?? low - 0.5, fixedHigh ?? Math.Max(high, fixedLow ?? low) + 0.5);
         }
 
+        // A little air, so that nothing is drawn on the frame; but an axis of positive values still begins at zero.
+        var air = (high - low) * 0.03;
+        low = fixedLow ?? (low >= 0 && low < air ? 0 : low - air);
+        high = fixedHigh ?? (high <= 0 && high > -air ? 0 : high + air);
         var step = Step((high - low) / 6);
         return new AxisScale(fixedLow ?? (step * Math.Floor((low / step) + 1e-9)), fixedHigh ?? (step * Math.Ceiling((high / step) - 1e-9)), step);
     }
