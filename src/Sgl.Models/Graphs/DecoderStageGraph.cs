@@ -50,7 +50,19 @@ public static class DecoderStageGraph
         string Three(string x, long width) => g.Op("Reshape", [x, g.Op("Concat", [shape, g.Ints(width)], GraphBuilder.Attr("axis", 0L))]);
 
         var residual = g.Reshape(g.ToCompute(hidden), -1, config.HiddenSize);
-        var normed = g.RmsNorm(residual, names.Layers[firstLayer].AttentionNorm, config.HiddenSize, config.RmsNormEps);
+        string normed;
+        if (firstLayer == 0)
+        {
+            normed = g.RmsNorm(residual, names.Layers[0].AttentionNorm, config.HiddenSize, config.RmsNormEps);
+        }
+        else
+        {
+            // Inside a stage this norm is fused with an addition, which rounds differently. With nothing to add, the fused operator gives the same
+            // bits wherever the decoder is cut.
+            var nothing = g.Op("ConstantOfShape", [g.Op("Shape", [residual])]);
+            (normed, residual) = SkipNorm(g, g.ToCompute(nothing), residual, names.Layers[firstLayer].AttentionNorm, config);
+        }
+
         for (var i = firstLayer; i <= lastLayer; i++)
         {
             var layer = names.Layers[i];

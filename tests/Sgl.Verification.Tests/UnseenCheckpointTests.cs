@@ -1,0 +1,131 @@
+using Sgl.Guidance;
+using Sgl.Inference;
+using Sgl.Testing;
+using Sgl.Verification.Tests.Reference;
+
+namespace Sgl.Verification.Tests;
+
+/// <summary>Random checkpoints of other shapes than the golden ones, against the double-precision reference.</summary>
+public class UnseenCheckpointTests
+{
+    private const int NewTokens = 6;
+    private const double LogitTolerance = 2e-4;
+    private const double ImportanceTolerance = 4e-4;
+
+    private static readonly Dictionary<string, CheckpointShape> Shapes = new()
+    {
+        ["internlm2, bias, 5 layers"] = new CheckpointShape { Layers = 5, Bias = true },
+        ["internlm2, one key head, 9 tokens per tile, large tower"] = new CheckpointShape { Layers = 2, Hidden = 24, Heads = 3, KvHeads = 1, TileSize = 84, LargeTower = true, Seed = 2 },
+        ["qwen2, a key head per head, patches of 8"] = new CheckpointShape { Decoder = DecoderKind.Qwen2, Hidden = 64, Heads = 4, KvHeads = 4, TileSize = 48, PatchSize = 8, Seed = 3 },
+        ["llama, 7 layers, head width 12, large tower"] = new CheckpointShape { Decoder = DecoderKind.Llama, Layers = 7, Hidden = 120, Heads = 10, KvHeads = 5, LargeTower = true, TowerLayers = 3, Seed = 4, RopeTheta = 10_000 },
+        ["phi3, long factors, head width 10"] = new CheckpointShape { Decoder = DecoderKind.Phi3, Layers = 4, Hidden = 40, Heads = 4, KvHeads = 4, OriginalMaxPositions = 16, Seed = 5 },
+        ["phi3, short factors, grouped"] = new CheckpointShape { Decoder = DecoderKind.Phi3, Hidden = 64, Heads = 8, KvHeads = 2, Seed = 6 },
+    };
+
+    public static TheoryData<string> Names => [.. Shapes.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Generate_RandomCheckpoint_AgreesWithDoublePrecisionReference(string name)
+    {
+        var shape = Shapes[name];
+        using var folder = new TemporaryFolder();
+        CheckpointWriter.Write(folder.Path, shape);
+        await using var engine = await Runs.LoadAsync(folder.Path, "cpu", 0, 1);
+        var prompt = Runs.Prompt(shape, 11, [5, 8], [3]);
+        var reference = new ReferenceRun(shape, prompt);
+
+        Close("features", await engine.FeaturesAsync(prompt.Prompt, CancellationToken.None), [.. reference.Features.SelectMany(r => r)], 1e-4);
+        var trace = new GenerationTrace { ConsistencyRatios = [0.3, 0, 1] };
+        var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.05 });
+
+        var pass = reference.Forward(result.TokenIds, []);
+        reference.Greedy(result.TokenIds, pass);
+        Close("logits", Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
+        // The authors' rows: from the last visual token on, the last generated id never being a query.
+        Close("importance", result.Importance!, reference.Importance(pass, reference.LastVisual, result.TokenIds.Count), ImportanceTolerance);
+        foreach (var consistency in trace.Consistency)
+        {
+            var kept = KeepMask.FromImportance(result.Importance, consistency.Ratio);
+            Assert.Equal(kept.Indices(), consistency.Kept);
+            var teacher = reference.Forward(result.TokenIds, [(0, kept)], lastToo: true);
+            Close($"consistency at {consistency.Ratio}", consistency.Logits, reference.StepLogits(result.TokenIds, teacher), LogitTolerance);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Generate_SeveralPruneSteps_AgreesWithDoublePrecisionReference(string name)
+    {
+        var shape = Shapes[name];
+        using var folder = new TemporaryFolder();
+        CheckpointWriter.Write(folder.Path, shape);
+        var last = shape.Layers - 1;
+        await using var engine = await Runs.LoadAsync(folder.Path, "cpu*2", 0, 1, last);
+        var prompt = Runs.Prompt(shape, 12, [4, 9], [2]);
+        var reference = new ReferenceRun(shape, prompt);
+        var n = prompt.Prompt.VisualTokenCount;
+        var masks = new[] { Mask(n, i => i % 4 != 1), Mask(n, i => i % 2 == 0), Mask(n, i => i % 4 == 2) };
+        (int Layer, KeepMask Mask)[][] plans =
+        [
+            [(0, masks[0])],
+            [(last, masks[2])],
+            [(0, masks[0]), (last, masks[1])],
+            last > 1 ? [(0, masks[0]), (1, masks[1]), (last, masks[2])] : [(0, masks[1]), (1, masks[2])],
+            [(1, KeepMask.FromIndices(n, []))],
+        ];
+        foreach (var plan in plans)
+        {
+            var trace = new GenerationTrace();
+            var steps = PrunePlan.Create(plan.Select(p => new PruneStep(p.Layer, p.Mask)), shape.Layers, n);
+            var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Plan = steps });
+            var pass = reference.Forward(result.TokenIds, plan);
+            reference.Greedy(result.TokenIds, pass);
+            Close(string.Join(", ", plan), Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
+            var expected = Enumerable.Range(0, shape.Layers).Select(l => prompt.Prompt.Ids.Length - n + (steps.MaskAt(l)?.Count ?? n) + NewTokens - 1);
+            Assert.Equal(expected, result.Usage.KvLengths);
+            Assert.Equal(plan[^1].Mask.Count, result.Usage.KeptVisualTokens);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Generate_TwoImages_SumsTheirRowsAsTheReferenceDoes(string name)
+    {
+        var shape = Shapes[name];
+        using var folder = new TemporaryFolder();
+        CheckpointWriter.Write(folder.Path, shape);
+        await using var engine = await Runs.LoadAsync(folder.Path);
+        var prompt = Runs.Prompt(shape, 13, [3, 4, 6], [1, 2]);
+        var reference = new ReferenceRun(shape, prompt);
+        var trace = new GenerationTrace();
+        var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Importance = new ImportanceOptions() });
+        var pass = reference.Forward(result.TokenIds, []);
+        reference.Greedy(result.TokenIds, pass);
+        Close("logits", Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
+        // Text behind the first image sees it; so does the last visual token of each image.
+        var spans = prompt.Prompt.Spans;
+        var visual = prompt.Prompt.VisualPositions().ToHashSet();
+        bool Counts(int row) => spans.Any(s => s.Start + s.Count - 1 == row) || (row > spans[0].Start && !visual.Contains(row));
+        Close("importance", result.Importance!, reference.Importance(pass, Counts, result.TokenIds.Count), ImportanceTolerance);
+    }
+
+    private static GenerationOptions Options(GenerationTrace trace) => new()
+    {
+        Sampling = new SamplingOptions { MaxNewTokens = NewTokens, MinNewTokens = 0, StopTokenIds = [] },
+        Trace = trace,
+    };
+
+    private static KeepMask Mask(int length, Func<int, bool> keep) => KeepMask.FromIndices(length, [.. Enumerable.Range(0, length).Where(keep)]);
+
+    private static float[] Flat(IEnumerable<float[]> rows) => [.. rows.SelectMany(r => r)];
+
+    private static void Close(string what, float[] actual, double[] expected, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.True(Math.Abs(actual[i] - expected[i]) <= tolerance, $"{what} [{i}]: expected {expected[i]}, found {actual[i]}");
+        }
+    }
+}
