@@ -94,8 +94,18 @@ public sealed partial class VlmEngine : IAsyncDisposable
 
         async Task<float[]> EncodeCoreAsync()
         {
-            var features = prompt.FeaturesOnce(() => TimedEncodeAsync(prompt, cancellationToken));
-            return await features.WaitAsync(cancellationToken).ConfigureAwait(false);
+            while (true)
+            {
+                try
+                {
+                    var features = prompt.FeaturesOnce(() => TimedEncodeAsync(prompt, cancellationToken));
+                    return await features.WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+                {
+                    // Whoever began the encoding went away; this caller did not, and begins it anew.
+                }
+            }
         }
     }
 
@@ -178,7 +188,7 @@ public sealed partial class VlmEngine : IAsyncDisposable
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 progress?.Report(new LoadProgress($"layers {cut.First}-{cut.Last} on {cut.Device}", (1 + stages.Count) / total));
-                var stage = new DecoderStage(config, checkpoint.Decoder, cut, sessions, budget, options.MaxBatch, options.Importance, TypeFor(checkpoint, cut.Device));
+                var stage = new DecoderStage(config, checkpoint.Decoder, cut, sessions, budget, options.Importance, TypeFor(checkpoint, cut.Device));
                 stages.Add(stage);
                 owned.Push(stage);
             }
@@ -212,7 +222,7 @@ public sealed partial class VlmEngine : IAsyncDisposable
     /// <summary>The first run of a session is several times slower than the second, and a model that cannot run should be known before it serves.</summary>
     private async Task WarmUpAsync(CancellationToken cancellationToken)
     {
-        var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = 2 } };
+        var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = Math.Min(2, _options.MaxNewTokens) } };
         PreparedPrompt prompt;
         if (_checkpoint.Template is null)
         {
@@ -294,6 +304,12 @@ public sealed partial class VlmEngine : IAsyncDisposable
 
     private void Validate(PreparedPrompt prompt, GenerationOptions options)
     {
+        var outside = Array.FindIndex(prompt.Ids, id => id < 0 || id >= Model.VocabularySize);
+        if (prompt.Ids.Length == 0 || outside >= 0)
+        {
+            throw new RequestException("messages", outside < 0 ? "the prompt is empty" : $"id {prompt.Ids[outside]} at {outside} is not in the vocabulary of {Model.VocabularySize}");
+        }
+
         var sampling = options.Sampling;
         if (sampling.MaxNewTokens < 1 || sampling.MaxNewTokens > _options.MaxNewTokens)
         {
@@ -361,6 +377,11 @@ public sealed partial class VlmEngine : IAsyncDisposable
         if (options.ConsistencyRatio is not null)
         {
             throw new RequestException("consistency_ratio", "cannot be combined with a prune plan");
+        }
+
+        if (options.Importance is not null)
+        {
+            throw new RequestException("importance", "cannot be combined with a prune plan");
         }
 
         foreach (var step in options.Plan.Steps)

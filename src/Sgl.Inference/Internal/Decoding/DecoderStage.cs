@@ -29,7 +29,6 @@ internal sealed class DecoderStage : IDisposable
         LayerPlacement placement,
         SessionFactory sessions,
         KvBudget budget,
-        int maxBatch,
         bool importance,
         ComputeType computeType)
     {
@@ -58,7 +57,7 @@ internal sealed class DecoderStage : IDisposable
             _deviceAllocator = new OrtAllocator((_plain ?? _importance)!, memory);
         }
 
-        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, DecoderStageGraph.CacheHeadDim(config), computeType, placement.Device), budget, maxBatch, _deviceAllocator);
+        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, DecoderStageGraph.CacheHeadDim(config), computeType, placement.Device), budget, _deviceAllocator);
     }
 
     public LayerPlacement Placement { get; }

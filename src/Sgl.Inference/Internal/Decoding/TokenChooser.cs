@@ -40,7 +40,7 @@ internal sealed class TokenChooser
         {
             foreach (var end in _ends)
             {
-                if (end < _scores.Length)
+                if ((uint)end < (uint)_scores.Length)
                 {
                     _scores[end] = float.NegativeInfinity;
                 }
@@ -88,7 +88,7 @@ internal sealed class TokenChooser
 
     private int Sample(float max)
     {
-        // Candidates in falling order; only as many as top-k asks for are sorted.
+        // Candidates in falling order.
         var ids = new int[_choosable];
         var keys = new float[_choosable];
         for (var i = 0; i < ids.Length; i++)

@@ -19,6 +19,7 @@ internal sealed class VisionEncoder : IDisposable
     private readonly int _batch;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly VisionRotaryTable? _rotary;
+    private bool _disposed;
 
     public VisionEncoder(Checkpoint checkpoint, DeviceId device, SessionFactory sessions, ComputeType computeType, int batch)
     {
@@ -37,6 +38,7 @@ internal sealed class VisionEncoder : IDisposable
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            ObjectDisposedException.ThrowIf(_disposed, typeof(VlmEngine));
             return await Task.Run(() => Encode(images, lastHidden, cancellationToken), cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -45,11 +47,14 @@ internal sealed class VisionEncoder : IDisposable
         }
     }
 
+    /// <summary>Waits for a run that is under way; callers behind it get an error.</summary>
     public void Dispose()
     {
+        _gate.Wait();
+        _disposed = true;
         _session.Dispose();
         _runOptions.Dispose();
-        _gate.Dispose();
+        _gate.Release();
     }
 
     private float[] Encode(IReadOnlyList<VisualInput> images, IList<float[]>? lastHidden, CancellationToken cancellationToken)

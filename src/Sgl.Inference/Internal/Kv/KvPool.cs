@@ -6,17 +6,18 @@ namespace Sgl.Inference.Internal.Kv;
 /// KV slabs of one stage. Capacities come in classes (four per octave), so that a pruned sequence takes the memory of what it keeps,
 /// and sequences of similar length share a slab and therefore a batch.
 /// </summary>
-internal sealed class KvPool(KvShape shape, KvBudget budget, int maxBatch, OrtAllocator? deviceAllocator) : IDisposable
+internal sealed class KvPool(KvShape shape, KvBudget budget, OrtAllocator? deviceAllocator) : IDisposable
 {
     private const int SmallestCapacity = 64;
-    private const int ShareOfBudget = 4;
 
     private readonly List<KvSlab> _slabs = [];
 
     public KvShape Shape => shape;
 
     /// <summary>Takes a slot for at least <paramref name="entries"/> entries; null when the budget has no room now.</summary>
-    public KvSlot? TryTake(int entries)
+    /// <param name="entries">Entries.</param>
+    /// <param name="newSlots">Slots of a new slab, should one be needed.</param>
+    public KvSlot? TryTake(int entries, int newSlots)
     {
         var capacity = CapacityClass(entries);
         KvSlab? best = null;
@@ -29,7 +30,7 @@ internal sealed class KvPool(KvShape shape, KvBudget budget, int maxBatch, OrtAl
             }
         }
 
-        return (best ?? TryGrow(capacity))?.Take();
+        return (best ?? TryGrow(capacity, newSlots))?.Take();
     }
 
     /// <summary>Gives a slot back. Empty slabs are kept for the next request and freed when memory is needed.</summary>
@@ -57,11 +58,9 @@ internal sealed class KvPool(KvShape shape, KvBudget budget, int maxBatch, OrtAl
         }
     }
 
-    private KvSlab? TryGrow(int capacity)
+    private KvSlab? TryGrow(int capacity, int slots)
     {
-        var slotBytes = shape.BytesPerToken * capacity;
-        var slots = (int)Math.Clamp(Math.Min(budget.Bytes / ShareOfBudget, budget.Free) / slotBytes, 1, maxBatch);
-        if (slots * slotBytes > budget.Free)
+        if (shape.BytesPerToken * capacity * slots > budget.Free)
         {
             return null;
         }

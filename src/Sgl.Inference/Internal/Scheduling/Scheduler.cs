@@ -28,8 +28,9 @@ internal sealed partial class Scheduler : IDisposable
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
     private readonly SemaphoreSlim _signal = new(0);
-    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _gate = new();
     private readonly Thread _thread;
+    private volatile bool _closed;
     private int _waitingCount;
     private int _runningCount;
 
@@ -65,38 +66,53 @@ internal sealed partial class Scheduler : IDisposable
     /// <exception cref="EngineOverloadedException">The queue is full.</exception>
     public void Submit(Sequence sequence)
     {
-        ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
-        if (Interlocked.Increment(ref _waitingCount) > _options.MaxQueue)
+        // What is queued before the end is seen by the thread's last look at the queue; what comes later is refused here.
+        lock (_gate)
         {
-            Interlocked.Decrement(ref _waitingCount);
-            throw new EngineOverloadedException($"{_options.MaxQueue} requests are waiting already", RetryAfter);
-        }
+            ObjectDisposedException.ThrowIf(_closed, typeof(VlmEngine));
+            if (Interlocked.Increment(ref _waitingCount) > _options.MaxQueue)
+            {
+                Interlocked.Decrement(ref _waitingCount);
+                throw new EngineOverloadedException($"{_options.MaxQueue} requests are waiting already", RetryAfter);
+            }
 
-        _arrivals.Enqueue(sequence);
-        _signal.Release();
+            _arrivals.Enqueue(sequence);
+            _signal.Release();
+        }
     }
 
     /// <summary>Wakes the thread, e.g. because a caller went away.</summary>
     public void Wake()
     {
-        if (!_stop.IsCancellationRequested)
+        lock (_gate)
         {
-            _signal.Release();
+            if (!_closed)
+            {
+                _signal.Release();
+            }
         }
     }
 
     public void Dispose()
     {
-        _stop.Cancel();
-        _signal.Release();
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            _closed = true;
+            _signal.Release();
+        }
+
         _thread.Join();
         _signal.Dispose();
-        _stop.Dispose();
     }
 
     private void Loop()
     {
-        while (!_stop.IsCancellationRequested)
+        while (!_closed)
         {
             if (_running.Count == 0 && _waiting.Count == 0 && _arrivals.IsEmpty)
             {
@@ -175,6 +191,10 @@ internal sealed partial class Scheduler : IDisposable
             sequence.PrefillTime = _time.GetElapsedTime(sequence.AdmittedAt);
             sequence.TimeToFirstToken = _time.GetElapsedTime(sequence.SubmittedAt);
             Advance(sequence, logits);
+            if (sequence.Finish is not null)
+            {
+                Complete(sequence);
+            }
         }
         catch (Exception e)
         {
@@ -196,27 +216,46 @@ internal sealed partial class Scheduler : IDisposable
 
         var set = _running.ToArray();
         var start = _time.GetTimestamp();
+        ReadOnlySpan<float> logits;
         try
         {
-            var logits = _decoder.Decode(set);
-            var elapsed = _time.GetElapsedTime(start);
-            for (var i = 0; i < set.Length; i++)
-            {
-                set[i].DecodeTime += elapsed;
-                Advance(set[i], logits.Slice(i * _vocabulary, _vocabulary));
-            }
+            logits = _decoder.Decode(set);
         }
         catch (Exception e)
         {
             // The step failed as a whole: none of its sequences can go on.
-            foreach (var sequence in set.Where(s => s.Finish is null))
+            foreach (var sequence in set)
             {
                 Fail(sequence, e);
             }
+
+            return;
         }
+
+        var elapsed = _time.GetElapsedTime(start);
+        var finished = new List<Sequence>();
+        for (var i = 0; i < set.Length; i++)
+        {
+            try
+            {
+                set[i].DecodeTime += elapsed;
+                Advance(set[i], logits.Slice(i * _vocabulary, _vocabulary));
+                if (set[i].Finish is not null)
+                {
+                    finished.Add(set[i]);
+                }
+            }
+            catch (Exception e)
+            {
+                Fail(set[i], e);
+            }
+        }
+
+        // Only now: a consistency pass runs the head, which overwrites the logits of the sequences that had not been advanced yet.
+        finished.ForEach(Complete);
     }
 
-    /// <summary>Chooses the next id, tells the client, and ends the sequence where it ends.</summary>
+    /// <summary>Chooses the next id, tells the client, and sets <see cref="Sequence.Finish"/> where the sequence ends.</summary>
     private void Advance(Sequence sequence, ReadOnlySpan<float> logits)
     {
         sequence.Options.Trace?.StepLogits.Add(logits.ToArray());
@@ -244,10 +283,6 @@ internal sealed partial class Scheduler : IDisposable
 
         sequence.Answer.Append(text);
         sequence.Events.Writer.TryWrite(new GenerationEvent.Token(sequence.Generated.Count - 1, choice.Id, text, choice.LogProbability));
-        if (sequence.Finish is not null)
-        {
-            Complete(sequence);
-        }
     }
 
     private void Complete(Sequence sequence)
@@ -352,10 +387,14 @@ internal sealed partial class Scheduler : IDisposable
     private bool TryTakeSlots(Sequence sequence)
     {
         var entries = _decoder.EntriesNeeded(sequence);
+        var bytes = entries.Select((e, s) => _decoder.Stages[s].Kv.SmallestBytes(e)).Sum();
+        // New slabs get slots for sequences to come, in all stages the same number, and leave half of the memory to other lengths. One that needs
+        // more than half gets slots for itself, so whatever fits into the budget is served.
+        var newSlots = (int)Math.Clamp(_budget.Free / 2 / bytes, 1, _options.MaxBatch);
         var slots = new List<KvSlot>(entries.Length);
         for (var s = 0; s < entries.Length; s++)
         {
-            if (_decoder.Stages[s].Kv.TryTake(entries[s]) is not { } slot)
+            if (_decoder.Stages[s].Kv.TryTake(entries[s], newSlots) is not { } slot)
             {
                 slots.ForEach(KvPool.Release);
                 return false;
