@@ -33,13 +33,17 @@ public static class SglHostingExtensions
         services.AddSingleton<ErrorTranslator>();
         services.AddSingleton<CallTracker>();
         services.AddSingleton<CallInterceptor>();
+        services.AddSingleton<TracePropagation>();
         services.AddHostedService<DrainService>();
         services.AddRouting();
         services.AddGrpcReflection();
         services.AddGrpc();
         services.AddOptions<GrpcServiceOptions>().Configure<IOptions<ServiceListenOptions>>(ConfigureGrpc);
-        services.AddOptions<HostOptions>().Configure<IOptions<ServiceListenOptions>>((host, listen) =>
-            host.ShutdownTimeout = listen.Value.ShutdownDelay + listen.Value.DrainTimeout + TimeSpan.FromSeconds(5));
+        services.AddOptions<HostOptions>().Configure<IServiceProvider>((host, provider) =>
+        {
+            var listen = Validated(provider);
+            host.ShutdownTimeout = listen.ShutdownDelay + listen.DrainTimeout + TimeSpan.FromSeconds(5);
+        });
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
         services.AddOptions<KestrelServerOptions>().Configure<IServiceProvider>(ConfigureKestrel);
@@ -52,6 +56,7 @@ public static class SglHostingExtensions
         var endpoints = app.Services.GetRequiredService<ServiceEndpoints>();
         var health = app.Services.GetRequiredService<ServiceHealth>();
         var metrics = app.Services.GetRequiredService<ServiceMetrics>();
+        app.Services.GetRequiredService<TracePropagation>().Listen();
         metrics.BeforeScrape(m => m.Serving.Set(health.IsServing ? 1 : 0));
         app.MapWhen(
             c => endpoints.IsMetricsPort(c.Connection.LocalPort),
@@ -75,11 +80,16 @@ public static class SglHostingExtensions
         grpc.Interceptors.Add<CallInterceptor>();
     }
 
+    private static ServiceListenOptions Validated(IServiceProvider services)
+    {
+        // The host and Kestrel ask before the host has validated: validate here, so that the errors of all sections come together.
+        services.GetService<IStartupValidator>()?.Validate();
+        return services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;
+    }
+
     private static void ConfigureKestrel(KestrelServerOptions kestrel, IServiceProvider services)
     {
-        // Kestrel asks before the host has validated: validate here, so that the errors of all sections come together.
-        services.GetService<IStartupValidator>()?.Validate();
-        var listen = services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;
+        var listen = Validated(services);
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null; // gRPC limits messages, the HTTP API its bodies
         kestrel.Limits.Http2.MaxStreamsPerConnection = listen.MaxStreamsPerConnection;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using Google.Rpc;
 using Grpc.Core;
-using Prometheus;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Prometheus;
 using Sgl.Hosting;
 using Sgl.Router.Internal;
 

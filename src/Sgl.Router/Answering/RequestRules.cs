@@ -73,11 +73,11 @@ internal static class RequestRules
         }
 
         var last = messages[^1];
-        if (last.Role != Wire.ChatRole.User)
+        if (last.Role is Wire.ChatRole.System or Wire.ChatRole.Assistant)
         {
             violations.Add(new($"messages[{messages.Count - 1}].role", "the last message must be the user's"));
         }
-        else if (last.Parts.Count > 0 && last.Parts.All(p => string.IsNullOrWhiteSpace(p.Text)))
+        else if (last.Role == Wire.ChatRole.User && last.Parts.Count > 0 && last.Parts.All(p => string.IsNullOrWhiteSpace(p.Text)))
         {
             violations.Add(new($"messages[{messages.Count - 1}].parts", "the question is empty; the last message needs text"));
         }

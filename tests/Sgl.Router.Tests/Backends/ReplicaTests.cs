@@ -1,0 +1,70 @@
+using Grpc.Core;
+using Sgl.Hosting;
+
+namespace Sgl.Router.Tests;
+
+public sealed class ReplicaTests
+{
+    [Fact]
+    public async Task Answer_TwoSmallReplicas_CallsAreSpreadAndOneMayGo()
+    {
+        await using var second = new SmallPeer();
+        await second.StartAsync();
+        await using var first = new SmallPeer();
+        await first.StartAsync();
+        await using var trio = await Trio.StartAsync(("Router:Small:Address", $"{first.Address}, {second.Address}"));
+
+        for (var i = 0; i < 20; i++)
+        {
+            await trio.AnswerAsync();
+        }
+
+        Assert.Equal(20, first.Calls + second.Calls);
+        Assert.InRange(first.Calls, 8, 12);
+
+        await first.StopAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync()).Path);
+        }
+
+        Assert.InRange(second.Calls, 25, 40);
+        Assert.True(trio.Health.IsServing);
+    }
+
+    [Fact]
+    public async Task Answer_OneReplicaIsLoading_RouterServesAndCallsSucceed()
+    {
+        await using var loading = new SmallPeer();
+        await loading.StartAsync(serving: false);
+        for (var i = 0; i < 50; i++)
+        {
+            loading.Failures.Enqueue(Faults.Unavailable("loading", TimeSpan.FromSeconds(1)).ToRpcException());
+        }
+
+        await using var ready = new SmallPeer();
+        await ready.StartAsync();
+        await using var trio = await Trio.StartAsync(
+            ("Router:Small:Address", $"{loading.Address},{ready.Address}"), ("Router:Retry:BudgetBurst", "100"), ("Router:Retry:InitialBackoff", "00:00:00.002"));
+
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync()).Path);
+        }
+
+        Assert.True(loading.Calls > 0);
+    }
+
+    [Fact]
+    public async Task Answer_AddressIsAName_ItIsResolved()
+    {
+        await using var small = new SmallPeer();
+        await small.StartAsync();
+        await using var trio = await Trio.StartAsync(("Router:Small:Address", $"dns:///localhost:{small.Port}"));
+
+        await trio.AnswerAsync();
+
+        Assert.Equal(1, small.Calls);
+    }
+}
+

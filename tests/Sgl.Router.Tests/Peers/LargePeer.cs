@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Sgl.Router.Tests;
+
+/// <summary>A peer that speaks the large service's contract and answers by script.</summary>
+internal sealed class LargePeer : Peer
+{
+    public Wire.ModelInfo Info { get; set; } = new()
+    {
+        Name = "large-peer",
+        Family = "peer",
+        LayerCount = 10,
+        VisualLayoutKey = "peer/16",
+        MaxNewTokens = 200,
+        PruneLayers = { 0, 1, 2, 4 },
+    };
+
+    public string[] Tokens { get; set; } = ["for", "ty", "-two"];
+
+    public TimeSpan BeforeTokens { get; set; }
+
+    public TimeSpan PerToken { get; set; }
+
+    public int VisualTokens { get; set; } = 20;
+
+    public (int Tokens, RpcException Status)? FailAfter { get; set; }
+
+    public bool OmitCompleted { get; set; }
+
+    /// <summary>Claims to have accepted another mask.</summary>
+    public bool ChangesMasks { get; set; }
+
+    public ConcurrentQueue<Wire.LargeInput> Inputs { get; } = [];
+
+    public ConcurrentQueue<Wire.Guidance> Guidances { get; } = [];
+
+    /// <summary>Released when a cancel message comes.</summary>
+    public SemaphoreSlim CancelMessages { get; } = new(0);
+
+    protected override string ServiceName => "sgl.v1.LargeService";
+
+    protected override void AddService(IServiceCollection services) => services.AddSingleton(this);
+
+    protected override void Map(WebApplication app) => app.MapGrpcService<Service>();
+
+    private sealed class Service(LargePeer peer) : Wire.LargeService.LargeServiceBase
+    {
+        public override Task<Wire.LargeServiceGetModelInfoResponse> GetModelInfo(Wire.LargeServiceGetModelInfoRequest request, ServerCallContext context) =>
+            Task.FromResult(new Wire.LargeServiceGetModelInfoResponse { Model = peer.Info });
+
+        public override async Task Generate(
+            IAsyncStreamReader<Wire.LargeServiceGenerateRequest> requestStream,
+            IServerStreamWriter<Wire.LargeServiceGenerateResponse> responseStream,
+            ServerCallContext context)
+        {
+            peer.Begin(context);
+            await requestStream.MoveNext(context.CancellationToken);
+            var message = requestStream.Current;
+            peer.Inputs.Enqueue(message.Input);
+            var visual = message.Input.Images.Count == 0 ? 0 : peer.VisualTokens;
+            await responseStream.WriteAsync(new() { Layout = new Wire.PromptLayout { VisualTokenCount = visual, PromptTokenCount = visual + 12 } });
+            peer.Started.Release();
+            if (message.ContinuationCase == Wire.LargeServiceGenerateRequest.ContinuationOneofCase.None)
+            {
+                try
+                {
+                    if (!await requestStream.MoveNext(context.CancellationToken))
+                    {
+                        return;
+                    }
+                }
+                catch (Exception)
+                {
+                    peer.Cancelled.Release();
+                    throw;
+                }
+
+                message = requestStream.Current;
+            }
+
+            if (message.ContinuationCase == Wire.LargeServiceGenerateRequest.ContinuationOneofCase.Cancel)
+            {
+                peer.CancelMessages.Release();
+                return;
+            }
+
+            await AnswerAsync(message.Guidance, visual, responseStream, context);
+        }
+
+        private async Task AnswerAsync(Wire.Guidance guidance, int visual, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responseStream, ServerCallContext context)
+        {
+            peer.Guidances.Enqueue(guidance);
+            var outcome = new Wire.PruneOutcome { AverageRetention = 1 };
+            outcome.Steps.AddRange(guidance.Masks?.Steps ?? []);
+            if (peer.ChangesMasks)
+            {
+                outcome.Steps[0] = new Wire.PruneStep { Layer = outcome.Steps[0].Layer, Mask = new Wire.KeepMask { VisualTokenCount = visual } };
+            }
+
+            await responseStream.WriteAsync(new() { Accepted = outcome });
+            await peer.WaitAsync(peer.BeforeTokens, context);
+            for (var i = 0; i < peer.Tokens.Length; i++)
+            {
+                if (peer.FailAfter is { } fail && fail.Tokens == i)
+                {
+                    throw fail.Status;
+                }
+
+                await responseStream.WriteAsync(new() { Token = new Wire.Token { Index = i, Id = 200 + i, Text = peer.Tokens[i] } });
+                await peer.WaitAsync(peer.PerToken, context);
+            }
+
+            if (!peer.OmitCompleted)
+            {
+                await responseStream.WriteAsync(new()
+                {
+                    Completed = new Wire.LargeCompleted
+                    {
+                        Answer = string.Concat(peer.Tokens).Trim(),
+                        FinishReason = Wire.FinishReason.Stop,
+                        Usage = new Wire.Usage { VisualTokenCount = visual, GeneratedTokenCount = peer.Tokens.Length },
+                        Timings = new Wire.Timings(),
+                    },
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Collections.Concurrent;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Sgl.Hosting;
+
+namespace Sgl.Router.Tests;
+
+/// <summary>What the peers of a test have in common: a real gRPC server on a loopback port.</summary>
+internal abstract class Peer : IAsyncDisposable
+{
+    private WebApplication? _app;
+    private int _calls;
+
+    /// <summary>Calls that began.</summary>
+    public int Calls => Volatile.Read(ref _calls);
+
+    /// <summary>Released when a call that was running is cancelled.</summary>
+    public SemaphoreSlim Cancelled { get; } = new(0);
+
+    /// <summary>Released when a call has its input.</summary>
+    public SemaphoreSlim Started { get; } = new(0);
+
+    /// <summary>Statuses that the next calls end with before they answer; null: that call answers.</summary>
+    public ConcurrentQueue<RpcException?> Failures { get; } = [];
+
+    /// <summary>Metadata of each call.</summary>
+    public ConcurrentQueue<Metadata> Headers { get; } = [];
+
+    /// <summary>Deadline of each call.</summary>
+    public ConcurrentQueue<DateTime> Deadlines { get; } = [];
+
+    public int Port { get; private set; }
+
+    public string Address => $"http://127.0.0.1:{Port}";
+
+    protected abstract string ServiceName { get; }
+
+    private ServiceHealth Health => _app!.Services.GetRequiredService<ServiceHealth>();
+
+    public async Task StartAsync(bool serving = true)
+    {
+        var builder = SglHost.CreateEmbeddedBuilder([new("Listen:Port", $"{Port}"), new("Listen:DrainTimeout", "00:00:00")]);
+        builder.AddSglHosting(new ServiceSetup { Name = "peer", HealthNames = [ServiceName] });
+        AddService(builder.Services);
+        _app = builder.Build();
+        _app.MapSglHosting();
+        Map(_app);
+        await _app.StartAsync();
+        Port = _app.Services.GetRequiredService<ServiceEndpoints>().Grpc.Port;
+        SetServing(serving);
+    }
+
+    /// <summary>Ends the server, cutting its connections; the next start has the same port.</summary>
+    public async Task StopAsync()
+    {
+        if (_app is { } app)
+        {
+            _app = null;
+            await app.StopAsync();
+            await app.DisposeAsync();
+        }
+    }
+
+    public void SetServing(bool serving)
+    {
+        if (serving)
+        {
+            Health.SetServing();
+        }
+        else
+        {
+            Health.SetNotServing("told so by the test");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        Cancelled.Dispose();
+        Started.Dispose();
+    }
+
+    protected abstract void AddService(IServiceCollection services);
+
+    protected abstract void Map(WebApplication app);
+
+    protected void Begin(ServerCallContext context)
+    {
+        Interlocked.Increment(ref _calls);
+        Headers.Enqueue(context.RequestHeaders);
+        Deadlines.Enqueue(context.Deadline);
+        if (Failures.TryDequeue(out var failure) && failure is not null)
+        {
+            throw failure;
+        }
+    }
+
+    protected async Task WaitAsync(TimeSpan time, ServerCallContext context)
+    {
+        if (time == TimeSpan.Zero)
+        {
+            return;
+        }
+
+        try
+        {
+            await Task.Delay(time, context.CancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            Cancelled.Release();
+            throw;
+        }
+    }
+}

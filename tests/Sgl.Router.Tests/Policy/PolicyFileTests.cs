@@ -1,0 +1,59 @@
+using Sgl.Guidance;
+
+namespace Sgl.Router.Tests;
+
+public sealed class PolicyFileTests : IDisposable
+{
+    private readonly string _path = Path.GetTempFileName();
+
+    [Fact]
+    public void Load_MinimalFile_Read()
+    {
+        File.WriteAllText(_path, """{"version":1,"criterion":"decision","threshold":0.73,"note":"kept"}""");
+
+        var policy = PolicyFile.Load(_path);
+
+        Assert.Equal((ExitCriterion.Decision, 0.73), (policy.Criterion, policy.Threshold));
+        Assert.Equal("kept", policy.Details["note"].GetString());
+    }
+
+    [Fact]
+    public void Load_WhatSaveWrote_IsTheSame()
+    {
+        new PolicyFile { Criterion = ExitCriterion.LengthNormalisedConsistency, Threshold = 0.5, SmallModel = "s", ExpectedExitRatio = 0.6 }.Save(_path);
+
+        var policy = PolicyFile.Load(_path);
+
+        Assert.Contains("\"length_normalised_consistency\"", File.ReadAllText(_path), StringComparison.Ordinal);
+        Assert.Equal((ExitCriterion.LengthNormalisedConsistency, 0.5, "s", 0.6), (policy.Criterion, policy.Threshold, policy.SmallModel, policy.ExpectedExitRatio!.Value));
+    }
+
+    [Theory]
+    [InlineData("", "is not a policy")]
+    [InlineData("null", "is empty")]
+    [InlineData("{\"version\":1}", "threshold")]
+    [InlineData("{\"version\":2,\"criterion\":\"decision\",\"threshold\":0.7}", "has version 2, expected 1")]
+    [InlineData("{\"version\":1,\"criterion\":\"guess\",\"threshold\":0.7}", "is not a policy")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":-1}", "has threshold -1")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":\"NaN\"}", "is not a policy")]
+    public void Load_NotAPolicy_SaysWhy(string text, string message)
+    {
+        File.WriteAllText(_path, text);
+
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => PolicyFile.Load(_path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Router_PolicyFileConfigured_CriterionAndThresholdCount()
+    {
+        File.WriteAllText(_path, """{"version":1,"criterion":"entropy","threshold":0.45}""");
+        await using var trio = await Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(0), ("Router:Policy:File", _path));
+
+        var events = await trio.AskAsync(Trio.Request());
+
+        var decision = events.Single(e => e.Decision is not null).Decision;
+        Assert.Equal((Wire.ExitCriterion.Entropy, 0.45, Wire.DecisionAction.Exit), (decision.Criterion, decision.Threshold, decision.Action));
+    }
+
+    public void Dispose() => File.Delete(_path);
+}
