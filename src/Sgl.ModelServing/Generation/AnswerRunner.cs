@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Sgl.Hosting;
 using Sgl.Inference;
 using Wire = Sgl.V1;
 
@@ -14,11 +15,25 @@ public sealed class AnswerRunner(EngineMetrics metrics, TimeProvider time)
     /// <param name="onToken">Gets each token as it comes.</param>
     /// <param name="cancellationToken">Ends the generation and frees what it holds.</param>
     /// <returns>The result, with times as the client of this service sees them.</returns>
+    /// <exception cref="RequestFaultException">What is wanted does not fit the model.</exception>
     public async Task<GenerationResult> RunAsync(
         PreparedRequest request, GenerationOptions options, long started, Func<Wire.Token, Task> onToken, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(onToken);
+        try
+        {
+            return await GenerateAsync(request, options, started, onToken, cancellationToken);
+        }
+        catch (RequestException e)
+        {
+            throw e.Below(request.Field);
+        }
+    }
+
+    private async Task<GenerationResult> GenerateAsync(
+        PreparedRequest request, GenerationOptions options, long started, Func<Wire.Token, Task> onToken, CancellationToken cancellationToken)
+    {
         var last = started;
         var firstToken = TimeSpan.Zero;
         await foreach (var e in request.Engine.GenerateAsync(request.Prompt, options, cancellationToken))

@@ -9,5 +9,6 @@ namespace Sgl.ModelServing;
 /// <param name="Layout">The prompt as the client sees it.</param>
 /// <param name="Sampling">How tokens are chosen.</param>
 /// <param name="PreprocessTime">Decoding, resizing, tokenising.</param>
+/// <param name="Field">Path of the message that holds the request's fields, with its dot; see <see cref="ChatInput"/>.</param>
 public sealed record PreparedRequest(
-    VlmEngine Engine, PreparedPrompt Prompt, Wire.PromptLayout Layout, SamplingOptions Sampling, TimeSpan PreprocessTime);
+    VlmEngine Engine, PreparedPrompt Prompt, Wire.PromptLayout Layout, SamplingOptions Sampling, TimeSpan PreprocessTime, string Field);

@@ -89,11 +89,11 @@ public sealed class RequestPreparer : IDisposable
             var prepared = await engine.PrepareAsync(prompt, cancellationToken);
             var key = engine.Model.VisualLayoutKey;
             var layout = WireLayout.From(prepared, key, InputDigests.Of(input with { Messages = messages }, key, order));
-            return new PreparedRequest(engine, prepared, layout, sampling, _time.GetElapsedTime(started));
+            return new PreparedRequest(engine, prepared, layout, sampling, _time.GetElapsedTime(started), input.Field);
         }
         catch (RequestException e)
         {
-            throw new RequestFaultException(input.Field + e.Field, e.Message);
+            throw e.Below(input.Field);
         }
     }
 }

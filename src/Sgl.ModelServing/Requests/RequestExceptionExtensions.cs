@@ -1,0 +1,13 @@
+using Sgl.Hosting;
+using Sgl.Inference;
+
+namespace Sgl.ModelServing;
+
+/// <summary>The engine knows a request's fields, but not in which message of the contract they stand.</summary>
+internal static class RequestExceptionExtensions
+{
+    /// <summary>The error with the whole path of its field.</summary>
+    /// <param name="error">From the engine.</param>
+    /// <param name="field">Path of the message that holds the field, with its dot.</param>
+    public static RequestFaultException Below(this RequestException error, string field) => new(field + error.Field, error.Message);
+}
