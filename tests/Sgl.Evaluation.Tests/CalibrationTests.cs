@@ -97,13 +97,14 @@ public class CalibrationTests
     {
         using var folder = new TemporaryFolder();
         var path = Path.Combine(folder.Path, "deep", "policy.json");
-        var policy = new Calibrator(ExitCriterion.LengthNormalisedConsistency, Calibrated(300)) { Source = "x", Models = "s -> l" }
+        var policy = new Calibrator(ExitCriterion.LengthNormalisedConsistency, Calibrated(300)) { Source = "x", SmallModel = "s", LargeModel = "l" }
             .ForExitRatio(0.6, _now);
         policy.Save(path);
         policy.Save(path);
         var back = ExitPolicy.Load(path);
         Assert.Equal(policy.ToJson(), back.ToJson());
         Assert.Equal((policy.Criterion, policy.Threshold, policy.Created), (back.Criterion, back.Threshold, back.Created));
+        Assert.Equal(("s", "l", policy.Expected!.ExitRatio), (back.SmallModel, back.LargeModel, back.ExpectedExitRatio));
         Assert.Contains("\"criterion\": \"length_normalised_consistency\"", File.ReadAllText(path), StringComparison.Ordinal);
         Assert.Equal(["policy.json"], Directory.GetFiles(Path.GetDirectoryName(path)!).Select(Path.GetFileName));
     }

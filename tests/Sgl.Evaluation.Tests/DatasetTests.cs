@@ -23,6 +23,20 @@ public sealed class DatasetTests : IDisposable
         Assert.Equal(Path.Combine(_folder.Path, "page1.png"), data.Questions[0].Image.Name);
     }
 
+    [SkippableFact]
+    public async Task Synthetic_RepositorySamples_AreReadWithTheirImages()
+    {
+        var samples = Path.Combine(Sgl.Testing.SharedData.RepositoryRoot, "samples");
+        Skip.IfNot(File.Exists(Path.Combine(samples, "questions.jsonl")), "the samples are not in this checkout");
+        var data = Benchmarks.Named("synthetic").Read(samples);
+        Assert.True(data.Questions.Count >= 8);
+        Assert.All(data.Questions, q => Assert.Equal(1, data.Benchmark.Metric.Score(q.Reference.Answers[0], q.Reference)));
+        foreach (var question in data.Questions)
+        {
+            Assert.NotEmpty(await question.Image.ReadAsync(CancellationToken.None));
+        }
+    }
+
     [Fact]
     public void TextVqa_AnnotationsBeside_GiveTheTenAnswers()
     {

@@ -49,8 +49,11 @@ public sealed class Calibrator
     /// <summary>Where the policy's sample came from, for the record.</summary>
     public string? Source { get; init; }
 
-    /// <summary>The pair of models, for the record.</summary>
-    public string? Models { get; init; }
+    /// <summary>The small model, for the record.</summary>
+    public string? SmallModel { get; init; }
+
+    /// <summary>The large model, for the record.</summary>
+    public string? LargeModel { get; init; }
 
     /// <summary>The threshold whose exit ratio on the sample is nearest to the wanted one; of two, the one with fewer exits.</summary>
     /// <param name="target">0 to 1.</param>
@@ -181,6 +184,8 @@ public sealed class Calibrator
         {
             Criterion = _criterion,
             Threshold = threshold,
+            SmallModel = SmallModel,
+            LargeModel = LargeModel,
             Expected = new PolicyExpectation
             {
                 ExitRatio = ratio.Value,
@@ -197,7 +202,6 @@ public sealed class Calibrator
                 Count = _samples.Length,
                 Labelled = labelled,
                 Source = Source,
-                Models = Models,
                 ExpectedCalibrationError = labelled > 0 ? Reliability().ExpectedCalibrationError : null,
                 Warnings = [.. warnings],
             },

@@ -44,9 +44,6 @@ public sealed record PolicySample
     /// <summary>Where they came from.</summary>
     public string? Source { get; init; }
 
-    /// <summary>The pair of models.</summary>
-    public string? Models { get; init; }
-
     /// <summary>Expected calibration error of the score as it is, where there are labels.</summary>
     public double? ExpectedCalibrationError { get; init; }
 
@@ -75,6 +72,15 @@ public sealed record ExitPolicy
 
     /// <summary>Answers at or above it exit. Above 1: none does.</summary>
     public required double Threshold { get; init; }
+
+    /// <summary>Name of the small model; a router that serves another can warn.</summary>
+    public string? SmallModel { get; init; }
+
+    /// <summary>Name of the large model; a router that serves another can warn.</summary>
+    public string? LargeModel { get; init; }
+
+    /// <summary>The expected exit ratio once more, where a router looks for it.</summary>
+    public double? ExpectedExitRatio => Expected?.ExitRatio;
 
     /// <summary>The exit ratio that was asked for, if one was. A router may hold it by a running quantile.</summary>
     public double? TargetExitRatio { get; init; }
