@@ -58,6 +58,7 @@ internal static class CommandLine
             InfoCommand.Create(terminal),
         };
         root.Options.Add(Verbose);
+        root.SetAction(_ => root.Parse(["--help"]).Invoke());
         return root;
     }
 

@@ -13,7 +13,7 @@ internal static class AskCommand
         var router = new Option<string?>("--router") { Description = "Ask a running router, host:port, instead of loading the models here.", HelpName = "ADDRESS" };
         var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
         var (threshold, criterion, keepRatio) = (CommonOptions.Threshold(), CommonOptions.Criterion(), CommonOptions.KeepRatio());
-        var pruneLayer = new Option<int?>("--prune-layer") { Description = "Layer in front of which the large model drops tokens. Default: a fifth of its layers.", HelpName = "K" };
+        var pruneLayer = new Option<int?>("--prune-layer") { Description = "Layer in front of which the large model drops tokens. Default: a fifth of its layers.", HelpName = "K", CustomParser = Parsers.Count };
         var unpruned = new Option<bool>("--unpruned") { Description = "The large model keeps all visual tokens." };
         var (maxTokens, system) = (CommonOptions.MaxTokens(), CommonOptions.System());
         var json = new Option<bool>("--json") { Description = "Write one JSON object instead of text." };
@@ -37,7 +37,7 @@ internal static class AskCommand
         {
             var policy = PolicyChoice.ToWire(
                 result.GetValue(threshold), result.GetValue(criterion), result.GetValue(keepRatio), result.GetValue(pruneLayer), result.GetValue(unpruned));
-            var files = result.GetValue(images)!.Select(ImageFile.Read).ToList();
+            var files = (result.GetValue(images) ?? []).Select(ImageFile.Read).ToList();
             var request = AnswerRequests.Create(files, result.GetValue(question)!, result.GetValue(system));
             request.Policy = policy;
             if (result.GetValue(maxTokens) is { } most)
@@ -56,7 +56,7 @@ internal static class AskCommand
             {
                 Small = CheckpointFolders.Small(result.GetValue(small)),
                 Large = CheckpointFolders.Large(result.GetValue(large)),
-                PruneLayers = result.GetValue(pruneLayer) is { } layer and >= 0 ? [layer] : [],
+                PruneLayers = result.GetValue(pruneLayer) is { } layer ? [layer] : [],
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
             var exitCode = await AskAsync(terminal, services.Router, request, result.GetValue(json), cancellationToken);

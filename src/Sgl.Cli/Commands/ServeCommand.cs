@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Microsoft.Extensions.Logging;
 using Sgl.Cli.Internal;
 
 namespace Sgl.Cli.Commands;
@@ -8,6 +7,8 @@ namespace Sgl.Cli.Commands;
 /// <summary><c>sgl serve</c>: router, small and large service in one process, until Ctrl+C.</summary>
 internal static class ServeCommand
 {
+    private const int DefaultPort = 5100;
+
     public static Command Create(Terminal terminal, Option<bool> verbose)
     {
         var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
@@ -16,51 +17,43 @@ internal static class ServeCommand
         var pruneLayers = new Option<int[]>("--prune-layers")
         {
             Description = "Layers in front of which requests may prune the large model. Default: the paper's, by depth.",
-            HelpName = "K",
+            HelpName = "K,K,...",
             AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [],
+            CustomParser = Parsers.Counts,
         };
-        var port = Port("--port", "gRPC port of the router; the small and the large service take the next two. 0: the system chooses.", 5100);
-        var httpPort = Port("--http-port", "Port of the router's HTTP API. Default: none.", null);
-        var metricsPort = Port("--metrics-port", "Port of the router's metrics; the small and the large service take the next two. Default: none.", null);
+        var port = Port("--port", "gRPC port of the router; the small and the large service take the next two. Default 5100; 0: the system chooses.");
+        var httpPort = Port("--http-port", "Port of the router's HTTP API. Default: none.");
+        var metricsPort = Port("--metrics-port", "Port of the router's metrics; the small and the large service take the next two. Default: none.");
         var address = new Option<string>("--address") { Description = "IP address to bind; * for all.", HelpName = "IP", DefaultValueFactory = _ => "localhost" };
         var (threshold, criterion, keepRatio) = (CommonOptions.Threshold(), CommonOptions.Criterion(), CommonOptions.KeepRatio());
         var policy = new Option<string?>("--policy") { Description = "A policy file: criterion and threshold.", HelpName = "FILE" };
-        var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; the threshold follows the scores.", HelpName = "R" };
-        var drain = new Option<int>("--drain") { Description = "Seconds that running requests have to end when stopping.", HelpName = "S", DefaultValueFactory = _ => 30 };
+        var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; the threshold follows the scores.", HelpName = "R", CustomParser = Parsers.Share };
+        var drain = new Option<int?>("--drain") { Description = "Seconds that running requests have to end when stopping. Default 30.", HelpName = "S", CustomParser = Parsers.Count };
         var command = new Command("serve", "Runs router, small and large service in one process until Ctrl+C. For production give each its own process.")
         {
             small, large, smallPlacement, largePlacement, pruneLayers, port, httpPort, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            using var logging = LoggerFactory.Create(b => b
-                .SetMinimumLevel(result.GetValue(verbose) ? LogLevel.Debug : LogLevel.Information)
-                .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
-                .AddFilter("Microsoft.Extensions", LogLevel.Warning)
-                .AddFilter("Grpc", LogLevel.Warning)
-                .AddSimpleConsole(o =>
-                {
-                    o.SingleLine = true;
-                    o.TimestampFormat = "HH:mm:ss ";
-                }));
+            using var log = new ServeLog(result.GetValue(verbose));
             var options = new LocalServicesOptions
             {
                 Small = CheckpointFolders.Small(result.GetValue(small)),
                 Large = CheckpointFolders.Large(result.GetValue(large)),
                 SmallPlacement = result.GetValue(smallPlacement),
                 LargePlacement = result.GetValue(largePlacement),
-                PruneLayers = result.GetValue(pruneLayers)!,
+                PruneLayers = result.GetValue(pruneLayers) ?? [],
                 Address = result.GetValue(address)!,
-                Port = result.GetValue(port) ?? 0,
+                Port = result.GetValue(port) ?? DefaultPort,
                 HttpPort = result.GetValue(httpPort),
                 MetricsPort = result.GetValue(metricsPort),
-                DrainTimeout = TimeSpan.FromSeconds(Math.Max(0, result.GetValue(drain))),
+                DrainTimeout = TimeSpan.FromSeconds(result.GetValue(drain) ?? 30),
                 Router = RouterSettings(result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio)),
-                Logging = logging,
+                Logging = log.Factory,
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
             Announce(terminal, services);
+            log.Open();
             await services.Stopped.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             terminal.Hint("stopping: no new requests, running ones end");
             await services.StopAsync();
@@ -75,18 +68,7 @@ internal static class ServeCommand
         HelpName = "DEVICES",
     };
 
-    private static Option<int?> Port(string name, string description, int? usual)
-    {
-        var option = new Option<int?>(name) { Description = description, HelpName = "PORT", DefaultValueFactory = _ => usual };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: var text }] && (!int.TryParse(text, CultureInfo.InvariantCulture, out var value) || value is < 0 or > 65533))
-            {
-                result.AddError($"{name}: '{text}' is not a port from 0 to 65533.");
-            }
-        });
-        return option;
-    }
+    private static Option<int?> Port(string name, string description) => new(name) { Description = description, HelpName = "PORT", CustomParser = Parsers.Port };
 
     private static Dictionary<string, string?> RouterSettings(double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio)
     {

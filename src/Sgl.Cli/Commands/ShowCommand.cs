@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Sgl.Cli.Internal;
 
 namespace Sgl.Cli.Commands;
@@ -16,10 +15,16 @@ internal static class ShowCommand
         {
             Description = "Shares of visual tokens to keep, each 0 to 1. Default: those of the paper's Figure 5, 0.4,0.2,0.05.",
             HelpName = "R,R,...",
-            CustomParser = result => ParseRatios(result),
+            CustomParser = Parsers.Shares,
+            AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [.. TokenPictures.FigureRatios],
         };
-        var top = new Option<int>("--top") { Description = "How many of the most important tokens to list.", HelpName = "N", DefaultValueFactory = _ => 10 };
+        var top = new Option<int?>("--top")
+        {
+            Description = "How many of the most important tokens to list. Default 10.",
+            HelpName = "N",
+            CustomParser = Parsers.Count,
+        };
         var output = new Option<string?>("--out") { Description = "PNG file to write. Default: out/show/IMAGE.png.", HelpName = "FILE" };
         var (maxTokens, system) = (CommonOptions.MaxTokens(), CommonOptions.System());
         var command = new Command("show", "Asks the small model, and draws which visual tokens it would keep at several ratios, and how important each is.")
@@ -37,33 +42,11 @@ internal static class ShowCommand
                 System = result.GetValue(system),
                 MaxTokens = result.GetValue(maxTokens) ?? 128,
                 Ratios = result.GetValue(ratios)!,
-                Top = Math.Max(0, result.GetValue(top)),
+                Top = result.GetValue(top) ?? 10,
                 Output = result.GetValue(output) ?? Path.Combine("out", "show", Path.GetFileNameWithoutExtension(files[0].Name) + ".png"),
             };
             return show.RunAsync(cancellationToken);
         });
         return command;
-    }
-
-    private static double[] ParseRatios(System.CommandLine.Parsing.ArgumentResult result)
-    {
-        var ratios = new List<double>();
-        foreach (var part in result.Tokens.SelectMany(t => t.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
-        {
-            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var ratio) || !(ratio >= 0 && ratio <= 1))
-            {
-                result.AddError($"--ratios: '{part}' is not a number from 0 to 1.");
-                return [];
-            }
-
-            ratios.Add(ratio);
-        }
-
-        if (ratios.Count == 0)
-        {
-            result.AddError("--ratios needs at least one number.");
-        }
-
-        return [.. ratios];
     }
 }

@@ -66,9 +66,9 @@ internal sealed class AnswerView(IAnsiConsole console, string indent = "")
             Field("degraded", completed.Explanation, new Style(Color.Red));
         }
 
-        if (completed.Pruning is { } pruning && completed.Large is not null)
+        if (completed.Pruning is { } pruning && completed.Large is { Usage.VisualTokenCount: > 0 } large)
         {
-            Field("kept", Summaries.Pruning(pruning, completed.Large.Usage.VisualTokenCount));
+            Field("kept", Summaries.Pruning(pruning, large.Usage.VisualTokenCount));
         }
 
         Field("time", Summaries.Times(completed));

@@ -18,8 +18,7 @@ internal static class CommonOptions
         Description = "An image file: PNG, JPEG, WebP, GIF or BMP. Give the option again for more images.",
         HelpName = "FILE",
         Required = required,
-        Arity = required ? ArgumentArity.OneOrMore : ArgumentArity.ZeroOrMore,
-        DefaultValueFactory = _ => [],
+        Arity = ArgumentArity.OneOrMore,
     };
 
     /// <summary><c>--threshold T</c>.</summary>
@@ -27,24 +26,47 @@ internal static class CommonOptions
     {
         Description = "The small answer is final where the score is at least this: 0 always, above 1 never.",
         HelpName = "T",
+        CustomParser = Parsers.Number,
     };
 
     /// <summary><c>--criterion NAME</c>.</summary>
-    public static Option<ExitCriterion?> Criterion() => new("--criterion") { Description = "The score that is compared with the threshold." };
+    public static Option<ExitCriterion?> Criterion() => new("--criterion")
+    {
+        Description = $"The score that is compared with the threshold: {string.Join(", ", Enum.GetNames<ExitCriterion>())}.",
+        HelpName = "NAME",
+        CustomParser = Parsers.Name<ExitCriterion>,
+    };
 
     /// <summary><c>--keep-ratio R</c>.</summary>
     public static Option<double?> KeepRatio() => new("--keep-ratio")
     {
         Description = "Share of visual tokens that the large model keeps from the prune layer on, 0 to 1. Default 0.2.",
         HelpName = "R",
+        CustomParser = Parsers.Share,
     };
 
     /// <summary><c>--max-tokens N</c>.</summary>
-    public static Option<int?> MaxTokens() => new("--max-tokens") { Description = "Most tokens of an answer. Default 128.", HelpName = "N" };
+    public static Option<int?> MaxTokens() => new("--max-tokens")
+    {
+        Description = "Most tokens of an answer. Default 128.",
+        HelpName = "N",
+        CustomParser = Parsers.Count,
+    };
 
     /// <summary><c>--system TEXT</c>.</summary>
     public static Option<string?> System() => new("--system") { Description = "System message in place of the checkpoint's own.", HelpName = "TEXT" };
 
     /// <summary>The question.</summary>
-    public static Argument<string> Question() => new("question") { Description = "The question." };
+    public static Argument<string> Question()
+    {
+        var question = new Argument<string>("question") { Description = "The question." };
+        question.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && string.IsNullOrWhiteSpace(text))
+            {
+                result.AddError("The question is empty.");
+            }
+        });
+        return question;
+    }
 }

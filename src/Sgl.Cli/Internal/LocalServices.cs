@@ -103,11 +103,11 @@ internal sealed class LocalServices : IAsyncDisposable
         try
         {
             var small = LocalServiceSettings.Small(options);
-            await services.AddAsync("small", SmallServiceHost.CreateEmbedded(small, options.Logging, progress[0]), small, cancellationToken);
+            await services.AddAsync("small", SmallServiceHost.CreateEmbedded(small, options.Logging, progress[0]), cancellationToken);
             var large = LocalServiceSettings.Large(options);
-            await services.AddAsync("large", LargeServiceHost.CreateEmbedded(large, options.Logging, progress[1]), large, cancellationToken);
+            await services.AddAsync("large", LargeServiceHost.CreateEmbedded(large, options.Logging, progress[1]), cancellationToken);
             var router = LocalServiceSettings.Router(options, services.Endpoints("small").Grpc, services.Endpoints("large").Grpc);
-            await services.AddAsync("router", RouterHost.Create(router, options.Logging), router, cancellationToken);
+            await services.AddAsync("router", RouterHost.Create(router, options.Logging), cancellationToken);
 
             // Either model may fail; its error counts, not the wait for the other one.
             var loading = new List<Task<VlmEngine>> { services.EngineAsync("small"), services.EngineAsync("large") };
@@ -128,7 +128,7 @@ internal sealed class LocalServices : IAsyncDisposable
         }
     }
 
-    private async Task AddAsync(string name, WebApplication app, Dictionary<string, string?> settings, CancellationToken cancellationToken)
+    private async Task AddAsync(string name, WebApplication app, CancellationToken cancellationToken)
     {
         _apps.Add((name, app));
         try
@@ -137,8 +137,7 @@ internal sealed class LocalServices : IAsyncDisposable
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            var ports = settings.Where(s => s.Key.StartsWith("Listen:", StringComparison.Ordinal) && s.Key.EndsWith("Port", StringComparison.Ordinal)).Select(s => s.Value);
-            throw new CliException($"the {name} service cannot listen, a port is in use by another process (it needs {string.Join(", ", ports)}): {e.Message}", innerException: e);
+            throw new CliException($"the {name} service cannot start: {e.Message.TrimEnd('.')}; choose other ports (--port, --http-port, --metrics-port)", innerException: e);
         }
     }
 

@@ -62,6 +62,10 @@ internal sealed class RouterClient : IDisposable
         {
             throw Away(e);
         }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            throw new CliException($"{_address.Authority} is not a router: it does not offer sgl.v1.RouterService", innerException: e);
+        }
 
         return layout is not null && decision is not null && completed is not null
             ? new RouterAnswer(layout, decision, completed)

@@ -39,7 +39,8 @@ internal static class TokenPictures
             panels.Add((TokenOverlay.HeatMap(image.Pixels, image.Layout, own, options), "importance"));
         }
 
-        return TokenOverlay.Grid(panels, ratios.Count + 1);
+        // One image alone makes a square of panels, several make rows that can be compared.
+        return TokenOverlay.Grid(panels, images.Count == 1 ? (int)Math.Ceiling(Math.Sqrt(panels.Count)) : ratios.Count + 1);
     }
 
     private static bool[] Kept(KeepMask mask, PlacedImage image)
