@@ -374,9 +374,9 @@ public sealed partial class VlmEngine : IAsyncDisposable
             return;
         }
 
-        if (options.ConsistencyRatio is not null)
+        if (options.ConsistencyRatio is not null || options.Importance is not null)
         {
-            throw new RequestException("consistency_ratio", "cannot be combined with a prune plan");
+            throw new RequestException("importance", "importance and consistency speak about all visual tokens and cannot be combined with a prune plan");
         }
 
         if (options.Importance is not null)

@@ -42,6 +42,10 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 
     public Channel<GenerationEvent> Events { get; } = Channel.CreateUnbounded<GenerationEvent>(new UnboundedChannelOptions { SingleWriter = true, SingleReader = true });
 
+    /// <summary>Where the visual tokens are; one run per image.</summary>
+    public VisualTokens Visual { get; } = VisualTokens.Create(prompt.Spans.Select(span => new VisualRun(span.Start, span.Count)), prompt.Ids.Length);
+
+    /// <summary>Their prompt positions, ascending, [N_I].</summary>
     public int[] VisualPositions { get; } = prompt.VisualPositions();
 
     /// <summary>One slot per stage, in stage order; empty until admitted.</summary>

@@ -1,0 +1,110 @@
+using Sgl.Guidance;
+using Sgl.Inference.Internal.Runtime;
+using Sgl.Models;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>The rows of one forward pass over a prompt: hidden state, position ids, and which visual tokens are still among them.</summary>
+internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary, int width) : IDisposable
+{
+    private Scratch<float> _hidden = new();
+    private Scratch<float> _next = new();
+    private VisualTokens _visual = VisualTokens.Create([], 0);
+    private KeepMask? _present;
+    private int[][] _positions = [];
+    private int _maxPosition;
+    private int _answerRows;
+
+    /// <summary>Rows that are there.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Hidden state, [<see cref="Count"/>, width]: input of the next stage.</summary>
+    public Scratch<float> Hidden => _hidden;
+
+    /// <summary>Output of the next stage.</summary>
+    public Scratch<float> Next => _next;
+
+    /// <summary>Where the visual tokens of the whole prompt are.</summary>
+    public VisualTokens Visual => _visual;
+
+    /// <summary>Starts a pass over the prompt and, for the consistency pass, the generated ids behind it. Visual features replace the placeholders' embeddings.</summary>
+    public void Start(Sequence sequence, int generated = 0)
+    {
+        var ids = sequence.Prompt.Ids;
+        _visual = sequence.Visual;
+        _present = null;
+        _answerRows = generated;
+        Count = ids.Length + generated;
+        var hidden = _hidden.Span(Count * width);
+        var feature = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            var row = hidden.Slice(i * width, width);
+            if (feature < sequence.VisualPositions.Length && sequence.VisualPositions[feature] == i)
+            {
+                sequence.Features.AsSpan(feature++ * width, width).CopyTo(row);
+            }
+            else
+            {
+                embeddings.Read(i < ids.Length ? ids[i] : sequence.Generated[i - ids.Length], row);
+            }
+        }
+
+        var next = ids.Length + sequence.Positions.Delta;
+        _positions = [.. sequence.Positions.Axes.Select(axis => axis.Concat(Enumerable.Range(next, generated)).ToArray())];
+        _maxPosition = _positions.Max(axis => axis.Length == 0 ? 0 : axis.Max());
+    }
+
+    /// <summary>Keeps the text, the answer and the visual tokens of the mask; closes the gaps. Position ids stay the original ones.</summary>
+    public void Keep(KeepMask mask)
+    {
+        var kept = _visual.GatherRows(_present, mask);
+        var promptRows = Count - _answerRows;
+        _present = mask;
+        Count = kept.Length + _answerRows;
+        var hidden = _hidden.Span((promptRows + _answerRows) * width);
+        for (var i = 0; i < Count; i++)
+        {
+            var from = i < kept.Length ? kept[i] : promptRows + (i - kept.Length);
+            if (from != i)
+            {
+                hidden.Slice(from * width, width).CopyTo(hidden[(i * width)..]);
+                foreach (var axis in _positions)
+                {
+                    axis[i] = axis[from];
+                }
+            }
+        }
+    }
+
+    /// <summary>Writes cos and sin of all rows.</summary>
+    public void WriteRotary(StageInputs inputs)
+    {
+        var flat = new int[_positions.Length * Count];
+        for (var a = 0; a < _positions.Length; a++)
+        {
+            _positions[a].AsSpan(0, Count).CopyTo(flat.AsSpan(a * Count));
+        }
+
+        var values = Count * rotary.Width;
+        rotary.Compute(flat, _maxPosition, inputs.Cos.Span(values), inputs.Sin.Span(values));
+    }
+
+    /// <summary>Makes the stage's output the next stage's input.</summary>
+    public void Advance() => (_hidden, _next) = (_next, _hidden);
+
+    /// <summary>Copies some hidden rows.</summary>
+    public void CopyRows(int first, int count, Span<float> target) => _hidden.Span(Count * width).Slice(first * width, count * width).CopyTo(target);
+
+    /// <summary>Position ids of the rows, [axes][rows].</summary>
+    public int[][] Positions() => [.. _positions.Select(axis => axis[..Count])];
+
+    /// <summary>All hidden rows, for verification.</summary>
+    public float[] ToArray() => _hidden.Span(Count * width).ToArray();
+
+    public void Dispose()
+    {
+        _hidden.Dispose();
+        _next.Dispose();
+    }
+}

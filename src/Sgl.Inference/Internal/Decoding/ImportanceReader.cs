@@ -1,0 +1,93 @@
+using Sgl.Guidance;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>Asks stages for importance and adds what they yield to the sequences' sums.</summary>
+internal sealed class ImportanceReader(StageInputs inputs)
+{
+    private float[] _columns = [];
+
+    /// <summary>Sets up the query rows of a prefill. Without any, the last row is asked for; the accumulator then takes nothing.</summary>
+    public ImportanceShape AskPrefill(VisualTokens visual, ImportanceRows rows)
+    {
+        var (start, end) = visual.PrefillRows(rows);
+        if (start == end)
+        {
+            (start, end) = (visual.SequenceLength - 1, visual.SequenceLength);
+        }
+
+        var count = end - start;
+        var chosen = inputs.ImportanceRows.Span(count);
+        for (var i = 0; i < count; i++)
+        {
+            chosen[i] = start + i;
+        }
+
+        // In a prefill the row number is the last key the row may see.
+        chosen.CopyTo(inputs.ImportanceLimit.Span(count));
+        inputs.ImportanceWeight.Span(count).Fill(1);
+        return new ImportanceShape(count, 1);
+    }
+
+    /// <summary>Sets up the one row of every sequence in a decode run.</summary>
+    /// <param name="entries">KV entries in front of the row, per slot: the last key it may see is its own.</param>
+    public ImportanceShape AskDecode(ReadOnlySpan<int> entries)
+    {
+        inputs.ImportanceRows.Span(1)[0] = 0;
+        inputs.ImportanceWeight.Span(1)[0] = 1;
+        var limit = inputs.ImportanceLimit.Span(entries.Length);
+        for (var b = 0; b < entries.Length; b++)
+        {
+            limit[b] = entries[b];
+        }
+
+        return new ImportanceShape(1, 1);
+    }
+
+    /// <summary>Adds a stage's share of a prefill.</summary>
+    public void AddPrefill(Sequence sequence, LayerPlacement stage, ReadOnlySpan<float> sums, int total)
+    {
+        for (var l = 0; l < stage.Count; l++)
+        {
+            var columns = Columns(sums.Slice(l * total, total), sequence.VisualPositions);
+            sequence.Importance!.AddPrefillLayer(stage.First + l, sequence.Options.Importance!.Rows & ~ImportanceRows.Generated, columns);
+            Trace(sequence, stage.First + l, columns);
+        }
+    }
+
+    /// <summary>Adds a stage's share of a decode step for one slot of the run.</summary>
+    public void AddDecode(Sequence sequence, LayerPlacement stage, ReadOnlySpan<float> sums, int batch, int slot, int total)
+    {
+        for (var l = 0; l < stage.Count; l++)
+        {
+            var columns = Columns(sums.Slice(((l * batch) + slot) * total, total), sequence.VisualPositions);
+            sequence.Importance!.AddDecodeLayer(stage.First + l, columns);
+            Trace(sequence, stage.First + l, columns);
+        }
+    }
+
+    /// <summary>The visual columns of a row over all keys; valid until the next call.</summary>
+    public ReadOnlySpan<float> Columns(ReadOnlySpan<float> perKey, ReadOnlySpan<int> visual)
+    {
+        if (_columns.Length < visual.Length)
+        {
+            _columns = new float[visual.Length];
+        }
+
+        var columns = _columns.AsSpan(0, visual.Length);
+        for (var i = 0; i < columns.Length; i++)
+        {
+            columns[i] = perKey[visual[i]];
+        }
+
+        return columns;
+    }
+
+    private static void Trace(Sequence sequence, int layer, ReadOnlySpan<float> columns)
+    {
+        if (sequence.Options.Trace is { } trace)
+        {
+            trace.ImportanceByLayer[^1][layer] = columns.ToArray();
+        }
+    }
+}
