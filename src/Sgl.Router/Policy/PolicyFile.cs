@@ -16,8 +16,6 @@ public sealed record PolicyFile
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        WriteIndented = true,
         Converters = { new JsonStringEnumConverter<ExitCriterion>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
     };
 
@@ -73,7 +71,4 @@ public sealed record PolicyFile
             _ => policy,
         };
     }
-
-    /// <summary>Writes the file.</summary>
-    public void Save(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this, Json));
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Grpc.Core;
 using Sgl.Guidance;
 using Event = Sgl.V1.AnswerResponse.EventOneofCase;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

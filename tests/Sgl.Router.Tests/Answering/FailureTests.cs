@@ -3,6 +3,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Sgl.Hosting;
 using Event = Sgl.V1.AnswerResponse.EventOneofCase;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

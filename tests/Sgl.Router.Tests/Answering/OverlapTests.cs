@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

@@ -1,5 +1,6 @@
 using Google.Rpc;
 using Grpc.Core;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

@@ -2,6 +2,7 @@ using Google.Rpc;
 using Grpc.Core;
 using Grpc.Health.V1;
 using static Grpc.Health.V1.HealthCheckResponse.Types;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Sgl.Hosting;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

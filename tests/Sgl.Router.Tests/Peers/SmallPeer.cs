@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Sgl.Hosting;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

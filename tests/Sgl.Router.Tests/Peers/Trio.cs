@@ -5,6 +5,7 @@ using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Sgl.Hosting;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 
@@ -18,14 +19,17 @@ public sealed class PolicyFileTests : IDisposable
     }
 
     [Fact]
-    public void Load_WhatSaveWrote_IsTheSame()
+    public void Load_FileWithACalibration_NamesAndExpectationAreRead()
     {
-        new PolicyFile { Criterion = ExitCriterion.LengthNormalisedConsistency, Threshold = 0.5, SmallModel = "s", ExpectedExitRatio = 0.6 }.Save(_path);
+        File.WriteAllText(_path, """
+            {"version":1,"criterion":"length_normalised_consistency","threshold":0.5,"small_model":"s","large_model":"l","expected_exit_ratio":0.6,"sample":{"count":3}}
+            """);
 
         var policy = PolicyFile.Load(_path);
 
-        Assert.Contains("\"length_normalised_consistency\"", File.ReadAllText(_path), StringComparison.Ordinal);
-        Assert.Equal((ExitCriterion.LengthNormalisedConsistency, 0.5, "s", 0.6), (policy.Criterion, policy.Threshold, policy.SmallModel, policy.ExpectedExitRatio!.Value));
+        Assert.Equal(
+            (ExitCriterion.LengthNormalisedConsistency, 0.5, "s", "l", 0.6),
+            (policy.Criterion, policy.Threshold, policy.SmallModel, policy.LargeModel, policy.ExpectedExitRatio!.Value));
     }
 
     [Theory]

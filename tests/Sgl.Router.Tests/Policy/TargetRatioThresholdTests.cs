@@ -1,5 +1,6 @@
 using CsCheck;
 using Sgl.Guidance;
+using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

@@ -1,0 +1,180 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Sgl.Guidance;
+using Sgl.ModelServing.Fixtures;
+using Event = Sgl.V1.AnswerResponse.EventOneofCase;
+using Wire = Sgl.V1;
+
+namespace Sgl.Router.Tests;
+
+/// <summary>The real services, the demo pair, the sample images.</summary>
+[Collection(nameof(DemoTrio))]
+public sealed class DemoPairTests(DemoTrio trio)
+{
+    [Fact]
+    public async Task Answer_AllSampleQuestions_EachPathGivesWhatItsModelGivesAlone()
+    {
+        foreach (var (image, question) in Samples.Questions)
+        {
+            var request = DemoTrio.Ask(question, Samples.Image(image));
+            var alone = await SmallAloneAsync(request);
+
+            // One threshold above and one at the score, so that every question takes both paths.
+            var exit = await trio.AskAsync(With(request, alone.Scores.Decision));
+            var escalated = await trio.AskAsync(With(request, Math.BitIncrement(alone.Scores.Decision)));
+
+            Assert.Equal(Wire.AnswerPath.Exit, exit[^1].Completed.Path);
+            Assert.Equal(alone.Answer, exit[^1].Completed.Answer);
+            Assert.Equal(alone.Importance, exit[^1].Completed.Importance);
+            Assert.Equal(alone.Scores, exit.Single(e => e.EventCase == Event.Decision).Decision.Scores);
+            var completed = escalated[^1].Completed;
+            Assert.Equal(Wire.AnswerPath.Escalated, completed.Path);
+            Assert.Equal(await LargeAloneAsync(request, completed.Pruning), completed.Answer);
+            AssertMaskIsTheImportanceRanking(completed);
+            Assert.Equal(completed.Answer, string.Concat(escalated.Where(e => e.EventCase == Event.LargeToken).Select(e => e.LargeToken.Text)).Trim());
+            Assert.True(completed.Large.Usage.KeptVisualTokenCount < completed.Large.Usage.VisualTokenCount);
+        }
+    }
+
+    [Fact]
+    public async Task Answer_SeveralImagesAndNone_Answered()
+    {
+        var two = DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"), Samples.Image("codes.png"));
+        two.Policy = new Wire.RoutingPolicy { Force = Wire.Route.Large };
+        var none = DemoTrio.Ask("What is the code in the blue box?");
+        none.Policy = new Wire.RoutingPolicy { Threshold = 2 };
+
+        var first = (await trio.AskAsync(two))[^1].Completed;
+        var second = (await trio.AskAsync(none))[^1].Completed;
+
+        Assert.Equal(Wire.AnswerPath.Escalated, first.Path);
+        Assert.Equal(first.Importance.Values.Count, first.Large.Usage.VisualTokenCount);
+        Assert.Equal(Wire.AnswerPath.Escalated, second.Path);
+        Assert.Empty(second.Pruning.Steps);
+        Assert.Null(second.Importance);
+    }
+
+    [Fact]
+    public async Task Answer_ManyAtOnce_SameAsOneByOne()
+    {
+        var requests = Samples.Questions.Select((q, i) =>
+        {
+            var request = DemoTrio.Ask(q.Question, Samples.Image(q.Image));
+            request.Policy = new Wire.RoutingPolicy { Force = i % 2 == 0 ? Wire.Route.Small : Wire.Route.Large };
+            return request;
+        }).ToList();
+        var alone = new List<string>();
+        foreach (var request in requests)
+        {
+            alone.Add((await trio.AskAsync(request))[^1].Completed.Answer);
+        }
+
+        var together = await Task.WhenAll(requests.Select(async r => (await trio.AskAsync(r))[^1].Completed.Answer));
+
+        Assert.Equal(alone, together);
+    }
+
+    [Theory]
+    [InlineData("text")]
+    [InlineData("truncated")]
+    [InlineData("bomb")]
+    public async Task Answer_BadImage_RefusedByFieldAndServingGoesOn(string kind)
+    {
+        var image = kind switch { "text" => TestImages.TextFile(), "truncated" => TestImages.TruncatedJpeg(), _ => TestImages.Bomb() };
+
+        var failure = await Failure.OfAsync(() => trio.AskAsync(DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"), image)));
+
+        Assert.Equal(StatusCode.InvalidArgument, failure.Code);
+        Assert.Equal(["images[1].data"], failure.Fields);
+        Assert.NotEmpty((await trio.AskAsync(DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"))))[^1].Completed.Answer);
+    }
+
+    [Fact]
+    public async Task Answer_TwoHundredMegabytes_RefusedWithTheLimitAndServingGoesOn()
+    {
+        var image = new Wire.Image { Data = UnsafeByteOperations.UnsafeWrap(new byte[200_000_000]) };
+
+        var failure = await Failure.OfAsync(() => trio.AskAsync(DemoTrio.Ask("What shape is black?", image)));
+
+        Assert.Equal((StatusCode.ResourceExhausted, "MESSAGE_TOO_LARGE"), (failure.Code, failure.Reason));
+        Assert.NotEmpty((await trio.AskAsync(DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"))))[^1].Completed.Answer);
+    }
+
+    [Theory]
+    [InlineData(Wire.Route.Small)]
+    [InlineData(Wire.Route.Large)]
+    public async Task Answer_ClientCancelsInTheMiddle_EngineIsFreed(Wire.Route route)
+    {
+        var request = DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"));
+        request.Policy = new Wire.RoutingPolicy { Force = route };
+        request.Sampling = new Wire.Sampling { MaxNewTokens = 600, MinNewTokens = 600 };
+        using (var call = trio.Client.Answer(request))
+        {
+            while (await call.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                if (call.ResponseStream.Current.EventCase == (route == Wire.Route.Small ? Event.SmallToken : Event.LargeToken))
+                {
+                    break;
+                }
+            }
+        }
+
+        await trio.Small.IdleAsync();
+        await trio.Large.IdleAsync();
+    }
+
+    [Fact]
+    public async Task GetInfo_DemoPair_CanBePaired()
+    {
+        var info = await trio.Client.GetInfoAsync(new());
+
+        Assert.Equal("", info.PairingProblem);
+        Assert.Equal(info.Small.VisualLayoutKey, info.Large.VisualLayoutKey);
+    }
+
+    private static Wire.AnswerRequest With(Wire.AnswerRequest request, double threshold)
+    {
+        var with = request.Clone();
+        with.Policy = new Wire.RoutingPolicy { Threshold = threshold };
+        return with;
+    }
+
+    private static void AssertMaskIsTheImportanceRanking(Wire.AnswerCompleted completed)
+    {
+        var step = Assert.Single(completed.Pruning.Steps);
+        var mask = KeepMask.FromBytes(step.Mask.Bits.Span, step.Mask.VisualTokenCount);
+        Assert.Equal(KeepMask.FromImportance([.. completed.Importance.Values], 0.2), mask);
+        Assert.Equal(mask.Count, completed.Large.Usage.KeptVisualTokenCount);
+    }
+
+    private async Task<Wire.SmallCompleted> SmallAloneAsync(Wire.AnswerRequest request)
+    {
+        var question = new Wire.SmallServiceGenerateRequest { Messages = { request.Messages }, Images = { request.Images } };
+        using var call = new Wire.SmallService.SmallServiceClient(trio.Small.Channel).Generate(question);
+        Wire.SmallCompleted? completed = null;
+        await foreach (var response in call.ResponseStream.ReadAllAsync())
+        {
+            completed = response.Completed ?? completed;
+        }
+
+        return completed!;
+    }
+
+    private async Task<string> LargeAloneAsync(Wire.AnswerRequest request, Wire.PruneOutcome pruning)
+    {
+        using var call = new Wire.LargeService.LargeServiceClient(trio.Large.Channel).Generate();
+        await call.RequestStream.WriteAsync(new()
+        {
+            Input = new Wire.LargeInput { Messages = { request.Messages }, Images = { request.Images } },
+            Guidance = new Wire.Guidance { Masks = new Wire.MaskGuidance { Steps = { pruning.Steps } } },
+        });
+        await call.RequestStream.CompleteAsync();
+        var answer = "";
+        await foreach (var response in call.ResponseStream.ReadAllAsync())
+        {
+            answer = response.Completed?.Answer ?? answer;
+        }
+
+        return answer;
+    }
+}

@@ -1,0 +1,77 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Sgl.Hosting;
+using Sgl.LargeService;
+using Sgl.ModelServing.Fixtures;
+using Sgl.SmallService;
+using Wire = Sgl.V1;
+
+namespace Sgl.Router.Tests;
+
+/// <summary>The three real services on the demo pair, each with its own ports; shared by the tests that only ask.</summary>
+public sealed class DemoTrio : IAsyncLifetime
+{
+    private WebApplication _router = null!;
+    private GrpcChannel _channel = null!;
+
+    internal RunningService Small { get; private set; } = null!;
+
+    internal RunningService Large { get; private set; } = null!;
+
+    internal Wire.RouterService.RouterServiceClient Client => new(_channel);
+
+    internal Uri? Http => _router.Services.GetRequiredService<ServiceEndpoints>().Http;
+
+    public async Task InitializeAsync()
+    {
+        Small = await RunningService.StartAsync(SmallServiceHost.CreateEmbedded(RunningService.Settings("small")));
+        Large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(RunningService.Settings("large")));
+        _router = RouterHost.Create(new Dictionary<string, string?>
+        {
+            ["Listen:HttpPort"] = "0",
+            ["Listen:DrainTimeout"] = "00:00:05",
+            ["Router:Small:Address"] = Small.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
+            ["Router:Large:Address"] = Large.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
+        });
+        await _router.StartAsync();
+        await _router.Services.GetRequiredService<ServiceHealth>().WaitUntilServingAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        _channel = GrpcChannel.ForAddress(_router.Services.GetRequiredService<ServiceEndpoints>().Grpc, new GrpcChannelOptions { MaxSendMessageSize = null, MaxReceiveMessageSize = null });
+        while ((await Client.GetInfoAsync(new())).Large is null)
+        {
+            await Task.Delay(50);
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        _channel.Dispose();
+        await _router.StopAsync();
+        await _router.DisposeAsync();
+        await Small.DisposeAsync();
+        await Large.DisposeAsync();
+    }
+
+    internal static Wire.AnswerRequest Ask(string question, params Wire.Image[] images)
+    {
+        var request = new Wire.AnswerRequest { Messages = { Chats.User(question) } };
+        request.Images.AddRange(images);
+        return request;
+    }
+
+    internal async Task<List<Wire.AnswerResponse>> AskAsync(Wire.AnswerRequest request, CallOptions options = default)
+    {
+        var events = new List<Wire.AnswerResponse>();
+        using var call = Client.Answer(request, options);
+        await foreach (var response in call.ResponseStream.ReadAllAsync())
+        {
+            events.Add(response);
+        }
+
+        return events;
+    }
+}
+
+[CollectionDefinition(nameof(DemoTrio))]
+public sealed class DemoTrioGroup : ICollectionFixture<DemoTrio>;

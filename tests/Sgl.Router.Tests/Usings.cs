@@ -1,1 +1,0 @@
-global using Wire = Sgl.V1;
