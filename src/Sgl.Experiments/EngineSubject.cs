@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sgl.Evaluation;
+using Sgl.Experiments.Internal;
 using Sgl.Guidance;
 using Sgl.Inference;
 using Sgl.Text;
@@ -7,7 +9,11 @@ using Sgl.Vision;
 
 namespace Sgl.Experiments;
 
-/// <summary>A pair of checkpoints in this process, as the subject of an evaluation: every method, greedy, one question after the other.</summary>
+/// <summary>A pair of checkpoints in this process, as the subject of an evaluation: every method, greedy.</summary>
+/// <remarks>
+/// The vision tower runs once per question and model, not once per method, since no method changes what it sees before it; its
+/// measured time is part of every answer's time all the same.
+/// </remarks>
 public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
 {
     private const double ConsistencyRatio = 0.05;
@@ -15,6 +21,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     private readonly VlmEngine _small;
     private readonly VlmEngine _large;
     private readonly ImageDecoder _decoder = new(new ImageDecoderOptions());
+    private readonly RecentPrompts _smallPrompts = new();
+    private readonly RecentPrompts _largePrompts = new();
 
     private EngineSubject(VlmEngine small, VlmEngine large)
     {
@@ -31,9 +39,9 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     /// <inheritdoc/>
     public SubjectDescription Description { get; }
 
-    /// <summary>Loads both checkpoints. The large one gets a stage border in front of every layer that a method may prune at.</summary>
+    /// <summary>Loads both checkpoints.</summary>
     /// <param name="small">Options of the small model.</param>
-    /// <param name="large">Options of the large model; empty prune layers mean every layer.</param>
+    /// <param name="large">Options of the large model; its prune layers must hold every layer that a method prunes at.</param>
     /// <param name="progress">Progress of both, one after the other.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <exception cref="EvaluationException">The two lay out an image in different visual tokens.</exception>
@@ -66,7 +74,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(importances);
-        var prompt = await PromptAsync(_small, question, cancellation).ConfigureAwait(false);
+        var (prompt, decoding) = await PromptAsync(_small, _smallPrompts, question, cancellation).ConfigureAwait(false);
         var options = new GenerationOptions { Sampling = Sampling(question), Importance = new ImportanceOptions(), ConsistencyRatio = ConsistencyRatio };
         var result = await GenerateAsync(_small, prompt, options, cancellation).ConfigureAwait(false);
         var vectors = new List<float[]>(importances.Count);
@@ -79,7 +87,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         }
 
         return new SmallAnswer(
-            result.Text, result.TokenIds.Count, prompt.VisualTokenCount, result.Scores!, vectors, Timings(result), PeakMemory(_small, result));
+            result.Text, result.TokenIds.Count, prompt.VisualTokenCount, result.Scores!, vectors, Timings(result, prompt, decoding), PeakMemory(_small, result));
     }
 
     /// <inheritdoc/>
@@ -88,38 +96,41 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(method);
-        var prompt = await PromptAsync(_large, question, cancellation).ConfigureAwait(false);
-        var visual = prompt.VisualTokenCount;
+        var (whole, before) = await PromptAsync(_large, _largePrompts, question, cancellation).ConfigureAwait(false);
+        var prompt = whole;
+        var visual = whole.VisualTokenCount;
         var layers = _large.Model.Layers;
+        var layer = method.Layer(layers);
         var options = new GenerationOptions { Sampling = Sampling(question) };
         switch (method.Method)
         {
             case PruningMethod.None:
                 break;
             case PruningMethod.TokenMerging:
-                prompt = await MergeAsync(prompt, method.KeepRatio, cancellation).ConfigureAwait(false);
+                await _large.EncodeAsync(whole, cancellation).ConfigureAwait(false);
+                var start = Stopwatch.GetTimestamp();
+                prompt = await MergeAsync(whole, method.KeepRatio, cancellation).ConfigureAwait(false);
+                before += Stopwatch.GetElapsedTime(start);
                 break;
             case PruningMethod.FastV:
-                options = options with { FastV = new FastVPruning(method.Layer(layers), method.KeepRatio) };
+                options = options with { FastV = new FastVPruning(layer, method.KeepRatio) };
                 break;
             default:
                 var ranking = method.Method == PruningMethod.FastVOracle
                     ? (await GenerateAsync(_large, prompt, options with { Importance = method.Importance }, cancellation).ConfigureAwait(false)).Importance
                     : importance;
                 var mask = method.Mask(visual, ranking, index)!;
-                options = method.Layer(layers) < layers
-                    ? options with { Plan = PrunePlan.Create([new PruneStep(method.Layer(layers), mask)], layers, visual) }
+                options = layer < layers
+                    ? options with { Plan = PrunePlan.Create([new PruneStep(layer, mask)], layers, visual) }
                     : options;
                 break;
         }
 
         var result = await GenerateAsync(_large, prompt, options, cancellation).ConfigureAwait(false);
-        var layer = method.Layer(layers);
-        var kept = method.Method == PruningMethod.TokenMerging ? prompt.VisualTokenCount : result.Usage.KeptVisualTokens;
-        var retention = method.Method == PruningMethod.TokenMerging
-            ? (double)kept / visual
-            : visual == 0 ? 1 : ((double)layer + ((layers - layer) * (double)kept / visual)) / layers;
-        return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, Timings(result), PeakMemory(_large, result));
+        var share = visual == 0 ? 1
+            : (double)(method.Method == PruningMethod.TokenMerging ? prompt.VisualTokenCount : result.Usage.KeptVisualTokens) / visual;
+        var retention = method.Method == PruningMethod.TokenMerging ? share : PruneSchedule.AverageRetention(layer, share, layers);
+        return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, Timings(result, whole, before), PeakMemory(_large, result));
     }
 
     /// <inheritdoc/>
@@ -129,17 +140,21 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         await _large.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task<PreparedPrompt> PromptAsync(VlmEngine engine, EvaluationQuestion question, CancellationToken cancellation)
-    {
-        var image = _decoder.Decode(await question.Image.ReadAsync(cancellation).ConfigureAwait(false));
-        var input = new PromptInput
+    private Task<TimedPrompt> PromptAsync(VlmEngine engine, RecentPrompts recent, EvaluationQuestion question, CancellationToken cancellation) =>
+        recent.GetAsync(question, async () =>
         {
-            Images = [image],
-            Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Text(question.Text)])],
-            ImageLimits = question.MaxTiles > 0 ? new ImageLimits { MaxTiles = question.MaxTiles } : null,
-        };
-        return await engine.PrepareAsync(input, cancellation).ConfigureAwait(false);
-    }
+            var bytes = await question.Image.ReadAsync(cancellation).ConfigureAwait(false);
+            var start = Stopwatch.GetTimestamp();
+            var image = _decoder.Decode(bytes);
+            var decoding = Stopwatch.GetElapsedTime(start);
+            var input = new PromptInput
+            {
+                Images = [image],
+                Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Text(question.Text)])],
+                ImageLimits = question.MaxTiles > 0 ? new ImageLimits { MaxTiles = question.MaxTiles } : null,
+            };
+            return new TimedPrompt(await engine.PrepareAsync(input, cancellation).ConfigureAwait(false), decoding);
+        });
 
     /// <summary>ToMe: similar visual features are averaged before the language model, which then sees a shorter prompt.</summary>
     private async Task<PreparedPrompt> MergeAsync(PreparedPrompt prompt, double ratio, CancellationToken cancellation)
@@ -191,10 +206,10 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         MinNewTokens = question.MinNewTokens,
     };
 
-    private static AnswerTimings Timings(GenerationResult result)
+    private static AnswerTimings Timings(GenerationResult result, PreparedPrompt prompt, TimeSpan before)
     {
         var t = result.Timings;
-        var vision = t.Preprocess + t.Vision;
+        var vision = before + prompt.PreprocessTime + prompt.VisionTime;
         return new AnswerTimings(
             (vision + t.Prefill + t.Decode + t.Consistency).TotalSeconds,
             vision.TotalSeconds,

@@ -1,4 +1,4 @@
-"""Writes held-out pages as PNG files and their questions as JSON lines."""
+"""Writes held-out pages as PNG (or, smaller, JPEG) files and their questions as JSON lines."""
 import argparse
 import json
 import os
@@ -14,13 +14,15 @@ def main():
     parser.add_argument("--pages", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--per-page", type=int, default=3, help="questions per page, at most")
+    parser.add_argument("--jpeg", type=int, metavar="QUALITY", help="JPEG without chroma subsampling in place of PNG")
     options = parser.parse_args()
     os.makedirs(os.path.join(options.out, "images"), exist_ok=True)
     question_id = 0
     with open(os.path.join(options.out, "questions.jsonl"), "w") as f:
         for number, (page, questions) in enumerate(pages(options.pages, options.seed, options.per_page)):
-            image = f"images/{number:05d}.png"
-            Image.fromarray(page.pixels).save(os.path.join(options.out, image))
+            image = f"images/{number:05d}.{'jpg' if options.jpeg else 'png'}"
+            how = {"quality": options.jpeg, "subsampling": 0} if options.jpeg else {}
+            Image.fromarray(page.pixels).save(os.path.join(options.out, image), **how)
             for question in questions:
                 f.write(json.dumps({"image": image, "question": question.text,
                                     "answer": question.exact or question.answer, "kind": question.kind,

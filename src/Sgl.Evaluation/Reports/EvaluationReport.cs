@@ -147,11 +147,14 @@ public sealed class EvaluationReport
     }
 
     /// <summary>Figure 4: score against exit ratio, one curve per criterion, the area in the legend.</summary>
-    public (Plot Plot, Table Table) ExitCriteria(string benchmark, string largeMethod)
+    /// <param name="benchmark">Which.</param>
+    /// <param name="largeMethod">Key of the large model's method.</param>
+    /// <param name="criteria">Which criteria; null: all.</param>
+    public (Plot Plot, Table Table) ExitCriteria(string benchmark, string largeMethod, IReadOnlyList<ExitCriterion>? criteria = null)
     {
         var table = new Table($"Exit criteria on {benchmark}", "criterion", "area", "score at 20 % exits", "40 %", "60 %", "80 %");
         var series = new List<PlotSeries>();
-        foreach (var criterion in Enum.GetValues<ExitCriterion>())
+        foreach (var criterion in criteria ?? Enum.GetValues<ExitCriterion>())
         {
             var samples = ExitSamples(benchmark, largeMethod, criterion);
             if (samples.Count == 0 || samples.All(s => double.IsNaN(s.ExitScore)))

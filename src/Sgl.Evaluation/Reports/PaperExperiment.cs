@@ -95,7 +95,14 @@ public sealed record PaperExperiment(string Title, IReadOnlyList<PaperRow> Rows)
 
     private static PaperRow Large() => new("large model", MethodConfiguration.Unpruned, "100%");
 
-    private static PaperRow Row(
+    /// <summary>A method at one of the paper's retentions.</summary>
+    /// <param name="name">As the table shall name it.</param>
+    /// <param name="method">Which.</param>
+    /// <param name="percent">64, 50, 35, 18 or 9.</param>
+    /// <param name="layers">L of the large model.</param>
+    /// <param name="importance">Ablations of the attention source.</param>
+    /// <param name="seed">Seed of random masks.</param>
+    public static PaperRow Row(
         string name, PruningMethod method, int percent, int layers, ImportanceOptions? importance = null, ulong seed = 0)
     {
         var setting = PruneSchedule.Paper(percent);

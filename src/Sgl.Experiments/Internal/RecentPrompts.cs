@@ -1,0 +1,46 @@
+using Sgl.Evaluation;
+using Sgl.Inference;
+
+namespace Sgl.Experiments.Internal;
+
+/// <summary>A prompt and how long its image took to decode.</summary>
+internal sealed record TimedPrompt(PreparedPrompt Prompt, TimeSpan Decoding);
+
+/// <summary>The prompts of the questions that are being asked, so that all methods share one run of the vision tower.</summary>
+internal sealed class RecentPrompts
+{
+    private const int Kept = 8;
+
+    private readonly LinkedList<(EvaluationQuestion Question, Task<TimedPrompt> Prompt)> _recent = [];
+    private readonly Lock _lock = new();
+
+    /// <summary>The prompt of a question, prepared at its first use; a preparation that failed is tried again.</summary>
+    public Task<TimedPrompt> GetAsync(EvaluationQuestion question, Func<Task<TimedPrompt>> prepare)
+    {
+        lock (_lock)
+        {
+            for (var node = _recent.First; node is not null; node = node.Next)
+            {
+                if (ReferenceEquals(node.Value.Question, question))
+                {
+                    if (!node.Value.Prompt.IsFaulted && !node.Value.Prompt.IsCanceled)
+                    {
+                        return node.Value.Prompt;
+                    }
+
+                    _recent.Remove(node);
+                    break;
+                }
+            }
+
+            var prompt = prepare();
+            _recent.AddFirst((question, prompt));
+            if (_recent.Count > Kept)
+            {
+                _recent.RemoveLast();
+            }
+
+            return prompt;
+        }
+    }
+}
