@@ -26,7 +26,7 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
         options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", PlaceholderFolder.Value);
         if (device.IsCuda)
         {
-            options.AppendExecutionProvider_CUDA(device.Index);
+            AddCuda(options, device);
         }
 
         foreach (var binding in graph.Weights)
@@ -35,6 +35,18 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
         }
 
         return new InferenceSession(graph.ToBytes(), options);
+    }
+
+    private static void AddCuda(SessionOptions options, DeviceId device)
+    {
+        try
+        {
+            options.AppendExecutionProvider_CUDA(device.Index);
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
+        {
+            throw new FormatException($"{device} cannot be used: build with -p:Gpu=true and install CUDA and cuDNN, or place the layers on cpu", e);
+        }
     }
 
     /// <summary>The runtime checks that the file behind external weights exists, although every weight is handed over in memory.</summary>

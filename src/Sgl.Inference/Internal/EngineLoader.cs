@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Logging;
+using Sgl.Guidance;
+using Sgl.Inference.Internal.Decoding;
+using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Runtime;
+using Sgl.Models;
+
+namespace Sgl.Inference.Internal;
+
+/// <summary>From a checkpoint folder to an engine that has answered once.</summary>
+internal static partial class EngineLoader
+{
+    /// <summary>Opens the checkpoint, builds and loads all graphs, runs a first generation.</summary>
+    public static async Task<VlmEngine> LoadAsync(
+        EngineOptions options, ILoggerFactory loggers, TimeProvider time, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
+    {
+        OrtHost.EnsureCreated(options.Threads);
+        var logger = loggers.CreateLogger<VlmEngine>();
+        var start = time.GetTimestamp();
+        var checkpoint = Checkpoint.Open(options.Checkpoint, new CheckpointOptions { ImageTokenId = options.ImageTokenId });
+        var weights = new WeightProvider(checkpoint.Weights);
+        var owned = new Stack<IDisposable>([checkpoint, weights]);
+        try
+        {
+            var config = checkpoint.Config.Language;
+            var placement = DevicePlacement.Parse(options.Placement, config.Layers);
+            var pruneLayers = PruneLayers(options, config.Layers);
+            var cuts = DevicePlacement.Cut(placement, pruneLayers);
+            var sessions = new SessionFactory(weights, options.PrepackWeights);
+            var budget = new KvBudget((long)options.KvBudgetMiB << 20);
+            var total = cuts.Count + 3.0;
+
+            progress?.Report(new LoadProgress("vision tower", 0));
+            var vision = new VisionEncoder(checkpoint, cuts[0].Device, sessions, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch);
+            owned.Push(vision);
+            var stages = new List<DecoderStage>();
+            foreach (var cut in cuts)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                progress?.Report(new LoadProgress($"layers {cut.First}-{cut.Last} on {cut.Device}", (1 + stages.Count) / total));
+                var stage = new DecoderStage(config, checkpoint.Decoder, cut, sessions, budget, options.Importance, TypeFor(checkpoint, cut.Device));
+                stages.Add(stage);
+                owned.Push(stage);
+            }
+
+            progress?.Report(new LoadProgress("head", (total - 2) / total));
+            var head = new Head(config, checkpoint.Decoder, cuts[^1].Device, sessions, TypeFor(checkpoint, cuts[^1].Device));
+            owned.Push(head);
+            var decoder = new Decoder(config, stages, head, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize));
+            var model = Describe(checkpoint, options, cuts, pruneLayers);
+            var engine = new VlmEngine(options, checkpoint, weights, vision, decoder, budget, model, time, logger);
+            owned.Clear();
+            progress?.Report(new LoadProgress("warm-up", (total - 1) / total));
+            try
+            {
+                await engine.WarmUpAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                await engine.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+
+            progress?.Report(new LoadProgress("ready", 1));
+            if (logger.IsEnabled(LogLevel.Information))
+            {
+                LogLoaded(logger, model.Name, model.Family, model.ParameterCount, model.Layers, string.Join(", ", model.Stages), time.GetElapsedTime(start));
+            }
+
+            return engine;
+        }
+        finally
+        {
+            while (owned.TryPop(out var disposable))
+            {
+                disposable.Dispose();
+            }
+        }
+    }
+
+    private static List<int> PruneLayers(EngineOptions options, int layers)
+    {
+        if (options.PruneLayers.Count > 0)
+        {
+            var outside = options.PruneLayers.Where(l => l < 0 || l >= layers).ToList();
+            return outside.Count == 0
+                ? [.. options.PruneLayers.Distinct().Order()]
+                : throw new FormatException($"PruneLayers names {string.Join(", ", outside)}, the checkpoint has layers 0 to {layers - 1}");
+        }
+
+        double[] fractions = [0, 0.05, 0.1, 0.2, 0.3, 0.4];
+        return [.. fractions.Select(f => PruneSchedule.Layer(layers, f)).Distinct().Order()];
+    }
+
+    private static ModelDescription Describe(Checkpoint checkpoint, EngineOptions options, IReadOnlyList<LayerPlacement> stages, IReadOnlyList<int> pruneLayers) => new()
+    {
+        Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder))),
+        Family = checkpoint.Family.ModelTypes[0],
+        Layers = checkpoint.Config.Language.Layers,
+        HiddenSize = checkpoint.Config.Language.HiddenSize,
+        VocabularySize = checkpoint.Config.Language.VocabularySize,
+        ParameterCount = checkpoint.Weights.Entries.Sum(e => e.ElementCount),
+        VisualLayoutKey = checkpoint.VisualLayoutKey,
+        TokenizerDigest = checkpoint.TokenizerDigest,
+        PruneLayers = pruneLayers,
+        Stages = [.. stages.Select(s => s.ToString())],
+        MaxSequenceTokens = options.MaxPromptTokens > 0 ? Math.Min(options.MaxPromptTokens, checkpoint.Config.Language.MaxPositions) : checkpoint.Config.Language.MaxPositions,
+    };
+
+    private static ComputeType TypeFor(Checkpoint checkpoint, DeviceId device) =>
+        !device.IsCuda ? ComputeType.Float32
+        : checkpoint.Config.TorchDtype == "float16" ? ComputeType.Float16
+        : ComputeType.BFloat16;
+
+    [LoggerMessage(EventId = 1, EventName = "ModelLoaded", Level = LogLevel.Information, Message = "Loaded {Name} ({Family}, {Parameters} parameters, {Layers} layers) as {Stages} in {Elapsed}.")]
+    private static partial void LogLoaded(ILogger logger, string name, string family, long parameters, int layers, string stages, TimeSpan elapsed);
+}
