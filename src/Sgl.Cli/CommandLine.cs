@@ -54,6 +54,8 @@ internal static class CommandLine
             AskCommand.Create(terminal),
             ShowCommand.Create(terminal),
             ServeCommand.Create(terminal, Verbose),
+            EvalCommand.Create(terminal),
+            CalibrateCommand.Create(terminal),
             VerifyCommand.Create(terminal),
             InfoCommand.Create(terminal),
         };

@@ -133,6 +133,17 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, Timings(result, whole, before), PeakMemory(_large, result));
     }
 
+    /// <summary>What the small model looks at in the image of a question.</summary>
+    public async Task<TokenImportance> LookAsync(EvaluationQuestion question, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        var (prompt, _) = await PromptAsync(_small, _smallPrompts, question, cancellation).ConfigureAwait(false);
+        var result = await GenerateAsync(
+            _small, prompt, new GenerationOptions { Sampling = Sampling(question), Importance = new ImportanceOptions() }, cancellation).ConfigureAwait(false);
+        var pixels = _decoder.Decode(await question.Image.ReadAsync(cancellation).ConfigureAwait(false));
+        return new TokenImportance(pixels, prompt.Images[0].Layout, result.Importance!, result.Text);
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -221,3 +232,10 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     /// <summary>Weights in compute precision and the sequence's KV cache: what a deployment has to hold, without the runtime's work space.</summary>
     private static long PeakMemory(VlmEngine engine, GenerationResult result) => (engine.Model.ParameterCount * sizeof(float)) + result.Usage.KvBytes;
 }
+
+/// <summary>An image with its visual tokens' importance.</summary>
+/// <param name="Pixels">The image.</param>
+/// <param name="Layout">Its tokens.</param>
+/// <param name="Importance">One number per visual token.</param>
+/// <param name="Answer">The small model's answer.</param>
+public sealed record TokenImportance(RgbImage Pixels, VisualLayout Layout, float[] Importance, string Answer);

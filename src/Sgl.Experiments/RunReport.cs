@@ -14,7 +14,7 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
 {
     private const int ListedProblems = 20;
 
-    private readonly EvaluationReport _report = new(header, records);
+    private readonly EvaluationReport _report = new(header, records) { OtherMetric = dataset.Benchmark.Metric };
     private readonly string _benchmark = dataset.Benchmark.Name;
 
     /// <summary>Exit criteria to compare; null: all.</summary>

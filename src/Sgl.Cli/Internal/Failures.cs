@@ -1,5 +1,6 @@
 using Google.Rpc;
 using Grpc.Core;
+using Sgl.Evaluation;
 using Sgl.Guidance;
 using Sgl.Hosting;
 using Sgl.Inference;
@@ -44,7 +45,7 @@ internal static class Failures
         StartupException { InnerException: CheckpointException e } => (Checkpoint(e), ExitCodes.Failed),
         RequestException e => ([$"{e.Field}: {e.Message}"], ExitCodes.Failed),
         RpcException e => (Remote(e), ExitCodes.Failed),
-        GuidanceException or ImageException or TokenizerException or PromptException or TextTooLongException => ([exception.Message], ExitCodes.Failed),
+        EvaluationException or GuidanceException or ImageException or TokenizerException or PromptException or TextTooLongException => ([exception.Message], ExitCodes.Failed),
         InvalidDataException or FormatException => ([exception.Message], ExitCodes.Failed),
         OperationCanceledException => (["cancelled"], ExitCodes.Failed),
         _ when ServiceRunner.Explain(exception) is (not ServiceRunner.Failed, { Count: > 0 } lines) => (lines, ExitCodes.Failed),

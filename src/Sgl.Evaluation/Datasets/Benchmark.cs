@@ -37,6 +37,16 @@ public sealed class Benchmark
     /// <summary>Appended to the question after a blank; null: nothing, not even the blank.</summary>
     public string? Prompt { get; internal init; }
 
+    /// <summary>The same questions scored by another metric.</summary>
+    /// <exception cref="EvaluationException">MME's number is a sum over image pairs, which only MME has.</exception>
+    public Benchmark With(Metric metric)
+    {
+        ArgumentNullException.ThrowIfNull(metric);
+        return metric is MmeScore == Metric is MmeScore
+            ? new Benchmark(Name, metric, [.. Files], MaxNewTokens, _read) { MinNewTokens = MinNewTokens, MaxTiles = MaxTiles, Prompt = Prompt }
+            : throw new EvaluationException($"the metric {metric.Name} does not fit the benchmark {Name}");
+    }
+
     /// <summary>Reads the benchmark.</summary>
     /// <param name="path">The folder that holds <see cref="Files"/>, or one data file of the same format.</param>
     /// <param name="options">How to read.</param>

@@ -53,6 +53,10 @@ public static class Benchmarks
         RefCoco("refcoco_val"), RefCoco("refcoco_testA"), RefCoco("refcoco_testB"),
         RefCoco("refcoco+_val"), RefCoco("refcoco+_testA"), RefCoco("refcoco+_testB"),
         RefCoco("refcocog_val"), RefCoco("refcocog_test"),
+        new("requests", Metric.Named("synthetic"), ["requests.jsonl"], 128, QuestionReaders.Requests)
+        {
+            MaxTiles = 12,
+        },
         new("synthetic", Metric.Named("synthetic"), ["questions.jsonl"], 32, QuestionReaders.Plain)
         {
             MaxTiles = 12,

@@ -34,6 +34,9 @@ public sealed class EvaluationReport
     /// <summary>The run.</summary>
     public RunHeader Header { get; }
 
+    /// <summary>The metric that scored the answers, where it is not the benchmark's own.</summary>
+    public Metric? OtherMetric { get; init; }
+
     /// <summary>The benchmarks with results, in order of first appearance.</summary>
     public IReadOnlyList<string> BenchmarkNames => [.. _results.Keys.Select(k => k.Benchmark).Distinct()];
 
@@ -45,7 +48,7 @@ public sealed class EvaluationReport
     {
         var scored = Scored(benchmark, method, among, kind);
         return scored.Count == 0 ? null
-            : Bootstrap.Metric(Benchmarks.Named(benchmark).Metric, Metric.Clusters(scored), resamples: _resamples, seed: _seed);
+            : Bootstrap.Metric(MetricOf(benchmark), Metric.Clusters(scored), resamples: _resamples, seed: _seed);
     }
 
     /// <summary>
@@ -75,7 +78,7 @@ public sealed class EvaluationReport
     {
         var above = Metric.Clusters(Scored(benchmark, method, among, null));
         var below = Metric.Clusters(Scored(benchmark, baseline, among, null));
-        var metric = Benchmarks.Named(benchmark).Metric;
+        var metric = MetricOf(benchmark);
         return above.Count == 0 || above.Count != below.Count ? null : Bootstrap.Draws(
             above.Count,
             indices => metric.Aggregate(Array.ConvertAll(indices, i => above[i])) / metric.Aggregate(Array.ConvertAll(indices, i => below[i])),
@@ -108,7 +111,7 @@ public sealed class EvaluationReport
 
         foreach (var benchmark in benchmarks)
         {
-            table.Notes.Add($"{benchmark}: {Scored(benchmark, rows[0].Method, among, null).Count} questions, {Benchmarks.Named(benchmark).Metric.Name}.");
+            table.Notes.Add($"{benchmark}: {Scored(benchmark, rows[0].Method, among, null).Count} questions, {MetricOf(benchmark).Name}.");
         }
 
         table.Notes.Add("Intervals: 95 %, bootstrap over questions (images for MME, rotated copies for MMBench).");
@@ -260,8 +263,10 @@ public sealed class EvaluationReport
         var seconds = both.Select((p, i) =>
             (exitRatio is null ? 0 : p.Small!.Timings!.Total) + (i < exits ? 0 : p.Large.Timings!.Total)).Average();
         var clusters = Metric.Clusters(chosen.OrderBy(r => r.Id, StringComparer.Ordinal).Select(r => r.Scored()!));
-        return (seconds, Bootstrap.Metric(Benchmarks.Named(benchmark).Metric, clusters, resamples: _resamples, seed: _seed));
+        return (seconds, Bootstrap.Metric(MetricOf(benchmark), clusters, resamples: _resamples, seed: _seed));
     }
+
+    private Metric MetricOf(string benchmark) => OtherMetric ?? Benchmarks.Named(benchmark).Metric;
 
     private Dictionary<string, ResultRecord> Records(string benchmark, string method) =>
         _results.GetValueOrDefault((benchmark, method)) ?? [];

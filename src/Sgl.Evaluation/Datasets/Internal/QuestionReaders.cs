@@ -25,6 +25,18 @@ internal static class QuestionReaders
         }
     }
 
+    /// <summary>As <see cref="Plain"/>, but the answer may be absent: requests of one's own, labelled or not.</summary>
+    public static void Requests(DatasetReading reading)
+    {
+        foreach (var file in reading.Files())
+        {
+            reading.EachJsonLine(file, f => Basic(reading, f, "question", new ReferenceAnswer { Answers = f.Texts("answer") }) with
+            {
+                Kind = f.OptionalId("kind"),
+            });
+        }
+    }
+
     /// <summary>As <see cref="Plain"/>; the ten annotators' answers stand in a file beside it.</summary>
     public static void TextVqa(DatasetReading reading)
     {

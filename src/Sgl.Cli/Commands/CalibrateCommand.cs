@@ -1,0 +1,87 @@
+using System.CommandLine;
+using Sgl.Cli.Evaluation;
+using Sgl.Cli.Internal;
+using Sgl.Evaluation;
+using Sgl.Guidance;
+
+namespace Sgl.Cli.Commands;
+
+/// <summary><c>sgl calibrate</c>: from requests to a router's exit policy.</summary>
+internal static class CalibrateCommand
+{
+    private const double UsualExitRatio = 0.6;
+
+    public static Command Create(Terminal terminal)
+    {
+        var data = new Option<string?>("--data")
+        {
+            Description = "Requests, one JSON object per line: image, question, and answer where it is known. Or a benchmark's folder, with --benchmark.",
+            HelpName = "PATH",
+        };
+        var benchmark = new Option<string>("--benchmark", "-b") { Description = "Format and metric of the data. Default: requests.", HelpName = "NAME", DefaultValueFactory = _ => "requests" };
+        var from = new Option<string?>("--from") { Description = "Calibrate from the results of 'sgl eval', without running models.", HelpName = "FILE" };
+        var method = new Option<string?>("--method") { Description = "With --from: key of the large model's method. Default: the SGP one that keeps most.", HelpName = "KEY" };
+        var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
+        var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; needs no right answers. Default 0.6.", HelpName = "R", CustomParser = Parsers.Share };
+        var accuracy = new Option<double?>("--accuracy") { Description = "Share of answers that shall be right; needs right answers.", HelpName = "A", CustomParser = Parsers.Share };
+        var of = new Option<AccuracyTarget?>("--of")
+        {
+            Description = "What --accuracy speaks about: the answers that exit (Exited, default) or all (Overall).",
+            HelpName = "NAME",
+            CustomParser = Parsers.Name<AccuracyTarget>,
+        };
+        var criterion = CommonOptions.Criterion();
+        var limit = new Option<int?>("--limit") { Description = "Take the first N requests. Default: all.", HelpName = "N", CustomParser = Parsers.Count };
+        var skipBad = new Option<bool>("--skip-bad") { Description = "Go on after broken lines, missing images and failed answers." };
+        var seed = new Option<int?>("--seed") { Description = "Seed of the bootstrap. Default 0.", HelpName = "S", CustomParser = Parsers.Count };
+        var output = new Option<string>("--out") { Description = "The policy file.", HelpName = "FILE", DefaultValueFactory = _ => "policy.json" };
+        var command = new Command("calibrate", "Finds the exit threshold for a wanted exit ratio or accuracy, and writes the policy that a router loads.")
+        {
+            data, benchmark, from, method, small, large, exitRatio, accuracy, of, criterion, limit, skipBad, seed, output,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(data) is null == result.GetResult(from) is null)
+            {
+                result.AddError("Give requests with --data, or results with --from.");
+            }
+
+            if (result.GetResult(exitRatio) is not null && result.GetResult(accuracy) is not null)
+            {
+                result.AddError("--exit-ratio excludes --accuracy.");
+            }
+
+            if (result.GetResult(of) is not null && result.GetResult(accuracy) is null)
+            {
+                result.AddError("--of belongs to --accuracy.");
+            }
+        });
+        command.SetAction((result, cancellationToken) =>
+        {
+            var target = result.GetValue(accuracy);
+            var run = new CalibrateRun(terminal)
+            {
+                Criterion = result.GetValue(criterion) ?? ExitCriterion.Decision,
+                Accuracy = target,
+                ExitRatio = target is null ? result.GetValue(exitRatio) ?? UsualExitRatio : null,
+                Of = result.GetValue(of) ?? AccuracyTarget.Exited,
+                Method = result.GetValue(method),
+                Seed = (ulong)(result.GetValue(seed) ?? 0),
+                Output = result.GetValue(output)!,
+            };
+            if (result.GetValue(from) is { } results)
+            {
+                return Task.FromResult(run.FromResults(results));
+            }
+
+            return run.FromRequestsAsync(
+                Benchmarks.Named(result.GetValue(benchmark)!),
+                result.GetValue(data)!,
+                new DatasetOptions { SkipBad = result.GetValue(skipBad), Limit = result.GetValue(limit) },
+                new PairOfModels(CheckpointFolders.Small(result.GetValue(small)), CheckpointFolders.Large(result.GetValue(large))),
+                "sgl " + string.Join(' ', result.Tokens.Select(t => t.Value)),
+                cancellationToken);
+        });
+        return command;
+    }
+}

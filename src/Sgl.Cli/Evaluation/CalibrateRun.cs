@@ -1,0 +1,105 @@
+using System.Globalization;
+using Sgl.Cli.Internal;
+using Sgl.Evaluation;
+using Sgl.Experiments;
+using Sgl.Guidance;
+
+namespace Sgl.Cli.Evaluation;
+
+/// <summary>One run of <c>sgl calibrate</c>.</summary>
+internal sealed class CalibrateRun(Terminal terminal)
+{
+    /// <summary>The score that decides.</summary>
+    public required ExitCriterion Criterion { get; init; }
+
+    /// <summary>Share of requests that shall exit; null: <see cref="Accuracy"/> counts.</summary>
+    public double? ExitRatio { get; init; }
+
+    /// <summary>Share of answers that shall be right.</summary>
+    public double? Accuracy { get; init; }
+
+    /// <summary>Which answers <see cref="Accuracy"/> speaks about.</summary>
+    public AccuracyTarget Of { get; init; }
+
+    /// <summary>Large method of the results; null: chosen by itself.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Seed of the bootstrap.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>The policy file.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Calibrates from the results of an earlier run.</summary>
+    /// <returns>The exit code.</returns>
+    public int FromResults(string path)
+    {
+        var (header, records) = ResultStore.Read(path);
+        return Write(header, records, path);
+    }
+
+    /// <summary>Asks both models, then calibrates.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> FromRequestsAsync(
+        Benchmark benchmark, string data, DatasetOptions reading, PairOfModels models, string command, CancellationToken cancellationToken)
+    {
+        var dataset = benchmark.Read(data, reading);
+        var layers = models.LargeLayers();
+
+        // What a router does by default.
+        MethodConfiguration[] methods = [PaperExperiment.Row("", PruningMethod.Sgp, 35, layers).Method!];
+        await using var subject = await models.LoadAsync(terminal, methods, cancellationToken);
+        var header = RunHeaders.Of(subject.Description, command, Seed);
+        var records = await StoredRun.RunAsync(
+            terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, cancellationToken);
+        return Write(header, records, data);
+    }
+
+    private int Write(RunHeader header, IReadOnlyList<ResultRecord> records, string source)
+    {
+        var (samples, method) = CalibrationSamples.Of(records, Criterion, Method);
+        var calibrator = new Calibrator(Criterion, samples, Seed + 1) { Source = Path.GetFileName(source), SmallModel = header.Small, LargeModel = header.Large };
+        var policy = Accuracy is { } accuracy
+            ? calibrator.ForAccuracy(accuracy, Of, TimeProvider.System.GetUtcNow())
+            : calibrator.ForExitRatio(ExitRatio!.Value, TimeProvider.System.GetUtcNow());
+        policy.Save(Output);
+        Say(policy, method);
+        if (policy.Sample!.Labelled > 0)
+        {
+            var name = Path.GetFileNameWithoutExtension(Output) + "-reliability";
+            PlotFiles.Write(
+                CalibrationPlots.Reliability($"Reliability of {Criterion}, {header.Small}", calibrator.Reliability()),
+                Path.GetDirectoryName(Path.GetFullPath(Output))!,
+                name);
+            terminal.Line($"diagram       {Beside("-reliability.svg")}, {name}.png");
+        }
+
+        terminal.Line($"policy        {Output}; a router loads it with Router:Policy:File, 'sgl serve' with --policy");
+        return ExitCodes.Success;
+    }
+
+    private void Say(ExitPolicy policy, string? method)
+    {
+        var (expected, sample) = (policy.Expected!, policy.Sample!);
+        terminal.Line(Text($"criterion     {policy.Criterion}"));
+        terminal.Line(Text($"threshold     {policy.Threshold:0.######}"));
+        terminal.Line(Text($"sample        {sample.Count} requests, {sample.Labelled} with a right answer; large model: {method ?? "not asked"}"));
+        terminal.Line($"exit ratio    {Share(expected.ExitRatio, expected.ExitRatioInterval)}");
+        terminal.Line($"accuracy      {Share(expected.Accuracy, expected.AccuracyInterval)} of all answers, {Share(expected.ExitedAccuracy, expected.ExitedAccuracyInterval)} of those that exit");
+        terminal.Line(expected.SecondsPerRequest is { } seconds
+            ? Text($"cost          {seconds:0.000} s a request, {100 * expected.CostRatio:0.0} % of the large model alone")
+            : "cost          not known: the large model was not asked");
+        terminal.Line(sample.ExpectedCalibrationError is { } error ? Text($"ECE           {error:0.000}") : "ECE           not known: no right answers");
+        foreach (var warning in sample.Warnings)
+        {
+            terminal.Line($"warning       {warning}", new Spectre.Console.Style(Spectre.Console.Color.Yellow));
+        }
+    }
+
+    private string Beside(string ending) => Path.ChangeExtension(Output, null) + ending;
+
+    private static string Share(double? value, double[]? interval) => value is not { } v ? "not known"
+        : Text($"{100 * v:0.0} %") + (interval is [var low, var high] ? Text($" [{100 * low:0.0}, {100 * high:0.0}]") : "");
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

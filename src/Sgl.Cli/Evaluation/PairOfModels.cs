@@ -1,0 +1,36 @@
+using Sgl.Cli.Internal;
+using Sgl.Evaluation;
+using Sgl.Experiments;
+using Sgl.Inference;
+using Sgl.Models;
+
+namespace Sgl.Cli.Evaluation;
+
+/// <summary>Two checkpoints to be loaded in this process.</summary>
+/// <param name="Small">Folder of the small model.</param>
+/// <param name="Large">Folder of the large model.</param>
+/// <param name="SmallPlacement">Its devices; null: the CPU.</param>
+/// <param name="LargePlacement">Its devices; null: the CPU.</param>
+internal sealed record PairOfModels(string Small, string Large, string? SmallPlacement = null, string? LargePlacement = null)
+{
+    /// <summary>L of the large model, known before its weights are loaded.</summary>
+    public int LargeLayers()
+    {
+        using var checkpoint = Checkpoint.Open(Large);
+        return checkpoint.Config.Language.Layers;
+    }
+
+    /// <summary>Loads both, with a stage border in front of every layer that a method prunes at.</summary>
+    public Task<EngineSubject> LoadAsync(Terminal terminal, IEnumerable<MethodConfiguration> methods, CancellationToken cancellationToken)
+    {
+        var layers = LargeLayers();
+        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu" };
+        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu" };
+        foreach (var layer in methods.Select(m => m.Layer(layers)).Where(k => k < layers).Distinct().Order())
+        {
+            large.PruneLayers.Add(layer);
+        }
+
+        return LoadBars.RunAsync(terminal, ["small and large model"], progress => EngineSubject.LoadAsync(small, large, progress[0], cancellationToken));
+    }
+}

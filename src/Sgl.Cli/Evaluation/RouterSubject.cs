@@ -1,0 +1,126 @@
+using Google.Protobuf.WellKnownTypes;
+using Sgl.Cli.Internal;
+using Sgl.Evaluation;
+using Sgl.Experiments;
+using Sgl.Guidance;
+
+namespace Sgl.Cli.Evaluation;
+
+/// <summary>
+/// A running router as the subject of an evaluation: the small model by force, the large one by force, pruned by the small
+/// model's importance or not at all. The importance stays between the services, so what else a mask could come from is refused.
+/// </summary>
+internal sealed class RouterSubject : IEvaluationSubject
+{
+    private readonly RouterClient _client;
+
+    private RouterSubject(RouterClient client, SubjectDescription description) => (_client, Description) = (client, description);
+
+    /// <inheritdoc/>
+    public SubjectDescription Description { get; }
+
+    /// <summary>Asks the router what it serves.</summary>
+    public static async Task<RouterSubject> ConnectAsync(RouterClient client, Uri address, CancellationToken cancellationToken)
+    {
+        var info = await client.InfoAsync(cancellationToken);
+        if (info.PairingProblem.Length > 0)
+        {
+            throw new CliException($"the router's two models cannot be paired: {info.PairingProblem}");
+        }
+
+        return info is { Small: { } small, Large: { } large }
+            ? new RouterSubject(client, new SubjectDescription(
+                small.Name, large.Name, small.LayerCount, large.LayerCount,
+                $"services behind {address.Authority}; stages of the large model {string.Join(", ", large.Stages.Select(s => $"{s.FirstLayer}-{s.LastLayer}:{s.Device}"))}"))
+            : throw new CliException($"the router at {address.Authority} does not reach both of its models");
+    }
+
+    /// <summary>Refuses what the services do not offer.</summary>
+    /// <exception cref="EvaluationException">Names the methods.</exception>
+    public static void Require(IEnumerable<MethodConfiguration> methods)
+    {
+        var refused = methods.Select(m => m.Method).Where(m => m is not (PruningMethod.None or PruningMethod.Sgp)).Distinct().ToArray();
+        if (refused.Length > 0)
+        {
+            throw new EvaluationException(
+                $"running services offer none and sgp; {string.Join(", ", refused.Select(MethodSelection.NameOf))} need the models in this process (leave out --router)");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<SmallAnswer> AnswerSmallAsync(
+        EvaluationQuestion question, IReadOnlyList<ImportanceOptions> importances, CancellationToken cancellation)
+    {
+        var answer = await AskAsync(question, new Wire.RoutingPolicy { Force = Wire.Route.Small }, cancellation);
+        var run = answer.Completed.Small;
+        return new SmallAnswer(
+            run.Answer, run.Usage.GeneratedTokenCount, run.Usage.VisualTokenCount, Scores(answer.Decision.Scores),
+            [.. importances.Select(_ => Array.Empty<float>())], Timings(run.Timings));
+    }
+
+    /// <inheritdoc/>
+    public async Task<LargeAnswer> AnswerLargeAsync(
+        EvaluationQuestion question, int index, MethodConfiguration method, float[]? importance, CancellationToken cancellation)
+    {
+        var policy = new Wire.RoutingPolicy
+        {
+            Force = Wire.Route.Large,
+            OnLargeFailure = Wire.LargeFailurePolicy.Fail,
+            Unpruned = method.Method == PruningMethod.None,
+        };
+        if (method.Method == PruningMethod.Sgp)
+        {
+            policy.Prune.Add(new Wire.PrunePoint { Layer = method.Layer(Description.LargeLayers), KeepRatio = method.KeepRatio });
+            policy.Importance = new Wire.ImportanceOptions
+            {
+                LayerFraction = method.Importance.LayerFraction,
+                Source = Source(method.Importance.Source),
+                Variant = method.Importance.Variant == ImportanceVariant.Paper ? Wire.ImportanceVariant.Paper : Wire.ImportanceVariant.Reference,
+            };
+        }
+
+        var answer = await AskAsync(question, policy, cancellation);
+        var run = answer.Completed.Large;
+        return new LargeAnswer(
+            run.Answer, run.Usage.GeneratedTokenCount, run.Usage.VisualTokenCount,
+            answer.Completed.Pruning is { KeptVisualTokenCounts.Count: > 0 } pruning ? pruning.AverageRetention : 1, Timings(run.Timings));
+    }
+
+    private async Task<RouterAnswer> AskAsync(EvaluationQuestion question, Wire.RoutingPolicy policy, CancellationToken cancellationToken)
+    {
+        var image = new ImageFile(question.Image.Name, await question.Image.ReadAsync(cancellationToken));
+        var request = AnswerRequests.Create([image], question.Text);
+        request.Policy = policy;
+        request.Sampling = new Wire.Sampling { MaxNewTokens = question.MaxNewTokens, MinNewTokens = question.MinNewTokens };
+        if (question.MaxTiles > 0)
+        {
+            request.ImageLimits = new Wire.ImageLimits { MaxTileCount = question.MaxTiles };
+        }
+
+        request.OmitImportance = true;
+        return await _client.AskAsync(request, _ => { }, cancellationToken);
+    }
+
+    private static Wire.ImportanceSource Source(ImportanceSource source) => source switch
+    {
+        ImportanceSource.PromptAndGenerated => Wire.ImportanceSource.PromptAndGenerated,
+        ImportanceSource.Prompt => Wire.ImportanceSource.Prompt,
+        ImportanceSource.Generated => Wire.ImportanceSource.Generated,
+        _ => Wire.ImportanceSource.LastPromptToken,
+    };
+
+    private static ExitScoreSet Scores(Wire.ExitScores s) => new(
+        s.HasConfidence ? s.Confidence : double.NaN,
+        s.HasConsistency ? s.Consistency : double.NaN,
+        s.HasDecision ? s.Decision : double.NaN,
+        s.HasEntropy ? s.Entropy : double.NaN,
+        s.HasQuantileQ1 ? s.QuantileQ1 : double.NaN,
+        s.HasQuantileQ2 ? s.QuantileQ2 : double.NaN,
+        s.HasQuantileQ3 ? s.QuantileQ3 : double.NaN,
+        s.HasLengthNormalisedConsistency ? s.LengthNormalisedConsistency : double.NaN);
+
+    private static AnswerTimings Timings(Wire.Timings t) => new(
+        Seconds(t.Total), Seconds(t.Preprocess) + Seconds(t.Vision), Seconds(t.Prefill), Seconds(t.Decode), Seconds(t.Consistency));
+
+    private static double Seconds(Duration? duration) => duration?.ToTimeSpan().TotalSeconds ?? 0;
+}
