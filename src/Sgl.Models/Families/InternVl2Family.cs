@@ -137,6 +137,13 @@ public sealed class InternVl2Family : IVlmFamily
         {
             if (names.Count > 0 && names[0] == name)
             {
+                // The hub's files name the decoder twice; a folder that disagrees with itself was edited by mistake.
+                var expected = architecture.ToString().ToLowerInvariant();
+                if (text.OptionalString("model_type") is { } type && type != expected)
+                {
+                    text.Problem("model_type", $"\"{expected}\", as {Key} says {name}", $"\"{type}\"");
+                }
+
                 return architecture;
             }
         }
