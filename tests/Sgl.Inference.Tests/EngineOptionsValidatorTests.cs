@@ -1,0 +1,46 @@
+namespace Sgl.Inference.Tests;
+
+public class EngineOptionsValidatorTests
+{
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("cpu*4")]
+    [InlineData("0-3:cuda:0,4-7:cuda:1")]
+    public void Validate_Sound_Succeeds(string placement) =>
+        Assert.True(new EngineOptionsValidator().Validate(null, new EngineOptions { Checkpoint = AppContext.BaseDirectory, Placement = placement }).Succeeded);
+
+    [Fact]
+    public void Validate_EverythingWrong_NamesEveryKeyAtOnce()
+    {
+        var options = new EngineOptions
+        {
+            Checkpoint = "no such folder",
+            Placement = "0-3:gpu",
+            MaxBatch = 0,
+            MaxQueue = 0,
+            KvBudgetMiB = 0,
+            MaxPromptTokens = -1,
+            MaxNewTokens = 0,
+            MaxImages = 0,
+            VisionBatch = 0,
+            Threads = -1,
+        };
+        options.PruneLayers.Add(-3);
+        var failures = new EngineOptionsValidator().Validate(null, options).Failures!.ToList();
+        string[] keys = ["Checkpoint", "Placement", "PruneLayers", "MaxBatch", "MaxQueue", "KvBudgetMiB", "MaxPromptTokens", "MaxNewTokens", "MaxImages", "VisionBatch", "Threads"];
+        Assert.Equal(keys, keys.Where(k => failures.Any(f => f.StartsWith($"Engine:{k} ", StringComparison.Ordinal))));
+        Assert.Equal(keys.Length, failures.Count);
+    }
+
+    [Fact]
+    public void Validate_NoCheckpoint_AsksForOne() =>
+        Assert.Contains("Engine:Checkpoint is not set", Assert.Single(new EngineOptionsValidator().Validate(null, new EngineOptions()).Failures!), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("cpu,")]
+    [InlineData("tpu*2")]
+    [InlineData("0-3")]
+    public void Validate_PlacementWithoutDevice_IsRefused(string placement) =>
+        Assert.True(new EngineOptionsValidator().Validate(null, new EngineOptions { Checkpoint = AppContext.BaseDirectory, Placement = placement }).Failed);
+}
