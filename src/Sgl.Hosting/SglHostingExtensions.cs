@@ -33,6 +33,12 @@ public static class SglHostingExtensions
         services.AddSingleton<ErrorTranslator>();
         services.AddSingleton<CallTracker>();
         services.AddSingleton<CallInterceptor>();
+        services.AddSingleton(s => new HttpCalls(
+            s.GetRequiredService<CallTracker>(),
+            s.GetRequiredService<ErrorTranslator>(),
+            s.GetRequiredService<ServiceMetrics>(),
+            s.GetRequiredService<TimeProvider>(),
+            s.GetRequiredService<ILogger<HttpCalls>>()));
         services.AddSingleton<TracePropagation>();
         services.AddHostedService<DrainService>();
         services.AddRouting();

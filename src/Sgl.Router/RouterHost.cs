@@ -39,11 +39,15 @@ public static class RouterHost
         services.AddSingleton<SmallHop>();
         services.AddSingleton<LargeHop>();
         services.AddSingleton<AnswerPipeline>();
+        services.AddSingleton<ChatEndpoint>();
         services.AddExceptionMapper<HopException>(e => e.Status);
 
         var app = builder.Build();
         app.MapSglHosting();
         app.MapGrpcService<RouterGrpcService>();
+        var chat = app.Services.GetRequiredService<ChatEndpoint>();
+        app.MapPost("/v1/chat/completions", chat.CompleteAsync);
+        app.MapGet("/v1/models", chat.ModelsAsync);
         return app;
     }
 }

@@ -13,6 +13,7 @@ public sealed class ServiceMetrics
     private static readonly string[] Phases = [.. Enum.GetValues<RequestPhase>().Select(p => p.ToString().ToLowerInvariant())];
 
     private readonly Counter _calls;
+    private readonly Counter _httpCalls;
     private readonly Counter _requests;
     private readonly Histogram _scores;
     private readonly Histogram _phases;
@@ -24,6 +25,7 @@ public sealed class ServiceMetrics
         Registry = setup.Registry ?? NewRegistry();
         Factory = Prometheus.Metrics.WithCustomRegistry(Registry).WithLabels(new Dictionary<string, string> { ["service"] = setup.Name });
         _calls = Factory.CreateCounter("sgl_grpc_requests_total", "gRPC calls by method and status code.", ["method", "code"]);
+        _httpCalls = Factory.CreateCounter("sgl_http_requests_total", "HTTP calls by route and status code of the answer.", ["route", "code"]);
         _requests = Factory.CreateCounter("sgl_requests_total", "Questions by the path their answer took: exit, escalated, degraded, failed.", ["path"]);
         _scores = Histogram("sgl_exit_score", "Exit scores by criterion.", MetricBuckets.Score, "criterion");
         _phases = Histogram("sgl_phase_seconds", "Time per phase of a request.", MetricBuckets.TimeToFirstToken, "phase");
@@ -109,6 +111,8 @@ public sealed class ServiceMetrics
     public void BeforeScrape(Action<ServiceMetrics> update) => Registry.AddBeforeCollectCallback(() => update(this));
 
     internal void CountCall(string method, StatusCode code) => _calls.WithLabels(method, code.ToString()).Inc();
+
+    internal void CountHttp(string route, StatusCode code) => _httpCalls.WithLabels(route, code.ToString()).Inc();
 
     private static CollectorRegistry NewRegistry()
     {

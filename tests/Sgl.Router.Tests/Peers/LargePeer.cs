@@ -52,12 +52,16 @@ internal sealed class LargePeer : Peer
         public override Task<Wire.LargeServiceGetModelInfoResponse> GetModelInfo(Wire.LargeServiceGetModelInfoRequest request, ServerCallContext context) =>
             Task.FromResult(new Wire.LargeServiceGetModelInfoResponse { Model = peer.Info });
 
-        public override async Task Generate(
+        public override Task Generate(
+            IAsyncStreamReader<Wire.LargeServiceGenerateRequest> requestStream,
+            IServerStreamWriter<Wire.LargeServiceGenerateResponse> responseStream,
+            ServerCallContext context) => peer.ServeAsync(context, () => ReadAsync(requestStream, responseStream, context));
+
+        private async Task ReadAsync(
             IAsyncStreamReader<Wire.LargeServiceGenerateRequest> requestStream,
             IServerStreamWriter<Wire.LargeServiceGenerateResponse> responseStream,
             ServerCallContext context)
         {
-            peer.Begin(context);
             await requestStream.MoveNext(context.CancellationToken);
             var message = requestStream.Current;
             peer.Inputs.Enqueue(message.Input);
@@ -66,17 +70,9 @@ internal sealed class LargePeer : Peer
             peer.Started.Release();
             if (message.ContinuationCase == Wire.LargeServiceGenerateRequest.ContinuationOneofCase.None)
             {
-                try
+                if (!await requestStream.MoveNext(context.CancellationToken))
                 {
-                    if (!await requestStream.MoveNext(context.CancellationToken))
-                    {
-                        return;
-                    }
-                }
-                catch (Exception)
-                {
-                    peer.Cancelled.Release();
-                    throw;
+                    return;
                 }
 
                 message = requestStream.Current;
@@ -102,7 +98,7 @@ internal sealed class LargePeer : Peer
             }
 
             await responseStream.WriteAsync(new() { Accepted = outcome });
-            await peer.WaitAsync(peer.BeforeTokens, context);
+            await WaitAsync(peer.BeforeTokens, context);
             for (var i = 0; i < peer.Tokens.Length; i++)
             {
                 if (peer.FailAfter is { } fail && fail.Tokens == i)
@@ -111,7 +107,7 @@ internal sealed class LargePeer : Peer
                 }
 
                 await responseStream.WriteAsync(new() { Token = new Wire.Token { Index = i, Id = 200 + i, Text = peer.Tokens[i] } });
-                await peer.WaitAsync(peer.PerToken, context);
+                await WaitAsync(peer.PerToken, context);
             }
 
             if (!peer.OmitCompleted)

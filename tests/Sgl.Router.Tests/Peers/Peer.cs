@@ -85,7 +85,8 @@ internal abstract class Peer : IAsyncDisposable
 
     protected abstract void Map(WebApplication app);
 
-    protected void Begin(ServerCallContext context)
+    /// <summary>Notes the call, fails it as scripted, and tells when it is cancelled, wherever that meets it.</summary>
+    protected async Task ServeAsync(ServerCallContext context, Func<Task> answer)
     {
         Interlocked.Increment(ref _calls);
         Headers.Enqueue(context.RequestHeaders);
@@ -94,23 +95,18 @@ internal abstract class Peer : IAsyncDisposable
         {
             throw failure;
         }
-    }
-
-    protected async Task WaitAsync(TimeSpan time, ServerCallContext context)
-    {
-        if (time == TimeSpan.Zero)
-        {
-            return;
-        }
 
         try
         {
-            await Task.Delay(time, context.CancellationToken);
+            await answer();
         }
-        catch (OperationCanceledException)
+        catch (Exception) when (context.CancellationToken.IsCancellationRequested)
         {
             Cancelled.Release();
             throw;
         }
     }
+
+    protected static Task WaitAsync(TimeSpan time, ServerCallContext context) =>
+        time == TimeSpan.Zero ? Task.CompletedTask : Task.Delay(time, context.CancellationToken);
 }

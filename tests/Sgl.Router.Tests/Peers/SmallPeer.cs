@@ -57,11 +57,16 @@ internal sealed class SmallPeer : Peer
         public override Task<Wire.SmallServiceGetModelInfoResponse> GetModelInfo(Wire.SmallServiceGetModelInfoRequest request, ServerCallContext context) =>
             Task.FromResult(new Wire.SmallServiceGetModelInfoResponse { Model = peer.Info });
 
-        public override async Task Generate(
+        public override Task Generate(
             Wire.SmallServiceGenerateRequest request, IServerStreamWriter<Wire.SmallServiceGenerateResponse> responseStream, ServerCallContext context)
         {
             peer.Requests.Enqueue(request);
-            peer.Begin(context);
+            return peer.ServeAsync(context, () => AnswerAsync(request, responseStream, context));
+        }
+
+        private async Task AnswerAsync(
+            Wire.SmallServiceGenerateRequest request, IServerStreamWriter<Wire.SmallServiceGenerateResponse> responseStream, ServerCallContext context)
+        {
             var visual = request.Images.Count == 0 ? 0 : peer.VisualTokens;
             await responseStream.WriteAsync(new()
             {
@@ -74,7 +79,7 @@ internal sealed class SmallPeer : Peer
                 },
             });
             peer.Started.Release();
-            await peer.WaitAsync(peer.BeforeTokens, context);
+            await WaitAsync(peer.BeforeTokens, context);
             for (var i = 0; i < peer.Tokens.Length; i++)
             {
                 if (peer.FailAfter is { } fail && fail.Tokens == i)
@@ -83,10 +88,10 @@ internal sealed class SmallPeer : Peer
                 }
 
                 await responseStream.WriteAsync(new() { Token = new Wire.Token { Index = i, Id = 100 + i, Text = peer.Tokens[i], LogProbability = -0.1f } });
-                await peer.WaitAsync(peer.PerToken, context);
+                await WaitAsync(peer.PerToken, context);
             }
 
-            await peer.WaitAsync(peer.AfterTokens, context);
+            await WaitAsync(peer.AfterTokens, context);
             if (!peer.OmitCompleted)
             {
                 await responseStream.WriteAsync(new() { Completed = Completed(request, visual) });

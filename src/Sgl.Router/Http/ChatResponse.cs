@@ -1,0 +1,152 @@
+namespace Sgl.Router;
+
+/// <summary>A chat completion, whole or one chunk of a stream.</summary>
+internal sealed record ChatResponse
+{
+    public required string Id { get; init; }
+
+    public required string Object { get; init; }
+
+    public required long Created { get; init; }
+
+    public required string Model { get; init; }
+
+    public required IReadOnlyList<ChatChoice> Choices { get; init; }
+
+    public ChatUsage? Usage { get; init; }
+
+    public ChatTrail? Sgl { get; init; }
+}
+
+/// <summary>The answer, or a piece of it.</summary>
+internal sealed record ChatChoice
+{
+    public int Index { get; init; }
+
+    public ChatText? Message { get; init; }
+
+    public ChatText? Delta { get; init; }
+
+    public string? FinishReason { get; init; }
+}
+
+/// <summary>Text of the assistant.</summary>
+internal sealed record ChatText
+{
+    public string? Role { get; init; }
+
+    public string? Content { get; init; }
+}
+
+/// <summary>Tokens of the model that answered.</summary>
+internal sealed record ChatUsage
+{
+    public required int PromptTokens { get; init; }
+
+    public required int CompletionTokens { get; init; }
+
+    public required int TotalTokens { get; init; }
+
+    public static ChatUsage? From(Wire.Usage? usage) => usage is null ? null : new()
+    {
+        PromptTokens = usage.PromptTokenCount,
+        CompletionTokens = usage.GeneratedTokenCount,
+        TotalTokens = usage.PromptTokenCount + usage.GeneratedTokenCount,
+    };
+}
+
+/// <summary>How the answer came about: our own part of a response.</summary>
+internal sealed record ChatTrail
+{
+    /// <summary>A token of the small model that may be replaced.</summary>
+    public string? Provisional { get; init; }
+
+    public ChatDecision? Decision { get; init; }
+
+    /// <summary><c>exit</c>, <c>escalated</c> or <c>degraded</c>.</summary>
+    public string? Path { get; init; }
+
+    public string? Reason { get; init; }
+
+    public string? Explanation { get; init; }
+
+    public string? SmallAnswer { get; init; }
+
+    public int? VisualTokens { get; init; }
+
+    public int? KeptVisualTokens { get; init; }
+
+    public double? AverageRetention { get; init; }
+
+    public IReadOnlyList<float>? Importance { get; init; }
+
+    public double? TimeToFirstFinalTokenMs { get; init; }
+
+    public double? TotalMs { get; init; }
+
+    public static ChatTrail From(Wire.AnswerCompleted completed, ChatDecision? decision) => new()
+    {
+        Decision = decision,
+        Path = completed.Path.ToString().ToLowerInvariant(),
+        Reason = ChatDecision.Name(completed.Reason),
+        Explanation = completed.Explanation,
+        SmallAnswer = completed.Path == Wire.AnswerPath.Escalated ? completed.Small?.Answer : null,
+        VisualTokens = (completed.Large ?? completed.Small)?.Usage?.VisualTokenCount,
+        KeptVisualTokens = (completed.Large ?? completed.Small)?.Usage?.KeptVisualTokenCount,
+        AverageRetention = completed.Pruning?.AverageRetention,
+        Importance = completed.Importance is { Values: var values } ? [.. values] : null,
+        TimeToFirstFinalTokenMs = completed.TimeToFirstFinalToken?.ToTimeSpan().TotalMilliseconds,
+        TotalMs = completed.Total.ToTimeSpan().TotalMilliseconds,
+    };
+}
+
+/// <summary>The early-exit decision.</summary>
+internal sealed record ChatDecision
+{
+    /// <summary><c>exit</c> or <c>escalate</c>.</summary>
+    public required string Action { get; init; }
+
+    public required string Reason { get; init; }
+
+    public string? Criterion { get; init; }
+
+    /// <summary>Absent where it is infinite: nothing exits.</summary>
+    public double? Threshold { get; init; }
+
+    public Dictionary<string, double>? Scores { get; init; }
+
+    public static ChatDecision From(Wire.Decision decision)
+    {
+        var scores = WireGuidance.To(decision.Scores);
+        return new ChatDecision
+        {
+            Action = decision.Action.ToString().ToLowerInvariant(),
+            Reason = Name(decision.Reason),
+            Criterion = WireGuidance.To(decision.Criterion) is { } criterion ? WireGuidance.Name(criterion) : null,
+            Threshold = double.IsFinite(decision.Threshold) ? decision.Threshold : null,
+            Scores = decision.Scores is null ? null : Enum.GetValues<Guidance.ExitCriterion>()
+                .Where(c => double.IsFinite(scores[c])).ToDictionary(WireGuidance.Name, c => scores[c]),
+        };
+    }
+
+    internal static string Name(Wire.RoutingReason reason) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.ToString());
+}
+
+/// <summary>An error in the shape that clients of this protocol expect.</summary>
+internal sealed record ChatErrorBody
+{
+    public required ChatError Error { get; init; }
+}
+
+/// <summary>What is wrong.</summary>
+internal sealed record ChatError
+{
+    public required string Message { get; init; }
+
+    public required string Type { get; init; }
+
+    /// <summary>The field at fault, the first where there are several.</summary>
+    public string? Param { get; init; }
+
+    public string? Code { get; init; }
+}
