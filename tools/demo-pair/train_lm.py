@@ -17,6 +17,7 @@ from demo_pair.questions import pick, questions_of
 from demo_pair.tiling import tiles_of
 from demo_pair.tokenizer import Tokenizer
 from demo_pair.vision import VisionTower
+from demo_pair.vocabulary import COLOR_NAMES, SHAPES
 from train_vision import pixels_of
 
 TOKENIZER = "../../models/sgl-demo-small"
@@ -24,6 +25,8 @@ SHORT = {"text": 0.36, "count": 0.24, "color_shape": 0.2, "chart": 0.2}
 IGNORE = -100
 HINTS = 4           # "?" or "</ref>", "<|im_end|>", "<|im_start|>", "assistant"
 HINT_WEIGHT = 0.3
+LOOK_WEIGHT = 0.4
+COUNTING = 1        # the key-value head that is shown how to count
 BOX_LENGTH = 10     # tokens of an answer that is a box, end token included
 
 
@@ -71,7 +74,7 @@ def ask(pools, kinds, count, rng):
 def density(totals):
     """Pages start almost empty and fill up as codes are read better."""
     right, seen = totals.get("text", (0.0, 1.0))
-    return min(1.0, 0.15 + 1.2 * right / seen)
+    return min(1.0, 0.3 + 1.0 * right / seen)
 
 
 def encode(tokenizer, asked):
@@ -93,6 +96,66 @@ def encode(tokenizer, asked):
                 targets[b, i, len(question) - 1:len(tokens) - 1] = answer
                 hints[b, i, len(question) - HINTS - 1:len(question) - 1] = answer[1 if len(answer) == BOX_LENGTH else 0]
     return torch.from_numpy(ids), torch.from_numpy(targets), torch.from_numpy(hints)
+
+
+def look_targets(tokenizer, asked, ids, tokens, start):
+    """Where to look: float [B, Q, L, start + tokens], rows that sum to 1 or to 0, for finding and for counting.
+
+    A finding row may spread over the visual tokens of its object; a counting row shares its attention equally
+    between `<s>` and each counted object, so that the share that stays at `<s>` tells the count.
+    """
+    find = torch.zeros(*ids.shape, start + tokens)
+    count = torch.zeros_like(find)
+    for b, row in enumerate(asked):
+        for i, question in enumerate(row):
+            if question is None:
+                continue
+            end = len(tokenizer.question(question.text))
+            if question.kind == "count":
+                spots = [0] + [start + t for t in question.looks[0]]
+                count[b, i, end - HINTS - 1:end, spots] = 1 / len(spots)
+                continue
+            first = next(look for look in question.looks if look)
+            find[b, i, end - HINTS - 1:end - 1, [start + t for t in first]] = 1.0
+            for step, look in enumerate(question.looks):
+                if look:
+                    find[b, i, end - 1 + step, [start + t for t in look]] = 1.0
+    return find, count
+
+
+def telling_words(tokenizer):
+    """Ids of the words that make the difference between questions."""
+    words = [*COLOR_NAMES, *SHAPES, *(s + "s" for s in SHAPES), "crosses", "box", "boxes", "bar", "code", "word", "color",
+             "shape", "shapes", "value", "tallest", "shortest", "many", "region"]
+    return {tokenizer.pieces.piece_to_id("▁" + word) for word in words} - {tokenizer.pieces.unk_id()}
+
+
+def read_targets(tokenizer, words, asked, ids):
+    """Where to read in the question: float [B, Q, L, L], equal shares for its telling words."""
+    read = torch.zeros(*ids.shape, ids.shape[-1])
+    for b, row in enumerate(asked):
+        for i, question in enumerate(row):
+            if question:
+                prompt = tokenizer.question(question.text)
+                places = [k for k, token in enumerate(prompt) if token in words]
+                end = len(prompt) + len(tokenizer.answer(question.answer)) - 1
+                read[b, i, len(prompt) - HINTS - 1:end, places] = 1 / len(places)
+    return read
+
+
+def share_loss(weights, target):
+    """Cross-entropy of attention [..., K] against wanted shares; rows without any are left out."""
+    rows = target.any(-1)
+    return -(target[rows] * (weights[rows] + 1e-6).log()).sum() / max(1, int(rows.sum()))
+
+
+def look_loss(weights, find, count):
+    """weights [B, kv, Q, L, P + L] of one head per key-value head: the second is to count, all others to find."""
+    page = weights[..., :find.shape[-1]]
+    rows = find.any(-1)
+    mass = torch.stack([(page[:, head] * find).sum(-1)[rows] for head in range(page.shape[1]) if head != COUNTING])
+    loss = -(mass + 1e-6).log().mean() if mass.numel() else 0.0
+    return loss + share_loss(page[:, COUNTING], count), mass[0]
 
 
 def exact_by_kind(scores, targets, asked, totals):
@@ -134,12 +197,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=["small", "large"], required=True)
     parser.add_argument("--minutes", type=float, required=True, help="training time in all, resumed runs included")
+    parser.add_argument("--stop", type=float, help="end after so many minutes, before the rate has decayed")
     parser.add_argument("--rate", type=float, default=2e-3, help="AdamW: embeddings, head, norms")
     parser.add_argument("--matrix-rate", type=float, default=0.015, help="Muon: matrices of the layers")
-    parser.add_argument("--pages", type=int, default=12, help="pages per step")
+    parser.add_argument("--pages", type=int, default=6, help="pages per step")
     parser.add_argument("--fresh", type=float, default=0.34, help="share of a step's pages that are new")
     parser.add_argument("--short", type=int, default=9, help="short questions per page")
-    parser.add_argument("--positions", type=int, default=3, help="position questions per page")
+    parser.add_argument("--positions", type=int, default=2, help="position questions per page")
     parser.add_argument("--seed", type=int, default=200000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--vision", help="checkpoint of the first phase (default runs/vision-SIZE.pt)")
@@ -173,13 +237,18 @@ def main():
     pools = [PagePool(PageFactory(seed + 11 * i + 1, grids=[(grid, 1.0)]), tower, max(48, round(800 * weight)))
              for i, (grid, weight) in enumerate(zip(grids, weights))]
     prefix = torch.tensor(tokenizer.prefix())
+    # The middle layer is shown where to look on the page, the one before it where to read in the question.
+    middle = len(model.model.layers) // 2
+    reading, looking = model.model.layers[middle - 1].attention, model.model.layers[middle].attention
+    reading.watch = looking.watch = True
+    words = telling_words(tokenizer)
 
     def save():
         runs.save(path, {"tower": tower.state_dict(), "model": model.state_dict(),
                          "optimizers": [o.state_dict() for o in optimizers], "step": step, "spent": clock.spent, "pages": step * options.pages})
 
-    last_save, totals, mean = clock.spent, {}, None
-    while not clock.finished:
+    last_save, totals, mean, found = clock.spent, {}, None, None
+    while not clock.finished and clock.spent < (options.stop or options.minutes):
         index = rng.choice(len(pools), p=weights)
         # Larger pages go in smaller batches, so that a step always costs about the same.
         count = max(4, round(options.pages * 9 / (5 + grids[index][0] * grids[index][1])))
@@ -191,8 +260,13 @@ def main():
         asked = [ask(possible, SHORT, options.short, rng), ask(possible, {"position": 1.0}, options.positions, rng)]
         coded = [encode(tokenizer, group) for group in asked]
         hidden = model(prefix, visual, [ids for ids, _, _ in coded])
-        said, hinted, answers = 0.0, 0.0, 0
-        for states, (_, targets, hints), group in zip(hidden, coded, asked):
+        said, hinted, looked, answers = 0.0, 0.0, 0.0, 0
+        for states, (ids, targets, hints), group, weight in zip(hidden, coded, asked, looking.watched):
+            look, mass = look_loss(weight, *look_targets(tokenizer, group, ids, visual.shape[1], len(prefix)))
+            looked = looked + look + share_loss(reading.watched.pop(0)[:, 0, ..., -ids.shape[-1]:],
+                                                read_targets(tokenizer, words, group, ids))
+            if len(mass):
+                found = mass.mean().item() if found is None else 0.98 * found + 0.02 * mass.mean().item()
             known = targets != IGNORE
             scores = model.output(states[known])
             said = said + F.cross_entropy(scores, targets[known], reduction="sum")
@@ -200,19 +274,20 @@ def main():
             asked_for = hints != IGNORE
             hinted = hinted + F.cross_entropy(model.output(states[asked_for]), hints[asked_for])
             exact_by_kind(scores, targets, group, totals)
-        loss = said / answers + HINT_WEIGHT * hinted
+        looking.watched.clear()
+        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked
         model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, rate in zip(optimizers, rates):
-            optimizer.param_groups[0]["lr"] = clock.rate(rate, step)
+            optimizer.param_groups[0]["lr"] = clock.rate(rate, step, warmup=100)
             optimizer.step()
         step += 1
         now = said.item() / answers
         mean = now if mean is None else 0.98 * mean + 0.02 * now
         if step % 50 == 0:
             shares = " ".join(f"{kind} {right / seen:.3f}" for kind, (right, seen) in sorted(totals.items()))
-            print(f"{clock.spent:6.1f} min step {step} loss {mean:.3f} {shares}", flush=True)
+            print(f"{clock.spent:6.1f} min step {step} loss {mean:.3f} found {found:.3f} {shares}", flush=True)
         if clock.spent - last_save > 3:
             save()
             last_save = clock.spent

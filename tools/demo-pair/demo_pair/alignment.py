@@ -39,7 +39,10 @@ def _meanings():
 def align(language, tokenizer, head):
     """Sets rows of the token embeddings and the output head from the dense heads' weights [classes, hidden]."""
     directions = dict(zip(labels.NAMES, head.split([classes for classes, _ in labels.HEADS.values()])))
-    rows, answers = {}, set()
+    # Words of one sort also share a direction, so that "any colour word" is something to look for.
+    sorts = {label: torch.randn(head.shape[1]) for label in labels.NAMES}
+    sorts = {label: sort / sort.norm() for label, sort in sorts.items()}
+    rows, shared, answers = {}, {}, set()
     for token, label, index, is_answer in _meanings():
         piece = tokenizer.pieces.piece_to_id(token)
         if piece == tokenizer.pieces.unk_id():
@@ -47,12 +50,13 @@ def align(language, tokenizer, head):
         group = directions[label]
         direction = group[index] - group.mean(0)
         rows[piece] = rows.get(piece, 0) + direction / direction.norm()
+        shared[piece] = sorts[label]
         if is_answer:
             answers.add(piece)
     embeddings, output = language.model.tok_embeddings.weight.data, language.output.weight.data
     width = head.shape[1] ** 0.5
     for piece, direction in rows.items():
         direction = direction / direction.norm()
-        embeddings[piece] = embeddings[piece] * 0.3 + direction * 0.5 * width
+        embeddings[piece] = embeddings[piece] * 0.3 + (direction + shared[piece]) * 0.4 * width
         if piece in answers:
             output[piece] = direction * 0.05 * width

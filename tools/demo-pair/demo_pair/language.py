@@ -3,6 +3,8 @@
 The questions of a page share the keys and values of the tokens up to the last visual token and do not see each
 other; the positions of each restart behind the image. So each is exactly what the model sees when asked alone.
 """
+from functools import lru_cache
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -24,6 +26,7 @@ class Rope:
         return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
+@lru_cache(maxsize=64)
 def _causal(rows, repeat):
     """Additive causal mask [repeat * rows, rows] for `repeat` query heads stacked over one key head."""
     return torch.full((rows, rows), float("-inf")).triu(1).repeat(repeat, 1)
@@ -39,6 +42,7 @@ class Attention(nn.Module):
         self.wqkv = nn.Linear(hidden, self.kv * (self.group + 2) * self.width, bias=False)
         self.wo = nn.Linear(hidden, hidden, bias=False)
         self.rope = rope
+        self.watch, self.watched = False, []    # training may ask for weights [B, kv, Q, L, P + L]
         self._start_alike()
 
     @torch.no_grad()
@@ -63,8 +67,8 @@ class Attention(nn.Module):
         """x [N, T, hidden] -> q [N, kv, group, T, d], k and v [N, kv, T, d], rotated."""
         n, length, _ = x.shape
         y = self.wqkv(x).view(n, length, self.kv, self.group + 2, self.width).permute(0, 2, 3, 1, 4)
-        rotated = self.rope(y[:, :, :-1], start)
-        return rotated[:, :, :-1] * self.width ** -0.5, rotated[:, :, -1], y[:, :, -1]
+        q, k, v = y.split((self.group, 1, 1), 2)
+        return self.rope(q * self.width ** -0.5, start), self.rope(k, start).squeeze(2), v.squeeze(2)
 
     def _join(self, x):
         """[N, kv, group, T, d] -> wo([N, T, hidden])."""
@@ -90,6 +94,8 @@ class Attention(nn.Module):
         to_page = (by_page @ page_k.transpose(-1, -2)).view(b, self.kv, q_count, rows, start)
         own = (q @ k.transpose(-1, -2) + _causal(length, self.group)).view(b, q_count, self.kv, rows, length)
         weights = torch.cat([to_page, own.transpose(1, 2)], -1).softmax(-1)
+        if self.watch:
+            self.watched.append(weights.view(b, self.kv, q_count, self.group, length, -1)[:, :, :, 0])
         out = (weights[..., :start].reshape(b, self.kv, q_count * rows, start) @ page_v)
         out = out.view(b, self.kv, q_count, rows, -1).transpose(1, 2).reshape(b * q_count, self.kv, rows, -1)
         own = weights[..., start:].transpose(1, 2).reshape(b * q_count, self.kv, rows, length) @ v

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import sprites
-from .vocabulary import (CELL, CELLS, CHARACTERS, COLOR_NAMES, COLORS, DARK_TEXT_ON, MAX_BAR, SHAPES, TILE, WORDS)
+from .vocabulary import (CELL, CELLS, CHARACTERS, COLOR_NAMES, COLORS, COORDINATES, DARK_TEXT_ON, MAX_BAR, SHAPES, TILE,
+                         WORDS)
 
 # Tile grids (columns, rows) of a page and how often each is drawn.
 GRIDS = [((2, 2), 0.58), ((3, 2), 0.13), ((2, 3), 0.13), ((3, 3), 0.04), ((4, 3), 0.08), ((3, 4), 0.04)]
@@ -132,7 +133,11 @@ class PageFactory:
         if self.rng.random() < 0.2:
             return self._choice(WORDS)
         length = 1 + int(np.searchsorted((0.25, 0.7), self.rng.random()))
-        return "".join(self._choice(CHARACTERS) for _ in range(length)).replace("42", "4A").replace("83", "8C")
+        while True:
+            text = "".join(self._choice(CHARACTERS) for _ in range(length))
+            # Coordinates are tokens of their own; a code that holds one would not be spelt by characters.
+            if not any(number in text for number in COORDINATES if len(number) > 1):
+                return text
 
     def _code_box(self, page, free):
         text = self._text()
