@@ -1,5 +1,3 @@
-using System.Net;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -8,14 +6,14 @@ namespace Sgl.Hosting.Tests;
 
 public sealed class TlsTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("sgl-tls").FullName;
+    private readonly TestCertificates _files = new();
 
     [Fact]
     public async Task Call_TlsPort_ServedOverTls()
     {
-        var (authority, server) = (Authority("CN=ca"), "server");
-        Write(server, Leaf(authority, "CN=localhost"));
-        await using var host = await ProbeHost.StartAsync(("Listen:Tls:CertificatePath", Pem(server)), ("Listen:Tls:KeyPath", Key(server)));
+        var authority = TestCertificates.Authority("CN=ca");
+        _files.Write("server", TestCertificates.Leaf(authority, "CN=localhost"));
+        await using var host = await ProbeHost.StartAsync(("Listen:Tls:CertificatePath", _files.Pem("server")), ("Listen:Tls:KeyPath", _files.Key("server")));
         Assert.Equal("https", host.Endpoints.Grpc.Scheme);
 
         using var channel = Channel(host, authority, null);
@@ -26,22 +24,22 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task Call_MutualTls_OnlyClientsOfTheAuthorityAreServed()
     {
-        var (authority, stranger) = (Authority("CN=ca"), Authority("CN=stranger"));
-        Write("server", Leaf(authority, "CN=localhost"));
-        await File.WriteAllTextAsync(Pem("ca"), authority.ExportCertificatePem());
+        var (authority, stranger) = (TestCertificates.Authority("CN=ca"), TestCertificates.Authority("CN=stranger"));
+        _files.Write("server", TestCertificates.Leaf(authority, "CN=localhost"));
+        _files.WriteAuthority("ca", authority);
         await using var host = await ProbeHost.StartAsync(
-            ("Listen:Tls:CertificatePath", Pem("server")), ("Listen:Tls:KeyPath", Key("server")), ("Listen:Tls:ClientCaPath", Pem("ca")));
+            ("Listen:Tls:CertificatePath", _files.Pem("server")), ("Listen:Tls:KeyPath", _files.Key("server")), ("Listen:Tls:ClientCaPath", _files.Pem("ca")));
 
-        using var good = Channel(host, authority, Leaf(authority, "CN=client"));
+        using var good = Channel(host, authority, TestCertificates.Leaf(authority, "CN=client"));
         using var none = Channel(host, authority, null);
-        using var bad = Channel(host, authority, Leaf(stranger, "CN=client"));
+        using var bad = Channel(host, authority, TestCertificates.Leaf(stranger, "CN=client"));
 
         Assert.Equal("fine", (await new Probe.ProbeClient(good).UnaryAsync(new ProbeRequest { Act = "fine" })).Text);
         await Assert.ThrowsAsync<RpcException>(async () => await new Probe.ProbeClient(none).UnaryAsync(new ProbeRequest()));
         await Assert.ThrowsAsync<RpcException>(async () => await new Probe.ProbeClient(bad).UnaryAsync(new ProbeRequest()));
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _files.Dispose();
 
     private static GrpcChannel Channel(ProbeHost host, X509Certificate2 authority, X509Certificate2? client)
     {
@@ -55,34 +53,4 @@ public sealed class TlsTests : IDisposable
 
         return GrpcChannel.ForAddress(host.Endpoints.Grpc, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
-
-    private static X509Certificate2 Authority(string name)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-    }
-
-    private static X509Certificate2 Leaf(X509Certificate2 authority, string name)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        names.AddIpAddress(IPAddress.Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        using var signed = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(20), RandomNumberGenerator.GetBytes(8));
-        return signed.CopyWithPrivateKey(key);
-    }
-
-    private void Write(string name, X509Certificate2 certificate)
-    {
-        File.WriteAllText(Pem(name), certificate.ExportCertificatePem());
-        File.WriteAllText(Key(name), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-    }
-
-    private string Pem(string name) => Path.Combine(_folder, $"{name}.pem");
-
-    private string Key(string name) => Path.Combine(_folder, $"{name}.key");
 }

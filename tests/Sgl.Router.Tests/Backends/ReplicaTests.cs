@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Sgl.Hosting;
+using Sgl.Hosting.Tests;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
@@ -67,5 +68,38 @@ public sealed class ReplicaTests
 
         Assert.Equal(1, small.Calls);
     }
-}
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Answer_SmallSpeaksMutualTls_ServedWithACertificateOfItsAuthorityOnly(bool trusted)
+    {
+        using var files = new TestCertificates();
+        var (authority, other) = (TestCertificates.Authority("CN=ca"), TestCertificates.Authority("CN=other"));
+        files.WriteAuthority("ca", authority);
+        files.Write("server", TestCertificates.Leaf(authority, "CN=small"));
+        files.Write("client", TestCertificates.Leaf(trusted ? authority : other, "CN=router"));
+        await using var small = new SmallPeer
+        {
+            Tls = new Dictionary<string, string?>
+            {
+                ["Listen:Tls:CertificatePath"] = files.Pem("server"), ["Listen:Tls:KeyPath"] = files.Key("server"), ["Listen:Tls:ClientCaPath"] = files.Pem("ca"),
+            },
+        };
+        await small.StartAsync();
+        await using var trio = await Trio.StartWithoutWaitingAsync(
+            null, true, ("Router:Small:Address", small.Address), ("Router:Small:Tls:CaPath", files.Pem("ca")),
+            ("Router:Small:Tls:CertificatePath", files.Pem("client")), ("Router:Small:Tls:KeyPath", files.Key("client")));
+
+        if (trusted)
+        {
+            await trio.Health.WaitUntilServingAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync()).Path);
+        }
+        else
+        {
+            await trio.UntilAsync(() => Task.FromResult(trio.Health.Reason.Contains("the small model does not serve", StringComparison.Ordinal)));
+            Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => trio.AnswerAsync())).StatusCode);
+        }
+    }
+}

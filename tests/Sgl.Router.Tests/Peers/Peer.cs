@@ -32,7 +32,10 @@ internal abstract class Peer : IAsyncDisposable
 
     public int Port { get; private set; }
 
-    public string Address => $"http://127.0.0.1:{Port}";
+    public string Address => $"{(Tls.Count > 0 ? "https" : "http")}://127.0.0.1:{Port}";
+
+    /// <summary>Settings of TLS; none: h2c.</summary>
+    public IReadOnlyDictionary<string, string?> Tls { get; set; } = new Dictionary<string, string?>();
 
     protected abstract string ServiceName { get; }
 
@@ -40,7 +43,7 @@ internal abstract class Peer : IAsyncDisposable
 
     public async Task StartAsync(bool serving = true)
     {
-        var builder = SglHost.CreateEmbeddedBuilder([new("Listen:Port", $"{Port}"), new("Listen:DrainTimeout", "00:00:00")]);
+        var builder = SglHost.CreateEmbeddedBuilder([new("Listen:Port", $"{Port}"), new("Listen:DrainTimeout", "00:00:00"), .. Tls]);
         builder.AddSglHosting(new ServiceSetup { Name = "peer", HealthNames = [ServiceName] });
         AddService(builder.Services);
         _app = builder.Build();
