@@ -32,7 +32,7 @@ internal static class TokenPictures
             for (var i = 0; i < ratios.Count; i++)
             {
                 var kept = Kept(masks[i], image);
-                panels.Add((TokenOverlay.KeptTokens(image.Pixels, image.Layout, kept, options), Caption(ratios[i], kept)));
+                panels.Add((TokenOverlay.KeptTokens(image.Pixels, image.Layout, kept, options), Caption(ratios[i], kept, images.Count > 1)));
             }
 
             var own = importance.AsSpan(image.FirstToken, image.Layout.TokenCount);
@@ -54,6 +54,6 @@ internal static class TokenPictures
         return kept;
     }
 
-    private static string Caption(double ratio, bool[] kept) =>
-        string.Create(CultureInfo.InvariantCulture, $"{100 * ratio:0.#}% kept: {kept.Count(k => k)} of {kept.Length}");
+    private static string Caption(double ratio, bool[] kept, bool several) =>
+        string.Create(CultureInfo.InvariantCulture, $"{100 * ratio:0.#}% kept{(several ? " of all" : "")}: {kept.Count(k => k)} of {kept.Length}{(several ? " here" : "")}");
 }
