@@ -24,7 +24,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     private readonly RecentPrompts _smallPrompts = new();
     private readonly RecentPrompts _largePrompts = new();
 
-    private EngineSubject(VlmEngine small, VlmEngine large)
+    private EngineSubject(VlmEngine small, VlmEngine large, string smallWeights, string largeWeights)
     {
         _small = small;
         _large = large;
@@ -33,7 +33,11 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             large.Model.Name,
             small.Model.Layers,
             large.Model.Layers,
-            $"{string.Join(", ", large.Model.Stages)}; {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}");
+            $"{string.Join(", ", large.Model.Stages)}; {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}")
+        {
+            SmallWeights = smallWeights,
+            LargeWeights = largeWeights,
+        };
     }
 
     /// <inheritdoc/>
@@ -48,14 +52,16 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     public static async Task<EngineSubject> LoadAsync(
         EngineOptions small, EngineOptions large, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(small);
         ArgumentNullException.ThrowIfNull(large);
+        var (smallWeights, largeWeights) = (WeightFingerprint.Of(small.Checkpoint), WeightFingerprint.Of(large.Checkpoint));
         var smallEngine = await VlmEngine.LoadAsync(small, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
         try
         {
             var largeEngine = await VlmEngine.LoadAsync(large, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
             if (largeEngine.Model.VisualLayoutKey == smallEngine.Model.VisualLayoutKey)
             {
-                return new EngineSubject(smallEngine, largeEngine);
+                return new EngineSubject(smallEngine, largeEngine, smallWeights, largeWeights);
             }
 
             await largeEngine.DisposeAsync().ConfigureAwait(false);

@@ -17,6 +17,8 @@ public static class RunHeaders
         {
             Small = subject.Small,
             Large = subject.Large,
+            SmallWeights = subject.SmallWeights,
+            LargeWeights = subject.LargeWeights,
             LargeLayers = subject.LargeLayers,
             Seed = seed,
             Command = command,

@@ -102,22 +102,25 @@ internal static class EvalCommand
                 Reading = reading,
                 Methods = new MethodSelection
                 {
-                    Methods = [.. (result.GetValue(methods) ?? ["sgp"]).Select(MethodSelection.Named)],
-                    Retentions = result.GetValue(retention) ?? [64, 35, 9],
+                    Methods = [.. Given(methods, "sgp").Select(MethodSelection.Named)],
+                    Retentions = Given(retention, 64, 35, 9),
                     PruneLayer = result.GetValue(pruneLayer),
                     KeepRatio = result.GetValue(keepRatio),
-                    LayerFractions = result.GetValue(fractions) ?? [1],
-                    Sources = result.GetValue(sources) ?? [ImportanceSource.PromptAndGenerated],
-                    Variants = result.GetValue(variants) ?? [ImportanceVariant.Reference],
+                    LayerFractions = Given(fractions, 1),
+                    Sources = Given(sources, ImportanceSource.PromptAndGenerated),
+                    Variants = Given(variants, ImportanceVariant.Reference),
                     Seed = runSeed,
                 },
                 Models = Models,
                 Router = result.GetValue(router) is { } address ? RouterClient.ParseAddress(address) : null,
-                Criteria = result.GetValue(criteria),
+                Criteria = result.GetValue(criteria) is { Length: > 0 } some ? some : null,
                 Concurrency = Math.Max(1, result.GetValue(concurrency) ?? 1),
                 Output = result.GetValue(output) ?? Path.Combine("out", "eval", name),
                 Command = line,
             }.RunAsync(cancellationToken);
+
+            // A list that was not given comes as an empty one.
+            T[] Given<T>(Option<T[]?> option, params T[] usual) => result.GetValue(option) is { Length: > 0 } given ? given : usual;
         });
         return command;
     }

@@ -21,6 +21,12 @@ public sealed record RunHeader
     /// <summary>Name of the large model.</summary>
     public required string Large { get; init; }
 
+    /// <summary>Fingerprint of the small model's weights; null where it is not known.</summary>
+    public string? SmallWeights { get; init; }
+
+    /// <summary>Fingerprint of the large model's weights; null where it is not known.</summary>
+    public string? LargeWeights { get; init; }
+
     /// <summary>L of the large model, by which settings become layers.</summary>
     public required int LargeLayers { get; init; }
 

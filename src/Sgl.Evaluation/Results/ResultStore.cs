@@ -237,6 +237,8 @@ public sealed class ResultStore : IDisposable
         [
             ("small model", found.Small, wanted.Small),
             ("large model", found.Large, wanted.Large),
+            ("weights of the small model", found.SmallWeights ?? "unknown", wanted.SmallWeights ?? "unknown"),
+            ("weights of the large model", found.LargeWeights ?? "unknown", wanted.LargeWeights ?? "unknown"),
             ("layers of the large model", found.LargeLayers, wanted.LargeLayers),
             ("seed", found.Seed, wanted.Seed),
         ];

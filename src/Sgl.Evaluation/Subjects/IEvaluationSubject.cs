@@ -32,7 +32,14 @@ public interface IEvaluationSubject
 /// <param name="SmallLayers">L of the small language model.</param>
 /// <param name="LargeLayers">L of the large language model.</param>
 /// <param name="Machine">Device and machine, for the record.</param>
-public sealed record SubjectDescription(string Small, string Large, int SmallLayers, int LargeLayers, string Machine);
+public sealed record SubjectDescription(string Small, string Large, int SmallLayers, int LargeLayers, string Machine)
+{
+    /// <summary>Tells these weights of the small model from others of the same name; null where it is not known.</summary>
+    public string? SmallWeights { get; init; }
+
+    /// <summary>Tells these weights of the large model from others of the same name; null where it is not known.</summary>
+    public string? LargeWeights { get; init; }
+}
 
 /// <summary>How long an answer took, in seconds.</summary>
 /// <param name="Total">From the image bytes to the last token; for the small model with the consistency pass.</param>

@@ -1,0 +1,89 @@
+using Sgl.Evaluation;
+using Sgl.Guidance;
+
+namespace Sgl.Experiments.Tests;
+
+public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
+{
+    private static readonly IReadOnlyList<EvaluationQuestion> _questions = DemoPair.Questions(8).Questions;
+
+    [Theory]
+    [InlineData(1, 0.25)]
+    [InlineData(3, 0.1)]
+    public async Task AnswerLargeAsync_FastV_PrunesByTheRankingOfTheLayerBefore(int layer, double ratio)
+    {
+        var fastV = new MethodConfiguration { Method = PruningMethod.FastV, PruneLayer = layer, KeepRatio = ratio };
+        // The same ranking from a run of its own that prunes nothing.
+        var ranked = fastV with { Method = PruningMethod.FastVOracle, Importance = ImportanceOptions.FastV(layer) };
+        var wrong = fastV with { Method = PruningMethod.Uniform };
+        var differs = 0;
+        foreach (var question in _questions)
+        {
+            var (answer, expected, other) = (await Ask(question, fastV), await Ask(question, ranked), await Ask(question, wrong));
+
+            Assert.Equal((expected.Text, expected.GeneratedTokens, expected.AverageRetention), (answer.Text, answer.GeneratedTokens, answer.AverageRetention));
+            differs += answer.Text == other.Text ? 0 : 1;
+        }
+
+        Assert.True(differs > 0, "another mask of the same size gives the same answers, so that this test could not fail");
+    }
+
+    [Theory]
+    [InlineData(0.35)]
+    [InlineData(0.09)]
+    public async Task AnswerLargeAsync_TokenMerging_ShortensThePrompt(double ratio)
+    {
+        var merged = await Ask(_questions[0], new() { Method = PruningMethod.TokenMerging, KeepRatio = ratio });
+        var whole = await Ask(_questions[0], MethodConfiguration.Unpruned);
+
+        var kept = KeepCount.Of(whole.VisualTokens, ratio);
+        Assert.Equal((double)kept / whole.VisualTokens, merged.AverageRetention, 12);
+        Assert.Equal(whole.VisualTokens, merged.VisualTokens);
+        Assert.True(merged.PeakMemoryBytes < whole.PeakMemoryBytes, $"{merged.PeakMemoryBytes} bytes, unmerged {whole.PeakMemoryBytes}");
+    }
+
+    [Fact]
+    public async Task AnswerLargeAsync_NothingDropped_AnswersAsUnpruned()
+    {
+        foreach (var question in _questions)
+        {
+            var small = await pair.Subject.AnswerSmallAsync(question, [new ImportanceOptions()], CancellationToken.None);
+            var whole = await Ask(question, MethodConfiguration.Unpruned);
+            foreach (var method in new[] { PruningMethod.Sgp, PruningMethod.FastVOracle, PruningMethod.Random, PruningMethod.Uniform, PruningMethod.FastV })
+            {
+                var all = new MethodConfiguration { Method = method, PruneLayer = 1, KeepRatio = 1 };
+                var answer = await pair.Subject.AnswerLargeAsync(question, 0, all, small.Importances[0], CancellationToken.None);
+
+                Assert.Equal((method, whole.Text, 1.0), (method, answer.Text, answer.AverageRetention));
+            }
+
+            var merged = await Ask(question, new() { Method = PruningMethod.TokenMerging, KeepRatio = 1 });
+            Assert.Equal(whole.Text, merged.Text);
+        }
+    }
+
+    [Fact]
+    public async Task AnswerSmallAsync_SeveralSources_OneVectorEach()
+    {
+        ImportanceOptions[] wanted =
+        [
+            new() { Source = ImportanceSource.LastPrompt }, new(), new() { Source = ImportanceSource.Prompt },
+            new() { Source = ImportanceSource.Generated }, new() { LayerFraction = 0.25 },
+        ];
+
+        var answer = await pair.Subject.AnswerSmallAsync(_questions[0], wanted, CancellationToken.None);
+
+        Assert.All(answer.Importances, a => Assert.Equal(answer.VisualTokens, a.Length));
+        for (var token = 0; token < answer.VisualTokens; token++)
+        {
+            var (whole, prompt, generated) = (answer.Importances[1][token], answer.Importances[2][token], answer.Importances[3][token]);
+            Assert.Equal(whole, prompt + generated, 4);
+            Assert.True(answer.Importances[0][token] <= prompt, "the last prompt row is one of the prompt rows");
+        }
+
+        Assert.NotEqual(Ranking.Descending(answer.Importances[1]), Ranking.Descending(answer.Importances[4]));
+    }
+
+    private Task<LargeAnswer> Ask(EvaluationQuestion question, MethodConfiguration method) =>
+        pair.Subject.AnswerLargeAsync(question, 0, method, null, CancellationToken.None);
+}
