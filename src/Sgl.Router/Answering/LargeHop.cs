@@ -68,7 +68,7 @@ internal sealed class LargeHop
         catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
         {
             var hop = HopErrors.From(_backends.Large.Name, e, limit.IsCancellationRequested, question.Timeout, call, _time.GetUtcNow());
-            RouterLog.HopFailed(_logger, e, _backends.Large.Name, call.RequestId);
+            RouterLog.HopEnded(_logger, e, _backends.Large.Name, call.RequestId);
             activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
             throw hop;
         }

@@ -42,7 +42,7 @@ internal sealed class SmallHop
         catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
         {
             var hop = HopErrors.From(_backends.Small.Name, e, limit.IsCancellationRequested, _backends.Small.Timeout, call, _time.GetUtcNow());
-            RouterLog.HopFailed(_logger, e, _backends.Small.Name, call.RequestId);
+            RouterLog.HopEnded(_logger, e, _backends.Small.Name, call.RequestId);
             activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
             throw hop;
         }

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace Sgl.Router.Internal;
@@ -8,7 +9,23 @@ internal static partial class RouterLog
     public static partial void Retry(ILogger logger, string hop, string requestId, int attempt, int maxAttempts, double waitMs, string detail);
 
     [LoggerMessage(101, LogLevel.Warning, "The {Hop} model failed for {RequestId}", EventName = "HopFailed")]
-    public static partial void HopFailed(ILogger logger, Exception exception, string hop, string requestId);
+    private static partial void HopFailed(ILogger logger, Exception exception, string hop, string requestId);
+
+    [LoggerMessage(109, LogLevel.Information, "The {Hop} model refuses {RequestId}: {Detail}", EventName = "Refused")]
+    public static partial void Refused(ILogger logger, string hop, string requestId, string detail);
+
+    /// <summary>A request that a model refuses is the client's affair; anything else is the operator's.</summary>
+    public static void HopEnded(ILogger logger, Exception exception, string hop, string requestId)
+    {
+        if (exception is RpcException { StatusCode: StatusCode.InvalidArgument } refusal)
+        {
+            Refused(logger, hop, requestId, refusal.Status.Detail);
+        }
+        else
+        {
+            HopFailed(logger, exception, hop, requestId);
+        }
+    }
 
     [LoggerMessage(102, LogLevel.Information, "The {Hop} service serves {Model}: {Layers} layers, visual layout {LayoutKey}", EventName = "BackendServes")]
     public static partial void BackendServes(ILogger logger, string hop, string model, int layers, string layoutKey);
