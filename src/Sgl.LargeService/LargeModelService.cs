@@ -90,6 +90,7 @@ public sealed class LargeModelService(
 
         var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan };
         var watch = client.WatchForCancelAsync(call.Token);
+        Observe(watch);
         var answer = runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), call.Token);
         if (await Task.WhenAny(answer, watch) == watch && await CancelWasAsked(watch, answer, call))
         {
@@ -97,10 +98,10 @@ public sealed class LargeModelService(
         }
 
         var result = await answer;
-        Observe(watch);
         await Write(new() { Completed = Completed(result) });
 
-        Task Write(Wire.LargeServiceGenerateResponse response) => responses.WriteAsync(response, call.Token);
+        // Without a token: one that is cancelled while a message is written resets the stream, and the client would never get the status.
+        Task Write(Wire.LargeServiceGenerateResponse response) => responses.WriteAsync(response);
     }
 
     /// <summary>The vision tower does not depend on the guidance, so it runs while that is awaited. Generation awaits the same run.</summary>

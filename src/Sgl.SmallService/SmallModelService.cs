@@ -55,7 +55,8 @@ public sealed class SmallModelService(
             return Write(new() { Token = token });
         }
 
-        Task Write(Wire.SmallServiceGenerateResponse response) => responseStream.WriteAsync(response, context.CancellationToken);
+        // Without a token: one that is cancelled while a message is written resets the stream, and the client would never get the status.
+        Task Write(Wire.SmallServiceGenerateResponse response) => responseStream.WriteAsync(response);
     }
 
     /// <inheritdoc/>

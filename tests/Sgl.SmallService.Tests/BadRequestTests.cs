@@ -1,5 +1,5 @@
-using Grpc.Core;
 using Google.Protobuf;
+using Grpc.Core;
 using Sgl.ModelServing.Fixtures;
 using static Sgl.ModelServing.Fixtures.Chats;
 using static Sgl.SmallService.SmallServer;

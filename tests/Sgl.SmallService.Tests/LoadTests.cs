@@ -117,6 +117,26 @@ public sealed class LoadTests(SmallServer server)
         await Assert.ThrowsAsync<RpcException>(async () => await client.GetModelInfoAsync(new Wire.SmallServiceGetModelInfoRequest()));
     }
 
+    [Fact]
+    public async Task Stop_AnswerTooLongForTheDrain_IsEndedWithAStatus()
+    {
+        await using var small = await StartAsync(("Listen:DrainTimeout", "00:00:00.1"));
+        using var call = new Wire.SmallService.SmallServiceClient(small.Channel).Generate(AskForLong(1024));
+        await FirstTokenAsync(call);
+
+        var stopping = small.App.StopAsync();
+        var failure = await Failure.OfAsync(async () =>
+        {
+            await foreach (var _ in call.ResponseStream.ReadAllAsync())
+            {
+            }
+        });
+
+        Assert.Equal((StatusCode.Unavailable, "SHUTTING_DOWN"), (failure.Code, failure.Reason));
+        Assert.True(failure.RetryAfter > TimeSpan.Zero);
+        await stopping.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
     private static async Task FirstTokenAsync(AsyncServerStreamingCall<Wire.SmallServiceGenerateResponse> call)
     {
         while (await call.ResponseStream.MoveNext(CancellationToken.None))
