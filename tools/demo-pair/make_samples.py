@@ -1,8 +1,9 @@
 """Draws the sample pages of the demo.
 
 The pages are held out, but chosen: of some candidates for each file the one is kept whose first question the small
-model answers best and whose second question the small model is unsure of while the large model is right. So the
-samples show both exits and escalations; they are no measure of accuracy (evaluate.py is).
+model answers best and whose second question the small model is unsure of while the large model is right; questions
+with the answer 0 or 1 are passed over. So the samples show both exits and escalations; they are no measure of accuracy
+(evaluate.py is).
 """
 import argparse
 import json
@@ -36,7 +37,7 @@ WANTED = [
 
 
 def judged(image, pool, kind, models, rng):
-    """(question, small's share in the wish for a sure one, wish for an unsure one) of one question of a kind."""
+    """(question, how well it serves as the sure one, how well as the unsure one) for one question of a kind."""
     question = pick(pool, kind, rng)
     if question is None:
         return None, -9.0, -9.0
@@ -58,7 +59,8 @@ def choose(path, grid, saving, sure, unsure, models, candidates, seed):
         with Image.open(path) as image:
             first, wish, _ = judged(image, pool, sure, models, rng)
             second, _, other = judged(image, pool, unsure, models, rng)
-        if first is not None and second is not None and first != second and wish + other > best:
+        told = [q for q in (first, second) if q is not None and q.answer not in ("0", "1")]
+        if len(told) == 2 and first != second and wish + other > best:
             best, kept = wish + other, (page, [first, second])
     page, questions = kept
     Image.fromarray(page.pixels).save(path, **saving)

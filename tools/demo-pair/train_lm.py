@@ -9,25 +9,22 @@ from torch.nn import functional as F
 
 from demo_pair import runs
 from demo_pair.alignment import align
+from demo_pair.asking import IGNORE, ask, encode
+from demo_pair.attention_targets import look_loss, look_targets, read_targets, share_loss, telling_words
 from demo_pair.config import model_config
 from demo_pair.language import LanguageModel
 from demo_pair.muon import Muon
 from demo_pair.pages import PageFactory
-from demo_pair.questions import pick, questions_of
+from demo_pair.questions import questions_of
 from demo_pair.tiling import tiles_of
 from demo_pair.tokenizer import Tokenizer
 from demo_pair.vision import VisionTower
-from demo_pair.vocabulary import COLOR_NAMES, SHAPES
 from train_vision import pixels_of
 
 TOKENIZER = "../../models/sgl-demo-small"
 SHORT = {"text": 0.36, "count": 0.24, "color_shape": 0.2, "chart": 0.2}
-IGNORE = -100
-HINTS = 4           # "?" or "</ref>", "<|im_end|>", "<|im_start|>", "assistant"
 HINT_WEIGHT = 0.3
 LOOK_WEIGHT = 0.4
-COUNTING = 1        # the key-value head that is shown how to count
-BOX_LENGTH = 10     # tokens of an answer that is a box, end token included
 
 
 class PagePool:
@@ -57,105 +54,10 @@ class PagePool:
         return torch.stack([self.visual[i] for i in chosen]), [self.questions[i] for i in chosen]
 
 
-def ask(pools, kinds, count, rng):
-    """`count` questions per page; kinds is a dict of weights."""
-    names, weights = list(kinds), np.array(list(kinds.values()))
-    out = []
-    for pool in pools:
-        possible = np.array([bool(pool[k]) for k in names]) * weights
-        if possible.sum() == 0:
-            out.append([None] * count)
-            continue
-        drawn = rng.choice(len(names), count, p=possible / possible.sum())
-        out.append([pick(pool, names[k], rng) for k in drawn])
-    return out
-
-
 def density(totals):
     """Pages start almost empty and fill up as codes are read better."""
     right, seen = totals.get("text", (0.0, 1.0))
     return min(1.0, 0.3 + 1.0 * right / seen)
-
-
-def encode(tokenizer, asked):
-    """Questions [B][Q] -> ids, targets and hints int64 [B, Q, L].
-
-    Targets stand where an answer token is to be said. Hints ask the last prompt tokens before that, from the end of
-    the question on, for the telling token of the answer (a box's first coordinate, else the first token): they look
-    at the right place much sooner, and their attention is what importance is made of.
-    """
-    pairs = [[(tokenizer.question(q.text), tokenizer.answer(q.answer)) if q else ([0], []) for q in row] for row in asked]
-    length = max(len(q) + len(a) - 1 for row in pairs for q, a in row)
-    ids = np.zeros((len(pairs), len(pairs[0]), length), np.int64)
-    targets, hints = np.full_like(ids, IGNORE), np.full_like(ids, IGNORE)
-    for b, row in enumerate(pairs):
-        for i, (question, answer) in enumerate(row):
-            tokens = question + answer
-            ids[b, i, :len(tokens) - 1] = tokens[:-1]
-            if answer:
-                targets[b, i, len(question) - 1:len(tokens) - 1] = answer
-                hints[b, i, len(question) - HINTS - 1:len(question) - 1] = answer[1 if len(answer) == BOX_LENGTH else 0]
-    return torch.from_numpy(ids), torch.from_numpy(targets), torch.from_numpy(hints)
-
-
-def look_targets(tokenizer, asked, ids, tokens, start):
-    """Where to look: float [B, Q, L, start + tokens], rows that sum to 1 or to 0, for finding and for counting.
-
-    A finding row may spread over the visual tokens of its object; a counting row shares its attention equally
-    between `<s>` and each counted object, so that the share that stays at `<s>` tells the count.
-    """
-    find = torch.zeros(*ids.shape, start + tokens)
-    count = torch.zeros_like(find)
-    for b, row in enumerate(asked):
-        for i, question in enumerate(row):
-            if question is None:
-                continue
-            end = len(tokenizer.question(question.text))
-            if question.kind == "count":
-                spots = [0] + [start + t for t in question.looks[0]]
-                count[b, i, end - HINTS - 1:end, spots] = 1 / len(spots)
-                continue
-            first = next(look for look in question.looks if look)
-            find[b, i, end - HINTS - 1:end - 1, [start + t for t in first]] = 1.0
-            for step, look in enumerate(question.looks):
-                if look:
-                    find[b, i, end - 1 + step, [start + t for t in look]] = 1.0
-    return find, count
-
-
-def telling_words(tokenizer):
-    """Ids of the words that make the difference between questions."""
-    words = [*COLOR_NAMES, *SHAPES, *(s + "s" for s in SHAPES), "crosses", "box", "boxes", "bar", "code", "word", "color",
-             "shape", "shapes", "value", "tallest", "shortest", "many", "region"]
-    return {tokenizer.pieces.piece_to_id("▁" + word) for word in words} - {tokenizer.pieces.unk_id()}
-
-
-def read_targets(tokenizer, words, asked, ids):
-    """Where to read in the question: float [B, Q, L, L], equal shares for its telling words."""
-    read = torch.zeros(*ids.shape, ids.shape[-1])
-    for b, row in enumerate(asked):
-        for i, question in enumerate(row):
-            if question:
-                prompt = tokenizer.question(question.text)
-                places = [k for k, token in enumerate(prompt) if token in words]
-                end = len(prompt) + len(tokenizer.answer(question.answer)) - 1
-                read[b, i, len(prompt) - HINTS - 1:end, places] = 1 / len(places)
-    return read
-
-
-def share_loss(weights, target):
-    """Cross-entropy of attention [..., K] against wanted shares; rows without any are left out."""
-    rows = target.any(-1)
-    return -(target[rows] * (weights[rows] + 1e-6).log()).sum() / max(1, int(rows.sum()))
-
-
-def look_loss(weights, find, count):
-    """weights [B, kv, Q, L, P + L] of one head per key-value head: the second is to count, all others to find."""
-    page = weights[..., :find.shape[-1]]
-    rows = find.any(-1)
-    mass = torch.stack([(page[:, head] * find).sum(-1)[rows] for head in range(page.shape[1]) if head != COUNTING])
-    loss = -(mass + 1e-6).log().mean() if mass.numel() else 0.0
-    return loss + share_loss(page[:, COUNTING], count), mass[0]
 
 
 def exact_by_kind(scores, targets, asked, totals):
@@ -272,7 +174,8 @@ def main():
             said = said + F.cross_entropy(scores, targets[known], reduction="sum")
             answers += int(known.sum())
             asked_for = hints != IGNORE
-            hinted = hinted + F.cross_entropy(model.output(states[asked_for]), hints[asked_for])
+            hinted = hinted + (F.cross_entropy(model.output(states[asked_for]), hints[asked_for], reduction="sum")
+                               / max(1, int(asked_for.sum())))
             exact_by_kind(scores, targets, group, totals)
         looking.watched.clear()
         loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked
