@@ -38,6 +38,14 @@ public static class SmallServiceHost
     private static WebApplication Build(WebApplicationBuilder builder, CollectorRegistry? registry)
     {
         builder.AddModelServing(new ServiceSetup { Name = "small", HealthNames = ["sgl.v1.SmallService"], Registry = registry });
+        // This service never prunes inside its layers, so it needs no stage borders there.
+        builder.Services.PostConfigure<EngineOptions>(options =>
+        {
+            if (options.PruneLayers.Count == 0)
+            {
+                options.PruneLayers.Add(0);
+            }
+        });
         var app = builder.Build();
         app.MapSglHosting();
         app.MapGrpcService<SmallModelService>();
