@@ -45,6 +45,10 @@ public readonly record struct LoadProgress(string Phase, double Fraction);
 /// <summary>A snapshot of an engine's load.</summary>
 /// <param name="Running">Sequences in prefill or decode.</param>
 /// <param name="Waiting">Requests that wait for admission.</param>
-/// <param name="KvBytesUsed">KV memory reserved, bytes.</param>
+/// <param name="KvBytesUsed">KV memory taken from the budget, bytes; memory without a sequence is kept for the next one.</param>
 /// <param name="KvBytesBudget">KV memory allowed, bytes.</param>
-public readonly record struct EngineLoad(int Running, int Waiting, long KvBytesUsed, long KvBytesBudget);
+public readonly record struct EngineLoad(int Running, int Waiting, long KvBytesUsed, long KvBytesBudget)
+{
+    /// <summary>KV memory that belongs to running sequences, bytes; 0 when idle.</summary>
+    public long KvBytesOccupied { get; init; }
+}

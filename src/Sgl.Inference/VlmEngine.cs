@@ -63,7 +63,7 @@ public sealed class VlmEngine : IAsyncDisposable
     public int AttentionHeads => _checkpoint.Config.Language.Heads;
 
     /// <summary>Current load.</summary>
-    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budget.Used, _budget.Bytes);
+    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budget.Used, _budget.Bytes) { KvBytesOccupied = _budget.Occupied };
 
     /// <summary>Opens a checkpoint folder, builds its graphs, creates the sessions and runs a first generation.</summary>
     /// <exception cref="CheckpointException">The folder is incomplete, inconsistent or of an unknown kind.</exception>

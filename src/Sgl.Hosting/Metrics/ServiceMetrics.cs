@@ -34,7 +34,7 @@ public sealed class ServiceMetrics
         EndToEnd = Histogram("sgl_e2e_request_latency_seconds", "From the request to the end of its answer.", MetricBuckets.EndToEnd);
         Running = Factory.CreateGauge("sgl_requests_running", "Requests being worked on.");
         Waiting = Factory.CreateGauge("sgl_requests_waiting", "Requests that wait for admission.");
-        KvBytesUsed = Factory.CreateGauge("sgl_kv_bytes_used", "KV cache memory reserved.");
+        KvBytesUsed = Factory.CreateGauge("sgl_kv_bytes_used", "KV cache memory of running requests.");
         KvBytesBudget = Factory.CreateGauge("sgl_kv_bytes_budget", "KV cache memory allowed.");
         PromptTokens = Factory.CreateCounter("sgl_prompt_tokens_total", "Prompt tokens, visual tokens included.");
         GeneratedTokens = Factory.CreateCounter("sgl_generated_tokens_total", "Generated tokens.");

@@ -22,7 +22,7 @@ public sealed class EngineMetrics
             {
                 m.Running.Set(load.Running);
                 m.Waiting.Set(load.Waiting);
-                m.KvBytesUsed.Set(load.KvBytesUsed);
+                m.KvBytesUsed.Set(load.KvBytesOccupied);
                 m.KvBytesBudget.Set(load.KvBytesBudget);
             }
         });

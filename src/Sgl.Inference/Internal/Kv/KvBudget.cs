@@ -4,12 +4,18 @@ namespace Sgl.Inference.Internal.Kv;
 internal sealed class KvBudget(long bytes)
 {
     private long _used;
+    private long _occupied;
 
     public long Bytes { get; } = bytes;
 
     public long Used => Volatile.Read(ref _used);
 
     public long Free => Bytes - Used;
+
+    /// <summary>Bytes of slots that belong to a sequence.</summary>
+    public long Occupied => Volatile.Read(ref _occupied);
+
+    public void Occupy(long amount) => Volatile.Write(ref _occupied, _occupied + amount);
 
     public void Take(long amount) => Volatile.Write(ref _used, _used + amount);
 

@@ -65,7 +65,7 @@ internal sealed class KvPool(KvShape shape, KvBudget budget, OrtAllocator? devic
             return null;
         }
 
-        var slab = new KvSlab(shape, capacity, slots, deviceAllocator);
+        var slab = new KvSlab(shape, capacity, slots, budget, deviceAllocator);
         budget.Take(slab.ByteLength);
         _slabs.Add(slab);
         return slab;

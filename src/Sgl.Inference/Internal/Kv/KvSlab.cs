@@ -10,15 +10,17 @@ namespace Sgl.Inference.Internal.Kv;
 internal sealed class KvSlab : IDisposable
 {
     private readonly KvShape _shape;
+    private readonly KvBudget _budget;
     private readonly NativeBuffer? _host;
     private readonly OrtMemoryAllocation[] _device = [];
     private readonly OrtMemoryInfo _memory;
     private readonly Dictionary<(int First, int Count), OrtValue[]> _views = [];
     private readonly KvSlot?[] _slots;
 
-    public KvSlab(KvShape shape, int capacity, int slots, OrtAllocator? deviceAllocator)
+    public KvSlab(KvShape shape, int capacity, int slots, KvBudget budget, OrtAllocator? deviceAllocator)
     {
         _shape = shape;
+        _budget = budget;
         Capacity = capacity;
         _slots = new KvSlot?[slots];
         ByteLength = shape.BytesPerToken * capacity * slots;
@@ -41,6 +43,9 @@ internal sealed class KvSlab : IDisposable
 
     /// <summary>Memory of the slab.</summary>
     public long ByteLength { get; }
+
+    /// <summary>Memory of one slot.</summary>
+    public long SlotBytes => ByteLength / SlotCount;
 
     /// <summary>Number of slots.</summary>
     public int SlotCount => _slots.Length;
@@ -71,6 +76,7 @@ internal sealed class KvSlab : IDisposable
     {
         var index = Array.IndexOf(_slots, null);
         InUse++;
+        _budget.Occupy(SlotBytes);
         return _slots[index] = new KvSlot(this, index);
     }
 
@@ -78,6 +84,7 @@ internal sealed class KvSlab : IDisposable
     {
         _slots[slot.Index] = null;
         InUse--;
+        _budget.Occupy(-SlotBytes);
     }
 
     /// <summary>Keys and values of every layer (key 0, value 0, key 1, ...) for <paramref name="count"/> slots from <paramref name="first"/>.</summary>
