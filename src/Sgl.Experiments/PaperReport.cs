@@ -14,6 +14,9 @@ namespace Sgl.Experiments;
 /// <param name="records">The results; all methods of <see cref="PaperExperiment.AllMethods"/>.</param>
 public sealed class PaperReport(RunHeader header, Dataset dataset, IReadOnlyList<ResultRecord> records)
 {
+    // As in the paper's Figure 4, "SGP is omitted": exits alone are compared.
+    private static readonly string Unpruned = MethodConfiguration.Unpruned.Key;
+
     private readonly EvaluationReport _report = new(header, records, seed: header.Seed + 1);
     private readonly string _benchmark = dataset.Benchmark.Name;
     private readonly int _layers = header.LargeLayers;
@@ -41,7 +44,7 @@ public sealed class PaperReport(RunHeader header, Dataset dataset, IReadOnlyList
         text.Append("Weights as computed with (float32) plus the KV cache of the longest question, without the runtime's work space.\n\n");
         var (time, timeTable) = _report.ScoreAgainstTime(_benchmark, PaperExperiment.Curves(_layers));
         Append(text, folder, "figure3-6-7", timeTable, time);
-        var (exit, exitTable) = _report.ExitCriteria(_benchmark, Row(PruningMethod.Sgp, 9).Key);
+        var (exit, exitTable) = _report.ExitCriteria(_benchmark, Unpruned);
         Append(text, folder, "figure4", exitTable, exit);
         Pictures(text, pictures);
         File.WriteAllText(Path.Combine(folder, "README.md"), text.ToString());
@@ -85,9 +88,8 @@ public sealed class PaperReport(RunHeader header, Dataset dataset, IReadOnlyList
     /// <summary>S against another criterion: the difference of the areas, on the same draws of questions.</summary>
     private Claim? AreaClaim(ExitCriterion other)
     {
-        var method = Row(PruningMethod.Sgp, 9).Key;
-        var decision = _report.ExitSamples(_benchmark, method, ExitCriterion.Decision);
-        var samples = _report.ExitSamples(_benchmark, method, other);
+        var decision = _report.ExitSamples(_benchmark, Unpruned, ExitCriterion.Decision);
+        var samples = _report.ExitSamples(_benchmark, Unpruned, other);
         if (samples.Count == 0 || samples.All(s => double.IsNaN(s.ExitScore)))
         {
             return null;

@@ -296,7 +296,7 @@ public sealed class EvaluationReport
     private static string WithInterval(Estimate? estimate, int decimals) => estimate is not { } e ? "-"
         : $"{Number(e.Value, decimals)} [{Number(e.Low, decimals)}, {Number(e.High, decimals)}]";
 
-    private static string PercentWithInterval(Estimate? ratio) => ratio is not { } r ? "-"
+    private static string PercentWithInterval(Estimate? ratio) => ratio is not { } r || !double.IsFinite(r.Value) ? "-"
         : $"{Number(100 * r.Value, 2)}% [{Number(100 * r.Low, 2)}, {Number(100 * r.High, 2)}]";
 
     private static string Number(double value, int decimals) => value.ToString($"F{decimals}", CultureInfo.InvariantCulture);

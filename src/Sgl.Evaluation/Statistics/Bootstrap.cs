@@ -126,6 +126,8 @@ public static class Bootstrap
         var place = quantile * (sorted.Length - 1);
         var below = (int)place;
         var above = Math.Min(below + 1, sorted.Length - 1);
-        return sorted[below] + ((place - below) * (sorted[above] - sorted[below]));
+
+        // Equal neighbours may both be infinite, where a baseline scored nothing.
+        return sorted[below].Equals(sorted[above]) ? sorted[below] : sorted[below] + ((place - below) * (sorted[above] - sorted[below]));
     }
 }

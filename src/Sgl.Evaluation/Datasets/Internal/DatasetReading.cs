@@ -109,7 +109,7 @@ internal sealed class DatasetReading
         }
 
         throw new DatasetException(
-            file, line, $"no image '{name}' under {string.Join(", ", roots.Where(r => r is not null))}");
+            file, line, $"no image '{name}' under {string.Join(", ", roots.OfType<string>().Select(Path.TrimEndingDirectorySeparator).Distinct())}");
     }
 
     public static IEnumerable<(string Text, int Number)> Lines(string file)
