@@ -50,7 +50,7 @@ public sealed class EngineOptions
     /// <value>Default true.</value>
     public bool Importance { get; set; } = true;
 
-    /// <summary>Whether the runtime may repack weights for speed at the price of a private copy.</summary>
+    /// <summary>Whether the runtime may repack weights for speed at the price of a private copy per graph (three where importance is built).</summary>
     /// <value>Default false: weights stay in the mapped file.</value>
     public bool PrepackWeights { get; set; }
 

@@ -11,13 +11,15 @@ namespace Sgl.Models;
 /// Inputs: <c>hidden</c> float32 [B, S, hidden]; <c>cos</c>, <c>sin</c> float32 [P, d/2] with <c>rope_rows</c> int64 [B, S] into them;
 /// <c>seqlens_k</c> int32 [B] = entries after this step - 1; <c>total_length</c> int32 [1] = the largest number of entries after this step;
 /// <c>past_key.i</c>, <c>past_value.i</c> compute type [B, kv, capacity, d], bound to the same memory as <c>present_*.i</c>.
-/// With importance: <c>importance_rows</c> int64 [R] rows of S whose attention counts, <c>importance_limit</c> int64 [B, R] the last key each may see,
+/// With importance of chosen rows: <c>importance_rows</c> int64 [R] rows of S whose attention counts, <c>importance_limit</c> int64 [B, R] the last key each may see,
 /// <c>importance_weight</c> float32 [G, R] which row belongs to which of G groups; output <c>importance</c> float32 [layers, B, G, T], T = total_length:
 /// attention weights (softmax in float32) summed over heads and weighted rows, per key. The full S x T map is never formed.
+/// With importance of the decode row: S = 1, no more inputs, the same output with G = 1.
 /// </remarks>
 public static class DecoderStageGraph
 {
     private const int HeadDimMultiple = 8;
+    private const long AfterSoftmax = 2;
 
     /// <summary>d in the KV cache: the attention operator takes multiples of 8 only, so other head widths are filled up with zeros.</summary>
     /// <param name="config">Decoder configuration.</param>
@@ -32,9 +34,9 @@ public static class DecoderStageGraph
     /// <param name="names">Tensor names.</param>
     /// <param name="firstLayer">First layer, 0-based.</param>
     /// <param name="lastLayer">Last layer, inclusive.</param>
-    /// <param name="importance">Whether the graph yields importance.</param>
+    /// <param name="importance">Whether and how the graph yields importance.</param>
     /// <param name="computeType">Arithmetic.</param>
-    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, bool importance, ComputeType computeType)
+    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, ImportanceOutput importance, ComputeType computeType)
     {
         var g = new GraphBuilder($"layers {firstLayer}-{lastLayer}", computeType);
         var hidden = g.Input("hidden", E.Float, "B", "S", config.HiddenSize);
@@ -44,7 +46,8 @@ public static class DecoderStageGraph
         var rows = g.Input("rope_rows", E.Int64, "B", "S");
         var seqlens = g.Input("seqlens_k", E.Int32, "B");
         var total = g.Input("total_length", E.Int32, 1);
-        var sums = importance ? new ImportanceRows(g, config, total) : null;
+        var sums = importance == ImportanceOutput.ChosenRows ? new ImportanceRows(g, config, total) : null;
+        var step = importance == ImportanceOutput.DecodeRow ? new DecodeRowImportance(g) : null;
 
         var shape = g.Op("Shape", [hidden], GraphBuilder.Attr("end", 2L));
         string Three(string x, long width) => g.Op("Reshape", [x, g.Op("Concat", [shape, g.Ints(width)], GraphBuilder.Attr("axis", 0L))]);
@@ -74,19 +77,21 @@ public static class DecoderStageGraph
             object[] cache = ["B", config.KvHeads, "capacity", CacheHeadDim(config)];
             var pastKey = g.Input($"past_key.{i}", g.ComputeElement, cache);
             var pastValue = g.Input($"past_value.{i}", g.ComputeElement, cache);
-            var attended = g.NewValue();
+            string attended = g.NewValue(), probabilities = step is null ? "" : g.NewValue();
             string presentKey = $"present_key.{i}", presentValue = $"present_value.{i}";
             g.AddContributed(
                 "GroupQueryAttention",
                 [q, k, v, pastKey, pastValue, seqlens, total],
-                [attended, presentKey, presentValue],
+                step is null ? [attended, presentKey, presentValue] : [attended, presentKey, presentValue, probabilities],
                 GraphBuilder.Attr("num_heads", config.Heads),
                 GraphBuilder.Attr("kv_num_heads", config.KvHeads),
                 GraphBuilder.Attr("scale", 1f / MathF.Sqrt(config.HeadDim)),
-                GraphBuilder.Attr("do_rotary", 0L));
+                GraphBuilder.Attr("do_rotary", 0L),
+                GraphBuilder.Attr("qk_output", step is null ? 0L : AfterSoftmax));
             g.Output(presentKey, presentKey, g.ComputeElement, cache);
             g.Output(presentValue, presentValue, g.ComputeElement, cache);
             sums?.Add(q, presentKey);
+            step?.Add(probabilities);
 
             var output = g.Linear(g.Reshape(Narrow(g, attended, config), -1, config.Heads * config.HeadDim), layer.Output, config.HiddenSize, config.Heads * config.HeadDim);
             (normed, residual) = SkipNorm(g, output, residual, layer.MlpNorm, config);
@@ -103,6 +108,7 @@ public static class DecoderStageGraph
 
         g.Output(g.ToFloat(Three(residual, config.HiddenSize)), "hidden_out", E.Float, "B", "S", config.HiddenSize);
         sums?.Finish();
+        step?.Finish();
         return g.Build();
     }
 

@@ -18,7 +18,7 @@ public class DecoderGraphTests
         List<ComputeGraph> graphs =
         [
             VisionGraph.Build(checkpoint.Config, checkpoint.Vision, ComputeType.Float32),
-            .. Enumerable.Range(0, config.Layers).Select(l => DecoderStageGraph.Build(config, checkpoint.Decoder, l, l, importance: true, ComputeType.Float32)),
+            .. Enumerable.Range(0, config.Layers).Select(l => DecoderStageGraph.Build(config, checkpoint.Decoder, l, l, ImportanceOutput.ChosenRows, ComputeType.Float32)),
             HeadGraph.Build(config, checkpoint.Decoder, ComputeType.Float32),
         ];
         var bound = graphs.SelectMany(g => g.Weights).ToList();
@@ -34,10 +34,12 @@ public class DecoderGraphTests
         using var folder = new TinyFolder().Use(architecture).Write();
         using var checkpoint = folder.Open();
         var config = checkpoint.Config.Language;
-        ComputeGraph Stage(int first, int last, bool importance) => DecoderStageGraph.Build(config, checkpoint.Decoder, first, last, importance, ComputeType.Float32);
+        ComputeGraph Stage(int first, int last, ImportanceOutput importance) => DecoderStageGraph.Build(config, checkpoint.Decoder, first, last, importance, ComputeType.Float32);
         string[] Names(params ComputeGraph[] graphs) => [.. graphs.SelectMany(g => g.Weights).Select(w => w.Name).Order(StringComparer.Ordinal)];
-        Assert.Equal(Names(Stage(0, 1, false)), Names(Stage(0, 0, false), Stage(1, 1, true)));
-        Assert.Equal(Names(Stage(0, 1, false)), Names(Stage(0, 1, true)));
+        var expected = Names(Stage(0, 1, ImportanceOutput.None));
+        Assert.Equal(expected, Names(Stage(0, 0, ImportanceOutput.DecodeRow), Stage(1, 1, ImportanceOutput.ChosenRows)));
+        Assert.Equal(expected, Names(Stage(0, 1, ImportanceOutput.ChosenRows)));
+        Assert.Equal(expected, Names(Stage(0, 1, ImportanceOutput.DecodeRow)));
     }
 
     [Theory]
@@ -49,9 +51,9 @@ public class DecoderGraphTests
         using var folder = new TinyFolder().Write();
         using var checkpoint = folder.Open();
         var config = checkpoint.Config.Language;
-        var bytes = DecoderStageGraph.Build(config, checkpoint.Decoder, 0, 1, importance: true, type).ToBytes();
+        var bytes = DecoderStageGraph.Build(config, checkpoint.Decoder, 0, 1, ImportanceOutput.ChosenRows, type).ToBytes();
         // A wider model of the same depth has a graph of the same size: only names and numbers of shapes are in it.
-        var wide = DecoderStageGraph.Build(config with { IntermediateSize = 100 * config.IntermediateSize }, checkpoint.Decoder, 0, 1, importance: true, type).ToBytes();
+        var wide = DecoderStageGraph.Build(config with { IntermediateSize = 100 * config.IntermediateSize }, checkpoint.Decoder, 0, 1, ImportanceOutput.ChosenRows, type).ToBytes();
         Assert.InRange(wide.Length - bytes.Length, 0, 200);
     }
 

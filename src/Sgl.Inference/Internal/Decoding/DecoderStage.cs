@@ -16,6 +16,7 @@ internal sealed class DecoderStage : IDisposable
     private readonly LanguageModelConfig _config;
     private readonly InferenceSession? _plain;
     private readonly InferenceSession? _importance;
+    private readonly InferenceSession? _stepImportance;
     private readonly string[] _plainInputs;
     private readonly string[] _importanceInputs;
     private readonly string[] _plainOutputs;
@@ -37,13 +38,18 @@ internal sealed class DecoderStage : IDisposable
         // On a GPU each session would hold its own copy of the weights, so one graph serves both purposes there.
         if (!importance || !placement.Device.IsCuda)
         {
-            _plain = sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, importance: false, computeType), placement.Device);
+            _plain = Create(ImportanceOutput.None);
         }
 
         if (importance)
         {
-            _importance = sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, importance: true, computeType), placement.Device);
+            _importance = Create(ImportanceOutput.ChosenRows);
+            // The fused attention hands out its probabilities on CPU only.
+            _stepImportance = placement.Device.IsCuda ? null : Create(ImportanceOutput.DecodeRow);
         }
+
+        InferenceSession Create(ImportanceOutput output) =>
+            sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, output, computeType), placement.Device);
 
         var layers = Enumerable.Range(placement.First, placement.Count).ToList();
         string[] inputs = ["hidden", "cos", "sin", "rope_rows", "seqlens_k", "total_length"];
@@ -81,10 +87,12 @@ internal sealed class DecoderStage : IDisposable
         inputs.SetRopeRows(batch * rows);
         var kv = slab.View(firstSlot, batch);
         // A graph without a plain twin still needs importance inputs: one row of weight 0.
-        var session = importance is null && _plain is not null ? _plain : _importance ?? throw new InvalidOperationException("this engine was loaded without importance");
-        var withImportance = session == _importance;
+        var session = (importance is null ? _plain : rows == 1 ? _stepImportance : null)
+            ?? _importance
+            ?? throw new InvalidOperationException("this engine was loaded without importance");
+        var asksRows = session == _importance;
         var wanted = importance ?? new ImportanceShape(1, 1);
-        if (withImportance && importance is null)
+        if (asksRows && importance is null)
         {
             inputs.ImportanceRows.Span(1)[0] = 0;
             inputs.ImportanceLimit.Span(batch).Clear();
@@ -111,15 +119,19 @@ internal sealed class DecoderStage : IDisposable
                 .. kv,
             ];
             List<OrtValue> outs = [Own(hiddenOut.Tensor(shape)), .. kv];
-            if (withImportance)
+            if (asksRows)
             {
                 ins.Add(Own(inputs.ImportanceRows.Tensor(wanted.Rows)));
                 ins.Add(Own(inputs.ImportanceLimit.Tensor(batch, wanted.Rows)));
                 ins.Add(Own(inputs.ImportanceWeight.Tensor(wanted.Groups, wanted.Rows)));
+            }
+
+            if (session != _plain)
+            {
                 outs.Add(Own(inputs.Importance.Tensor(Placement.Count, batch, wanted.Groups, total)));
             }
 
-            session.Run(_runOptions, withImportance ? _importanceInputs : _plainInputs, ins, withImportance ? _importanceOutputs : _plainOutputs, outs);
+            session.Run(_runOptions, asksRows ? _importanceInputs : _plainInputs, ins, session == _plain ? _plainOutputs : _importanceOutputs, outs);
         }
         finally
         {
@@ -138,6 +150,7 @@ internal sealed class DecoderStage : IDisposable
         _deviceAllocator?.Dispose();
         _plain?.Dispose();
         _importance?.Dispose();
+        _stepImportance?.Dispose();
         _runOptions.Dispose();
     }
 }

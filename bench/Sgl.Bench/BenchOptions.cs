@@ -1,0 +1,96 @@
+using System.Globalization;
+
+namespace Sgl.Bench;
+
+/// <summary>The command line.</summary>
+internal sealed record BenchOptions
+{
+    public const string Usage = """
+        usage: dotnet run -c Release --project bench/Sgl.Bench -- [demo|1b|2b ...] [options]
+          demo             the demo pair in models/
+          1b, 2b           language models of InternVL2-1B's and 2B's true shape with random weights (made once in --cache, 1.3 and 3.8 GB)
+          --bench NAMES    importance,consistency,pruning,batch (default: all)
+          --visual LIST    visual tokens of the prompts (default: 256 quick, 256,1024,1792 full; demo: real images)
+          --rounds N       interleaved rounds (default: 3 quick, 7 full)
+          --tokens N       tokens generated (default: 16)
+          --full           the long prompts too
+          --prepack        let the runtime repack weights
+          --cache DIR      where random checkpoints are kept (default: the temporary folder)
+          --out DIR        where results are written (default: bench/results)
+        """;
+
+    private static readonly string[] AllTargets = ["demo", "1b", "2b"];
+    private static readonly string[] AllBenches = ["importance", "consistency", "pruning", "batch"];
+
+    public IReadOnlyList<string> Targets { get; private init; } = [];
+
+    public IReadOnlyList<string> Benches { get; private init; } = AllBenches;
+
+    public IReadOnlyList<int> Visual { get; private init; } = [];
+
+    public int Rounds { get; private init; }
+
+    public int Tokens { get; private init; } = 16;
+
+    public bool Full { get; private init; }
+
+    public bool Prepack { get; private init; }
+
+    public string Cache { get; private init; } = Path.Combine(Path.GetTempPath(), "sgl-bench");
+
+    public string Out { get; private init; } = Path.Combine(Repository, "bench", "results");
+
+    public string CommandLine { get; private init; } = "";
+
+    /// <summary>The nearest folder above the program that holds the solution.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    /// <exception cref="FormatException">Something on the command line is not known.</exception>
+    public static BenchOptions Parse(string[] args)
+    {
+        var result = new BenchOptions { CommandLine = "dotnet run -c Release --project bench/Sgl.Bench -- " + string.Join(' ', args) };
+        var rest = new Queue<string>(args);
+        while (rest.TryDequeue(out var word))
+        {
+            string Value() => rest.TryDequeue(out var value) ? value : throw new FormatException($"{word} needs a value");
+            result = word switch
+            {
+                "--bench" => result with { Benches = [.. Value().Split(',').Select(b => Known(b, AllBenches))] },
+                "--visual" => result with { Visual = [.. Value().Split(',').Select(Number)] },
+                "--rounds" => result with { Rounds = Number(Value()) },
+                "--tokens" => result with { Tokens = Number(Value()) },
+                "--full" => result with { Full = true },
+                "--prepack" => result with { Prepack = true },
+                "--cache" => result with { Cache = Value() },
+                "--out" => result with { Out = Value() },
+                _ => result with { Targets = [.. result.Targets, Known(word, AllTargets)] },
+            };
+        }
+
+        return result with
+        {
+            Targets = result.Targets.Count > 0 ? result.Targets : ["demo"],
+            Visual = result.Visual.Count > 0 ? result.Visual : result.Full ? [256, 1024, 1792] : [256],
+            Rounds = result.Rounds > 0 ? result.Rounds : result.Full ? 7 : 3,
+        };
+    }
+
+    private static string Known(string name, string[] names) =>
+        names.Contains(name) ? name : throw new FormatException($"{name} is not one of {string.Join(", ", names)}");
+
+    private static int Number(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? n : throw new FormatException($"{text} is not a positive number");
+
+    private static string FindRepository()
+    {
+        for (var d = new DirectoryInfo(AppContext.BaseDirectory); d is not null; d = d.Parent)
+        {
+            if (File.Exists(Path.Combine(d.FullName, "Sgl.sln")))
+            {
+                return d.FullName;
+            }
+        }
+
+        return Environment.CurrentDirectory;
+    }
+}

@@ -1,0 +1,47 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Sgl.Bench;
+
+/// <summary>A file of results per target: what was measured, on what, with which command.</summary>
+internal sealed class Report(BenchOptions options)
+{
+    private const string MachinePlace = "{machine}";
+
+    private readonly StringBuilder _text = new();
+
+    public void Begin(Subject subject)
+    {
+        _text.Clear();
+        _text.Append("# Measured on ").Append(subject.Description).Append("\n\n");
+        _text.Append("    ").Append(options.CommandLine.TrimEnd()).Append("\n\n");
+        _text.Append(CultureInfo.InvariantCulture, $"{MachinePlace}. {options.Rounds} interleaved rounds after one that is not counted; medians, in brackets the range of the rounds' own ratios.");
+        _text.Append(options.Prepack ? " Weights repacked by the runtime.\n\n" : " Weights not repacked.\n\n");
+    }
+
+    public void Add(Section section) => _text.Append(section.Markdown()).Append('\n');
+
+    public string Write(string target)
+    {
+        Directory.CreateDirectory(options.Out);
+        var path = Path.Combine(options.Out, target + (options.Full ? "" : "-quick") + (options.Prepack ? "-prepack" : "") + ".md");
+        // Only now: asking the runtime for its version before an engine is there would create its environment with other threads.
+        File.WriteAllText(path, _text.ToString().Replace(MachinePlace, Machine(), StringComparison.Ordinal).TrimEnd() + "\n");
+        return path;
+    }
+
+    private static string Machine()
+    {
+        var cpu = RuntimeInformation.ProcessArchitecture.ToString();
+        var load = "";
+        if (OperatingSystem.IsLinux())
+        {
+            cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? cpu;
+            load = $", load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]} at the end";
+        }
+
+        return $"{cpu}, {Environment.ProcessorCount} cores{load}, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}, ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
+    }
+}

@@ -1,0 +1,21 @@
+namespace Sgl.Bench;
+
+/// <summary>A table of results.</summary>
+internal sealed class Section(string title, string explanation, string[] columns)
+{
+    private readonly List<string[]> _rows = [];
+
+    /// <summary>Adds a row and shows it at once.</summary>
+    public void Row(params string[] cells)
+    {
+        _rows.Add(cells);
+        Console.WriteLine($"{title}: {string.Join(" | ", columns.Zip(cells, (c, v) => $"{c} {v}"))}");
+    }
+
+    public string Markdown() => string.Join(
+        '\n',
+        [
+            $"## {title}", "", explanation + ".", "", $"| {string.Join(" | ", columns)} |", $"|{string.Concat(columns.Select(_ => "---|"))}",
+            .. _rows.Select(r => $"| {string.Join(" | ", r)} |"), "",
+        ]);
+}

@@ -1,0 +1,124 @@
+using Sgl.Inference;
+using Sgl.Models;
+using Sgl.Testing;
+using Sgl.Text;
+using Sgl.Vision;
+
+namespace Sgl.Bench;
+
+/// <summary>A prompt with its number of visual tokens.</summary>
+internal sealed record BenchPrompt(string Name, PreparedPrompt Prompt);
+
+/// <summary>What is measured: a model in the small role and one in the large role, which may be the same.</summary>
+internal sealed class Subject : IAsyncDisposable
+{
+    // InternVL2's system text, and a question with the benchmark's suffix.
+    private const int TextBefore = 40;
+    private const int TextAfter = 40;
+
+    private readonly BenchOptions _options;
+    private readonly Func<VlmEngine, IReadOnlyList<BenchPrompt>>? _prompts;
+    private readonly string _smallFolder;
+    private readonly string _largeFolder;
+    private VlmEngine? _engine;
+    private bool _engineIsLarge;
+
+    private Subject(string description, string smallFolder, string largeFolder, BenchOptions options, Func<VlmEngine, IReadOnlyList<BenchPrompt>>? prompts)
+    {
+        Description = description;
+        _smallFolder = smallFolder;
+        _largeFolder = largeFolder;
+        _options = options;
+        _prompts = prompts;
+    }
+
+    public string Description { get; }
+
+    public static Task<Subject> LoadAsync(string target, BenchOptions options)
+    {
+        if (target == "demo")
+        {
+            var models = Path.Combine(BenchOptions.Repository, "models");
+            return Task.FromResult(new Subject("the demo pair", Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"), options, null));
+        }
+
+        var shape = target == "1b"
+            ? new CheckpointShape { Decoder = DecoderKind.Qwen2, Layers = 24, Hidden = 896, Heads = 14, KvHeads = 2, Inner = 4864, Vocabulary = 151655, MaxPositions = 32768 }
+            : new CheckpointShape { Decoder = DecoderKind.InternLm2, Layers = 24, Hidden = 2048, Heads = 16, KvHeads = 8, Inner = 8192, Vocabulary = 92553, MaxPositions = 32768 };
+        var folder = Path.Combine(options.Cache, $"{target}-bfloat16");
+        if (!Directory.Exists(folder))
+        {
+            Console.WriteLine($"writing random weights to {folder} ...");
+            CheckpointWriter.Write(folder + ".partial", shape, StoredType.BFloat16);
+            Directory.Move(folder + ".partial", folder);
+        }
+
+        var description = $"a language model of InternVL2-{target.ToUpperInvariant()}'s shape ({shape.Layers} layers, {shape.Hidden} wide, {shape.Heads} heads, {shape.KvHeads} key heads, "
+            + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights, float32; visual features are given, no vision tower is run";
+        return Task.FromResult(new Subject(description, folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]));
+    }
+
+    /// <summary>The engine of a role; the other role's is unloaded first, so that both never share the memory.</summary>
+    public async Task<VlmEngine> EngineAsync(bool large)
+    {
+        if (_engine is not null && (_engineIsLarge == large || _smallFolder == _largeFolder))
+        {
+            return _engine;
+        }
+
+        if (_engine is not null)
+        {
+            await _engine.DisposeAsync();
+        }
+
+        _engineIsLarge = large;
+        Console.WriteLine("loading ...");
+        // Without a prune layer list the engine is cut at the paper's layers, as the large service runs it.
+        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, PrepackWeights = _options.Prepack });
+    }
+
+    public LanguageModelConfig Config(bool large)
+    {
+        using var checkpoint = Checkpoint.Open(large ? _largeFolder : _smallFolder);
+        return checkpoint.Config.Language;
+    }
+
+    public async Task<IReadOnlyList<BenchPrompt>> PromptsAsync(bool large)
+    {
+        var engine = await EngineAsync(large);
+        if (_prompts is not null)
+        {
+            return _prompts(engine);
+        }
+
+        var prompts = new List<BenchPrompt>();
+        foreach (var (width, height) in _options.Full ? new[] { (112, 112), (336, 224), (448, 336) } : [(336, 224)])
+        {
+            var noise = new byte[width * height * 3];
+            new Random(1).NextBytes(noise);
+            var chat = new ChatMessage(ChatRole.User, [new ChatPart.Image(0), new ChatPart.Text("What is the code in the red box?")]);
+            var prompt = await engine.PrepareAsync(new PromptInput { Images = [new RgbImage(width, height, noise)], Messages = [chat] }, CancellationToken.None);
+            await engine.EncodeAsync(prompt, CancellationToken.None);
+            prompts.Add(new BenchPrompt($"{prompt.VisualTokenCount} visual of {prompt.Ids.Length}", prompt));
+        }
+
+        return prompts;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_engine is not null)
+        {
+            await _engine.DisposeAsync();
+        }
+    }
+
+    private static BenchPrompt Random(VlmEngine engine, CheckpointShape shape, int visual)
+    {
+        var random = new Random(visual);
+        IEnumerable<int> Text(int count) => Enumerable.Range(0, count).Select(_ => random.Next(10, engine.Model.VocabularySize));
+        int[] ids = [.. Text(TextBefore), .. Enumerable.Repeat(3, visual), .. Text(TextAfter)];
+        float[] features = [.. Enumerable.Range(0, visual * shape.Hidden).Select(_ => random.NextSingle() - 0.5f)];
+        return new BenchPrompt($"{visual} visual of {ids.Length}", PreparedPrompt.FromFeatures(ids, [new ImageSpan(0, TextBefore, visual)], features));
+    }
+}
