@@ -46,7 +46,7 @@ public sealed class HttpCalls
         finally
         {
             _metrics.CountHttp(route, code);
-            HostingLog.CallEnded(_logger, route, code, _time.GetElapsedTime(started).TotalMilliseconds);
+            HostingLog.CallEnded(_logger, route, code, _time.GetElapsedTime(started).TotalMilliseconds, RequestIds.Of(context));
         }
     }
 }

@@ -104,7 +104,7 @@ public sealed class ServiceHealth
             (status, reason) = (_serving && !_draining ? "SERVING" : "NOT_SERVING", Reason);
         }
 
-        HostingLog.HealthChanged(_logger, _setup.Name, status, reason);
+        HostingLog.HealthChanged(_logger, _setup.Name, status, reason.Length == 0 ? "ready" : reason);
         changed.SetResult();
     }
 }

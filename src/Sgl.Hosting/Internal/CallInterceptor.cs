@@ -41,6 +41,7 @@ internal sealed class CallInterceptor(
         }
 
         var started = time.GetTimestamp();
+        var requestId = RequestIds.Of(context);
         var code = StatusCode.OK;
         using var call = calls.Enter(context.CancellationToken);
         try
@@ -50,14 +51,14 @@ internal sealed class CallInterceptor(
         catch (Exception e)
         {
             var deadline = context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline);
-            var status = errors.Translate(e, new CallFacts(context.Method, RequestIds.Of(context), deadline, calls.DrainIsOver, call.Token));
+            var status = errors.Translate(e, new CallFacts(context.Method, requestId, deadline, calls.DrainIsOver, call.Token));
             code = (StatusCode)status.Code;
             throw status.ToRpcException();
         }
         finally
         {
             metrics.CountCall(context.Method, code);
-            HostingLog.CallEnded(logger, context.Method, code, time.GetElapsedTime(started).TotalMilliseconds);
+            HostingLog.CallEnded(logger, context.Method, code, time.GetElapsedTime(started).TotalMilliseconds, requestId);
         }
     }
 

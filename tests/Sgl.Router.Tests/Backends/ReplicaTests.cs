@@ -83,7 +83,9 @@ public sealed class ReplicaTests
         {
             Tls = new Dictionary<string, string?>
             {
-                ["Listen:Tls:CertificatePath"] = files.Pem("server"), ["Listen:Tls:KeyPath"] = files.Key("server"), ["Listen:Tls:ClientCaPath"] = files.Pem("ca"),
+                ["Listen:Tls:CertificatePath"] = files.Pem("server"),
+                ["Listen:Tls:KeyPath"] = files.Key("server"),
+                ["Listen:Tls:ClientCaPath"] = files.Pem("ca"),
             },
         };
         await small.StartAsync();

@@ -22,7 +22,7 @@ public sealed class DemoTrio : IAsyncLifetime
 
     internal Wire.RouterService.RouterServiceClient Client => new(_channel);
 
-    internal Uri? Http => _router.Services.GetRequiredService<ServiceEndpoints>().Http;
+    internal Uri Metrics => _router.Services.GetRequiredService<ServiceEndpoints>().Metrics!;
 
     public async Task InitializeAsync()
     {
@@ -30,7 +30,7 @@ public sealed class DemoTrio : IAsyncLifetime
         Large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(RunningService.Settings("large")));
         _router = RouterHost.Create(new Dictionary<string, string?>
         {
-            ["Listen:HttpPort"] = "0",
+            ["Listen:MetricsPort"] = "0",
             ["Listen:DrainTimeout"] = "00:00:05",
             ["Router:Small:Address"] = Small.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
             ["Router:Large:Address"] = Large.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),

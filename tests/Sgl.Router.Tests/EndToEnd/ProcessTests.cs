@@ -49,6 +49,7 @@ public sealed class ProcessTests
 
         Assert.Equal(ServiceRunner.CannotListen, await process.ExitAsync());
         Assert.Contains($"{port}", Assert.Single(process.Errors), StringComparison.Ordinal);
+        Assert.DoesNotContain(process.Output, l => l.Contains("Exception", StringComparison.Ordinal));
     }
 
     [Fact]
