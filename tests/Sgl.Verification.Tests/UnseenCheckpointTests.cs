@@ -114,6 +114,30 @@ public class UnseenCheckpointTests
         Close("pruned", Flat(pruned.StepLogits), reference.StepLogits(answer.TokenIds, reference.Forward(answer.TokenIds, plan)), LogitTolerance);
     }
 
+    [Theory]
+    [InlineData(0, 3000)]
+    [InlineData(24, 3000)]
+    [InlineData(5, 26)]
+    public async Task Generate_ConsistencyBehindTextOfAnyLength_AgreesWithDoublePrecisionReference(int before, int originalMaxPositions)
+    {
+        // 5 + 12 + 8 prompt ids and 6 answer ids: at 26 the pass rotates by the long factors and the prefill by the short ones.
+        var shape = new CheckpointShape { Decoder = DecoderKind.Phi3, Hidden = 64, Heads = 8, KvHeads = 2, OriginalMaxPositions = originalMaxPositions, Seed = 8 };
+        using var folder = new TemporaryFolder();
+        CheckpointWriter.Write(folder.Path, shape);
+        await using var engine = await Runs.LoadAsync(folder.Path, "cpu*2", 0);
+        var prompt = Runs.Prompt(shape, 14, [before, 8], [3]);
+        var reference = new ReferenceRun(shape, prompt);
+        var trace = new GenerationTrace { ConsistencyRatios = [0.5, 0, 0.25] };
+        var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Importance = new ImportanceOptions() });
+        foreach (var consistency in trace.Consistency)
+        {
+            var kept = KeepMask.FromImportance(result.Importance, consistency.Ratio);
+            var pass = reference.Forward(result.TokenIds, [(0, kept)], lastToo: true);
+            Assert.Equal(pass.Rows, consistency.Positions[0]);
+            Close($"consistency at {consistency.Ratio}", consistency.Logits, reference.StepLogits(result.TokenIds, pass), LogitTolerance);
+        }
+    }
+
     private static GenerationOptions Options(GenerationTrace trace) => new()
     {
         Sampling = new SamplingOptions { MaxNewTokens = NewTokens, MinNewTokens = 0, StopTokenIds = [] },

@@ -99,6 +99,11 @@ public sealed class RotaryTable
         }
     }
 
+    /// <summary>Whether two forward calls with these largest positions rotate a given position alike, so that keys of one are right in the other.</summary>
+    /// <param name="maxPosition">Largest position of the one.</param>
+    /// <param name="otherMaxPosition">Largest position of the other.</param>
+    public bool RotatesAlike(int maxPosition, int otherMaxPosition) => Frequencies(maxPosition).SequenceEqual(Frequencies(otherMaxPosition));
+
     /// <summary>theta^(-2i/d) in float32, i = 0..d/2-1.</summary>
     internal static float[] InverseFrequencies(double theta, int headDim) => Divided(theta, headDim, null);
 

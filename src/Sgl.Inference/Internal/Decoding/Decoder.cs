@@ -141,6 +141,8 @@ internal sealed class Decoder : IDisposable
         var generated = sequence.Generated.Count;
         _rows.Start(sequence, generated);
         _rows.Keep(kept);
+        var positions = observe is null ? [] : _rows.Positions();
+        _rows.ReuseFront();
         for (var s = 0; s < _stages.Count; s++)
         {
             RunStage(sequence, s, importance: null);
@@ -155,7 +157,7 @@ internal sealed class Decoder : IDisposable
             result[i] = TokenChooser.LogProbability(logits.Slice(i * _config.VocabularySize, _config.VocabularySize), sequence.Generated[i], _work);
         }
 
-        observe?.Invoke(_rows.Positions(), logits);
+        observe?.Invoke(positions, logits);
         return result;
     }
 
@@ -196,15 +198,16 @@ internal sealed class Decoder : IDisposable
         }
     }
 
-    /// <summary>Runs one stage over all rows into an empty cache.</summary>
+    /// <summary>Runs one stage over all rows, behind those that the cache holds already.</summary>
     private ReadOnlySpan<float> RunStage(Sequence sequence, int s, ImportanceShape? importance)
     {
         var slot = sequence.Slots[s];
         _rows.WriteRotary(_inputs);
-        _inputs.SeqLens.Span(1)[0] = _rows.Count - 1;
-        _inputs.Total.Span(1)[0] = _rows.Count;
-        var sums = _stages[s].Run(_inputs, _rows.Hidden, _rows.Next, batch: 1, _rows.Count, total: _rows.Count, slot.Slab, slot.Index, importance);
-        slot.Length = _rows.Count;
+        var total = _rows.Cached + _rows.Count;
+        _inputs.SeqLens.Span(1)[0] = total - 1;
+        _inputs.Total.Span(1)[0] = total;
+        var sums = _stages[s].Run(_inputs, _rows.Hidden, _rows.Next, batch: 1, _rows.Count, total, slot.Slab, slot.Index, importance);
+        slot.Length = total;
         _rows.Advance();
         return sums;
     }

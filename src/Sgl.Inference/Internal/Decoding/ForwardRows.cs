@@ -12,11 +12,15 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
     private VisualTokens _visual = VisualTokens.Create([], 0);
     private KeepMask? _present;
     private int[][] _positions = [];
+    private int _promptMaxPosition;
     private int _maxPosition;
     private int _answerRows;
 
     /// <summary>Rows that are there.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Rows in front of them whose keys and values are in the caches already.</summary>
+    public int Cached { get; private set; }
 
     /// <summary>Hidden state, [<see cref="Count"/>, width]: input of the next stage.</summary>
     public Scratch<float> Hidden => _hidden;
@@ -34,6 +38,7 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
         _visual = sequence.Visual;
         _present = null;
         _answerRows = generated;
+        Cached = 0;
         Count = ids.Length + generated;
         var hidden = _hidden.Span(Count * width);
         var feature = 0;
@@ -51,6 +56,7 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
         }
 
         var next = ids.Length + sequence.Positions.Delta;
+        _promptMaxPosition = sequence.Positions.Axes.Max(axis => axis.Length == 0 ? 0 : axis.Max());
         _positions = [.. sequence.Positions.Axes.Select(axis => axis.Concat(Enumerable.Range(next, generated)).ToArray())];
         _maxPosition = _positions.Max(axis => axis.Length == 0 ? 0 : axis.Max());
     }
@@ -74,6 +80,27 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
                     axis[i] = axis[from];
                 }
             }
+        }
+    }
+
+    /// <summary>
+    /// Leaves out the rows in front of the first image, for a pass behind a finished generation: they see no visual token, so the keys and values that
+    /// its prefill left in the caches are those that this pass would compute.
+    /// </summary>
+    public void ReuseFront()
+    {
+        if (_visual.First <= 0 || !rotary.RotatesAlike(_promptMaxPosition, _maxPosition))
+        {
+            return;
+        }
+
+        Cached = _visual.First;
+        Count -= Cached;
+        var hidden = _hidden.Span((Cached + Count) * width);
+        hidden[(Cached * width)..].CopyTo(hidden);
+        foreach (var axis in _positions)
+        {
+            axis.AsSpan(Cached, Count).CopyTo(axis);
         }
     }
 
