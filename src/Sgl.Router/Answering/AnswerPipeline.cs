@@ -3,7 +3,6 @@ using Google.Rpc;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Prometheus;
 using Sgl.Hosting;
 using Sgl.Router.Internal;
 
@@ -12,8 +11,11 @@ namespace Sgl.Router;
 /// <summary>Answers requests: checks, small model, decision, large model, fallback. The same for gRPC and HTTP.</summary>
 internal sealed class AnswerPipeline
 {
+    private static readonly TimeSpan RetryWhenFull = TimeSpan.FromSeconds(1);
+
     private readonly BackendMonitor _monitor;
     private readonly ILogger<AnswerPipeline> _logger;
+    private int _running;
 
     public AnswerPipeline(
         BackendMonitor monitor,
@@ -58,10 +60,10 @@ internal sealed class AnswerPipeline
             throw Faults.Create(Code.FailedPrecondition, models.PairingProblem, RouterErrorReasons.NotPaired).ToRpcException();
         }
 
-        using var running = Metrics.Common.Running.TrackInProgress();
         var run = new AnswerRun(this, request, policy, models, call, emit, started);
         try
         {
+            Enter();
             var completed = await run.AnswerAsync();
             Metrics.Common.CountRequest(completed.Path switch
             {
@@ -80,6 +82,20 @@ internal sealed class AnswerPipeline
             }
 
             throw;
+        }
+        finally
+        {
+            Metrics.Common.Running.Set(Interlocked.Decrement(ref _running));
+        }
+    }
+
+    private void Enter()
+    {
+        var running = Interlocked.Increment(ref _running);
+        Metrics.Common.Running.Set(running);
+        if (running > Options.MaxConcurrentRequests)
+        {
+            throw new OverloadedException($"The router answers {Options.MaxConcurrentRequests} requests already.", RetryWhenFull);
         }
     }
 

@@ -18,6 +18,13 @@ public sealed class RouterOptions
     /// <summary>The policy for requests that bring none.</summary>
     public PolicyOptions Policy { get; set; } = new();
 
+    /// <summary>
+    /// Most requests in work at once; further ones are refused with RESOURCE_EXHAUSTED. Each holds its images in memory until it is answered, and the model
+    /// services have queues of their own, so this is a guard and not a queue.
+    /// </summary>
+    /// <value>Default 1000.</value>
+    public int MaxConcurrentRequests { get; set; } = 1000;
+
     /// <summary>How often both services are asked for health and model.</summary>
     /// <value>Default 2 s.</value>
     public TimeSpan HealthInterval { get; set; } = TimeSpan.FromSeconds(2);

@@ -16,6 +16,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Backend(nameof(options.Large), options.Large, errors);
         Retry(options.Retry, errors);
         Policy(options.Policy, errors);
+        Between(errors, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, 1, 1_000_000);
         Time(errors, nameof(options.HealthInterval), options.HealthInterval, TimeSpan.FromMilliseconds(10));
         Time(errors, nameof(options.DegradeMargin), options.DegradeMargin, TimeSpan.Zero);
         return errors.ToResult();

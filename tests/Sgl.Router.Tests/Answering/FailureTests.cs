@@ -262,6 +262,23 @@ public sealed class FailureTests
         }
     }
 
+    [Fact]
+    public async Task Answer_MoreThanTheRouterTakes_RefusedWithARetryDelayUntilOthersEnd()
+    {
+        await using var trio = await Trio.StartAsync((small, _) => small.AfterTokens = TimeSpan.FromSeconds(1), ("Router:MaxConcurrentRequests", "2"));
+        var running = new[] { trio.AnswerAsync(), trio.AnswerAsync() };
+        Assert.True(await trio.Small.Started.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.True(await trio.Small.Started.WaitAsync(TimeSpan.FromSeconds(10)));
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => trio.AnswerAsync());
+
+        Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
+        Assert.NotNull(error.GetRpcStatus()!.GetDetail<RetryInfo>());
+        await Task.WhenAll(running);
+        Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync()).Path);
+        Assert.Equal(0, await trio.MetricAsync("sgl_requests_running"));
+    }
+
     private static Task<Trio> EscalatingTrioAsync() =>
         Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(0.1), ("Router:Retry:InitialBackoff", "00:00:00.005"));
 
