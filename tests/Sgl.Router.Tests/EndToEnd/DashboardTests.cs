@@ -10,6 +10,7 @@ public sealed partial class DashboardTests(DemoTrio trio)
     [Theory]
     [InlineData("grafana/dashboards/sgl.json")]
     [InlineData("prometheus/rules.yml")]
+    [InlineData("kubernetes/autoscaling/scale.yaml")]
     public async Task File_MetricsItNames_AreAllOffered(string file)
     {
         using var http = new HttpClient();
@@ -21,7 +22,7 @@ public sealed partial class DashboardTests(DemoTrio trio)
 
         var named = Use().Matches(content).Select(m => m.Value).Distinct().ToList();
 
-        Assert.True(named.Count > 4);
+        Assert.NotEmpty(named);
         Assert.Empty(named.Except(offered));
     }
 
