@@ -10,13 +10,15 @@ public static class RunHeaders
     /// <param name="subject">The pair.</param>
     /// <param name="command">The command line.</param>
     /// <param name="seed">Seed of whatever is random.</param>
-    public static RunHeader Of(SubjectDescription subject, string command, ulong seed)
+    /// <param name="data">Fingerprint of the data files, see <see cref="DataFingerprint"/>.</param>
+    public static RunHeader Of(SubjectDescription subject, string command, ulong seed, string? data = null)
     {
         ArgumentNullException.ThrowIfNull(subject);
         return new RunHeader
         {
             Small = subject.Small,
             Large = subject.Large,
+            Data = data,
             SmallWeights = subject.SmallWeights,
             LargeWeights = subject.LargeWeights,
             LargeLayers = subject.LargeLayers,

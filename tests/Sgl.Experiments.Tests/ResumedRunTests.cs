@@ -68,6 +68,23 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
         Assert.Contains("weights of the large model", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Of_ChangedRequests_AnotherFingerprint()
+    {
+        var benchmark = Benchmarks.Named("requests");
+        var file = _folder.File("requests.jsonl");
+        System.IO.File.WriteAllText(file, """{"image":"a.png","question":"What?"}""");
+        var before = DataFingerprint.Of(benchmark, file);
+        Assert.Equal(before, DataFingerprint.Of(benchmark, _folder.Path));
+        System.IO.File.AppendAllText(file, "\n");
+        var header = RunHeaders.Of(pair.Subject.Description, "test", 0, before);
+        ResultStore.Open(File, header).Dispose();
+
+        var error = Assert.Throws<EvaluationException>(() => ResultStore.Open(File, header with { Data = DataFingerprint.Of(benchmark, file) }));
+
+        Assert.Contains("data files", error.Message, StringComparison.Ordinal);
+    }
+
     private async Task RunAsync(Dataset dataset, bool skipBad)
     {
         using var store = ResultStore.Open(File, RunHeaders.Of(pair.Subject.Description, "test", 0));

@@ -49,7 +49,7 @@ internal sealed class CalibrateRun(Terminal terminal)
         // What a router does by default.
         MethodConfiguration[] methods = [PaperExperiment.Row("", PruningMethod.Sgp, 35, layers).Method!];
         await using var subject = await models.LoadAsync(terminal, methods, cancellationToken);
-        var header = RunHeaders.Of(subject.Description, command, Seed);
+        var header = RunHeaders.Of(subject.Description, command, Seed, DataFingerprint.Of(benchmark, data));
         var records = await StoredRun.RunAsync(
             terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, cancellationToken);
         return Write(header, records, data);

@@ -63,7 +63,7 @@ internal sealed class EvalRun(Terminal terminal)
 
     private async Task<int> RunAsync(IEvaluationSubject subject, Dataset dataset, IReadOnlyList<PaperRow> rows, CancellationToken cancellationToken)
     {
-        var header = RunHeaders.Of(subject.Description, Command, Methods.Seed);
+        var header = RunHeaders.Of(subject.Description, Command, Methods.Seed, DataFingerprint.Of(Benchmark, Data));
         var records = await StoredRun.RunAsync(
             terminal, Path.Combine(Output, ResultFile), header, subject, dataset,
             [.. rows.Select(r => r.Method).OfType<MethodConfiguration>()], Reading.SkipBad, Concurrency, cancellationToken);

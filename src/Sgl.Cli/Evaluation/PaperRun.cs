@@ -39,7 +39,7 @@ internal sealed class PaperRun(Terminal terminal)
         var dataset = Benchmark.Read(Data, Reading);
         var methods = PaperExperiment.AllMethods(Models.LargeLayers(), Seed);
         await using var subject = await Models.LoadAsync(terminal, methods, cancellationToken);
-        var header = RunHeaders.Of(subject.Description, Command, Seed);
+        var header = RunHeaders.Of(subject.Description, Command, Seed, DataFingerprint.Of(Benchmark, Data));
         var results = Path.Combine(Output, "results.jsonl");
         Unpack(results);
         var records = await StoredRun.RunAsync(

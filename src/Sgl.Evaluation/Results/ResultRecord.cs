@@ -27,6 +27,9 @@ public sealed record RunHeader
     /// <summary>Fingerprint of the large model's weights; null where it is not known.</summary>
     public string? LargeWeights { get; init; }
 
+    /// <summary>Fingerprint of the data files; null where it is not known.</summary>
+    public string? Data { get; init; }
+
     /// <summary>L of the large model, by which settings become layers.</summary>
     public required int LargeLayers { get; init; }
 

@@ -239,6 +239,7 @@ public sealed class ResultStore : IDisposable
             ("large model", found.Large, wanted.Large),
             ("weights of the small model", found.SmallWeights ?? "unknown", wanted.SmallWeights ?? "unknown"),
             ("weights of the large model", found.LargeWeights ?? "unknown", wanted.LargeWeights ?? "unknown"),
+            ("data files", found.Data ?? wanted.Data ?? "", wanted.Data ?? found.Data ?? ""),
             ("layers of the large model", found.LargeLayers, wanted.LargeLayers),
             ("seed", found.Seed, wanted.Seed),
         ];
