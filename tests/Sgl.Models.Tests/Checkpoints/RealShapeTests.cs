@@ -45,6 +45,32 @@ public sealed class RealShapeTests
         Assert.InRange(checkpoint.Weights.TotalBytes / 2e9 / billions, 0.9985, 1.0015);
     }
 
+    [Theory]
+    [MemberData(nameof(Checkpoints))]
+    public void Build_CheckpointOfThePaper_GraphsAskForTheTensorsOfTheSpecification(string name, double billions)
+    {
+        _ = billions;
+        var (config, tensors) = Describe(name);
+        using var folder = new TestFolder();
+        folder.Text("config.json", config).Sharded(tensors, 5 * Gigabyte);
+        using var checkpoint = Checkpoint.Open(folder.Path);
+        var language = checkpoint.Config.Language;
+        var bound = new[]
+        {
+            VisionGraph.Build(checkpoint.Config, checkpoint.Vision, ComputeType.Float32),
+            DecoderStageGraph.Build(language, checkpoint.Decoder, 0, language.Layers - 1, ImportanceOutput.ChosenRows, ComputeType.Float32),
+            HeadGraph.Build(language, checkpoint.Decoder, ComputeType.Float32),
+        }.SelectMany(g => g.Weights).ToList();
+
+        // The embedding table and the newline are read row by row, not by a graph; SigLIP's last norm is not applied.
+        string[] outside = [checkpoint.Decoder.Embedding, checkpoint.Vision.ImageNewline ?? ""];
+        var expected = tensors.Where(t => t.Name == checkpoint.Decoder.Head || !outside.Contains(t.Name))
+            .Where(t => !t.Name.Contains("post_layernorm", StringComparison.Ordinal)).ToDictionary(t => t.Name, t => t.Shape);
+        Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), bound.Select(w => w.Name).Order(StringComparer.Ordinal));
+        Assert.All(bound, w => Assert.Equal(expected[w.Name].Aggregate(1L, (a, b) => a * b), w.Shape.Aggregate(1L, (a, b) => a * b)));
+        Assert.All(bound.Where(w => w.Shape.Count == expected[w.Name].Length), w => Assert.Equal(expected[w.Name], w.Shape));
+    }
+
     [Fact]
     public void Open_InternVl2_26B_HasThePapersNumbers()
     {
@@ -102,7 +128,7 @@ public sealed class RealShapeTests
         Assert.Equal(3, keys.GroupBy(k => k.Key[..5]).Count(g => g.Select(k => k.Value).Distinct().Count() == 1));
     }
 
-    private static (string Config, SpecTensors Tensors) Describe(string name)
+    internal static (string Config, SpecTensors Tensors) Describe(string name)
     {
         const string Hub = "vision_tower.vision_model.", Projector = "multi_modal_projector.linear_";
         return name switch
