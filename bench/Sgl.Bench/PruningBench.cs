@@ -22,15 +22,15 @@ internal static class PruningBench
             var layers = engine.Model.Layers;
             var settings = Retentions.Select(PruneSchedule.Paper).ToList();
             var plans = settings.Select(p => PrunePlan.Create([new PruneStep(p.Layer(layers), KeepMask.FromImportance(ranking, p.KeepRatio))], layers, n)).Prepend(PrunePlan.None).ToList();
-            var s = await Measuring.InterleavedAsync(options.Rounds, [.. plans.Select<PrunePlan, Func<Task<double[]>>>(plan => async () =>
-                [(await Measuring.GenerateAsync(engine, prompt, Measuring.Tokens(1) with { Plan = plan })).Timings.Prefill.TotalSeconds])]);
+            var s = await Measuring.InterleavedAsync(options.Rounds, [.. plans.Select<PrunePlan, Func<Task<Cost>>>(plan => async () =>
+                (await Measuring.PhasesAsync(engine, prompt, Measuring.Tokens(1) with { Plan = plan })).Prefill)]);
             var config = subject.Config(large: true);
             var full = Operations(config, prompt.Ids.Length, n, PrunePlan.None);
             section.Row(name, "100 %", "", Measuring.Milliseconds(s[0]), "1", "1", "");
             for (var i = 0; i < settings.Count; i++)
             {
                 var predicted = Operations(config, prompt.Ids.Length, n, plans[i + 1]) / full;
-                var measured = Measuring.Median(s[i + 1]) / Measuring.Median(s[0]);
+                var measured = Measuring.Median(s[i + 1].Zip(s[0], (pruned, whole) => pruned.Processor / whole.Processor));
                 section.Row(
                     name, $"{settings[i].Percent} %", $"{settings[i].Layer(layers)}, {settings[i].KeepRatio}", Measuring.Milliseconds(s[i + 1]), $"{predicted:0.000}",
                     Measuring.Ratio(s[i + 1], s[0]), $"{measured / predicted:0.00}");

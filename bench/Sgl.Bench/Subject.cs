@@ -43,8 +43,8 @@ internal sealed class Subject : IAsyncDisposable
         }
 
         var shape = target == "1b"
-            ? new CheckpointShape { Decoder = DecoderKind.Qwen2, Layers = 24, Hidden = 896, Heads = 14, KvHeads = 2, Inner = 4864, Vocabulary = 151655, MaxPositions = 32768 }
-            : new CheckpointShape { Decoder = DecoderKind.InternLm2, Layers = 24, Hidden = 2048, Heads = 16, KvHeads = 8, Inner = 8192, Vocabulary = 92553, MaxPositions = 32768 };
+            ? new CheckpointShape { Decoder = DecoderKind.Qwen2, Layers = 24, Hidden = 896, Heads = 14, KvHeads = 2, Inner = 4864, Vocabulary = 151655, MaxPositions = 32768, TowerLayers = 24, TowerHidden = 1024, TowerHeads = 16, TowerInner = 4096, TileSize = 448 }
+            : new CheckpointShape { Decoder = DecoderKind.InternLm2, Layers = 24, Hidden = 2048, Heads = 16, KvHeads = 8, Inner = 8192, Vocabulary = 92553, MaxPositions = 32768, TowerLayers = 24, TowerHidden = 1024, TowerHeads = 16, TowerInner = 4096, TileSize = 448 };
         var folder = Path.Combine(options.Cache, $"{target}-bfloat16");
         if (!Directory.Exists(folder))
         {
@@ -54,8 +54,8 @@ internal sealed class Subject : IAsyncDisposable
         }
 
         var description = $"a language model of InternVL2-{target.ToUpperInvariant()}'s shape ({shape.Layers} layers, {shape.Hidden} wide, {shape.Heads} heads, {shape.KvHeads} key heads, "
-            + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights, float32; visual features are given, no vision tower is run";
-        return Task.FromResult(new Subject(description, folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]));
+            + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights, float32; visual features are random too";
+        return Task.FromResult(new Subject(description + ". The vision tower is InternViT-300M's shape and is run only where a table says so", folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]));
     }
 
     /// <summary>The engine of a role; the other role's is unloaded first, so that both never share the memory.</summary>
@@ -103,6 +103,22 @@ internal sealed class Subject : IAsyncDisposable
         }
 
         return prompts;
+    }
+
+    /// <summary>A prompt of one tile of noise, never encoded before.</summary>
+    public PreparedPrompt Tile()
+    {
+        using var checkpoint = Checkpoint.Open(_smallFolder);
+        int side = checkpoint.Config.TileSize, tokens = checkpoint.Config.TokensPerTile, rows = (int)Math.Sqrt(tokens);
+        var pixels = new float[3 * side * side];
+        var random = new Random(7);
+        for (var i = 0; i < pixels.Length; i++)
+        {
+            pixels[i] = random.NextSingle() - 0.5f;
+        }
+
+        var layout = new VisualLayout(side, side, [new VisualTile(0, TileKind.Tile, 0, rows, rows, 0, 0, side, side)]);
+        return new PreparedPrompt([.. Enumerable.Repeat(3, tokens)], [new ImageSpan(0, 0, tokens)], [new VisualInput { PixelValues = pixels, Shape = [1, 3, side, side], Layout = layout }]);
     }
 
     public async ValueTask DisposeAsync()
