@@ -16,12 +16,15 @@ internal readonly record struct Cost(double Wall, double Processor)
         System.Diagnostics.Stopwatch.GetTimestamp() / (double)System.Diagnostics.Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds);
 }
 
-/// <summary>The phases of one generation, as its reader sees them.</summary>
+/// <summary>The phases of one generation: the clock as the engine reads it, processor time between the events that its reader sees.</summary>
 internal readonly record struct Phases(Cost Prefill, Cost Decode, Cost Consistency);
 
 /// <summary>Runs variants in turns, so that whatever else the machine does falls on all of them alike.</summary>
 internal static class Measuring
 {
+    /// <summary>Below it the reader of the events is too late to tell phases apart by processor time.</summary>
+    private const double ShortestForProcessorTime = 0.05;
+
     /// <summary>Samples [variant][round]; one round in front of them is not counted.</summary>
     public static async Task<T[][]> InterleavedAsync<T>(int rounds, params Func<Task<T>>[] variants)
     {
@@ -48,6 +51,7 @@ internal static class Measuring
         var begin = Cost.Now();
         Cost? first = null;
         Cost last = begin, end = begin;
+        PhaseTimings? timings = null;
         await foreach (var generated in engine.GenerateAsync(prompt, options, CancellationToken.None))
         {
             end = Cost.Now();
@@ -56,9 +60,16 @@ internal static class Measuring
                 first ??= end;
                 last = end;
             }
+            else if (generated is GenerationEvent.Completed completed)
+            {
+                timings = completed.Result.Timings;
+            }
         }
 
-        return new Phases(first!.Value - begin, last - first.Value, end - last);
+        return new Phases(
+            new Cost(timings!.Prefill.TotalSeconds, (first!.Value - begin).Processor),
+            new Cost(timings.Decode.TotalSeconds, (last - first.Value).Processor),
+            new Cost(timings.Consistency.TotalSeconds, (end - last).Processor));
     }
 
     public static GenerationOptions Tokens(int count) => new() { Sampling = new SamplingOptions { MaxNewTokens = count, MinNewTokens = 0, StopTokenIds = [] } };
@@ -69,14 +80,27 @@ internal static class Measuring
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
-    /// <summary>Median over the rounds of processor time of one over that of the other, its range, and the same of the clock.</summary>
+    /// <summary>Median over the rounds of processor time of one over that of the other; of the clock for short phases.</summary>
+    public static double MedianRatio(Cost[] numerator, Cost[] denominator) =>
+        Median(IsShort(numerator, denominator) ? Ratios(numerator, denominator, c => c.Wall) : Ratios(numerator, denominator, c => c.Processor));
+
+    /// <summary>That median, its range, and the same on the clock.</summary>
     public static string Ratio(Cost[] numerator, Cost[] denominator)
     {
-        var processor = numerator.Zip(denominator, (a, b) => a.Processor / b.Processor).Order().ToArray();
-        var wall = numerator.Zip(denominator, (a, b) => a.Wall / b.Wall);
-        return $"**{Median(processor):0.000}** ({processor[0]:0.00} to {processor[^1]:0.00}; clock {Median(wall):0.00})";
+        var wall = Ratios(numerator, denominator, c => c.Wall);
+        if (IsShort(numerator, denominator))
+        {
+            return $"**{Median(wall):0.000}** ({wall.Min():0.00} to {wall.Max():0.00})";
+        }
+
+        var processor = Ratios(numerator, denominator, c => c.Processor);
+        return $"**{Median(processor):0.000}** ({processor.Min():0.00} to {processor.Max():0.00}; clock {Median(wall):0.00})";
     }
 
     /// <summary>Median on the clock.</summary>
     public static string Milliseconds(IEnumerable<Cost> costs) => $"{Median(costs.Select(c => c.Wall)) * 1000:0.0}";
+
+    private static bool IsShort(Cost[] a, Cost[] b) => Median(a.Concat(b).Select(c => c.Wall)) < ShortestForProcessorTime;
+
+    private static double[] Ratios(Cost[] numerator, Cost[] denominator, Func<Cost, double> time) => [.. numerator.Zip(denominator, (a, b) => time(a) / time(b))];
 }

@@ -30,7 +30,7 @@ internal static class PruningBench
             for (var i = 0; i < settings.Count; i++)
             {
                 var predicted = Operations(config, prompt.Ids.Length, n, plans[i + 1]) / full;
-                var measured = Measuring.Median(s[i + 1].Zip(s[0], (pruned, whole) => pruned.Processor / whole.Processor));
+                var measured = Measuring.MedianRatio(s[i + 1], s[0]);
                 section.Row(
                     name, $"{settings[i].Percent} %", $"{settings[i].Layer(layers)}, {settings[i].KeepRatio}", Measuring.Milliseconds(s[i + 1]), $"{predicted:0.000}",
                     Measuring.Ratio(s[i + 1], s[0]), $"{measured / predicted:0.00}");

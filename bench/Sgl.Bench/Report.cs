@@ -17,7 +17,7 @@ internal sealed class Report(BenchOptions options)
         _text.Clear();
         _text.Append("# Measured on ").Append(subject.Description).Append("\n\n");
         _text.Append("    ").Append(options.CommandLine.TrimEnd()).Append("\n\n");
-        _text.Append(CultureInfo.InvariantCulture, $"{MachinePlace}. {options.Rounds} interleaved rounds after one that is not counted. Times are medians on the clock. A ratio is the median of the rounds' ratios of processor time (in brackets its range, and the same on the clock): other programs share the machine.");
+        _text.Append(CultureInfo.InvariantCulture, $"{MachinePlace}. {options.Rounds} interleaved rounds after one that is not counted. Times are medians on the clock. A ratio is the median of the rounds' ratios of processor time (in brackets its range, and the same on the clock): other programs share the machine. Phases too short for that are compared by the clock.");
         _text.Append(options.Prepack ? " Weights repacked by the runtime.\n\n" : " Weights not repacked.\n\n");
     }
 
