@@ -28,7 +28,7 @@ public sealed class EngineOptions
     /// <value>Default 2048.</value>
     public int KvBudgetMiB { get; set; } = 2048;
 
-    /// <summary>Longest prompt in tokens, visual tokens included; 0 means the checkpoint's own limit.</summary>
+    /// <summary>Longest sequence in tokens: prompt with its visual tokens, and new tokens; 0 means the checkpoint's own limit.</summary>
     public int MaxPromptTokens { get; set; }
 
     /// <summary>Most tokens one request may ask for.</summary>
