@@ -183,8 +183,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
 
         var features = await _large.FeaturesAsync(prompt, cancellation).ConfigureAwait(false);
         var merged = TokenMerging.Merge(features, _large.Model.HiddenSize, Math.Max(1, KeepCount.Of(prompt.VisualTokenCount, ratio)));
-        var dropped = prompt.VisualPositions().ToHashSet();
         var positions = prompt.VisualPositions();
+        var dropped = positions.ToHashSet();
         var representatives = merged.Representatives.ToHashSet();
         foreach (var token in representatives)
         {

@@ -1,3 +1,4 @@
+using Sgl.Guidance;
 using Sgl.Text;
 using Sgl.Vision;
 
@@ -47,20 +48,10 @@ public sealed class PreparedPrompt
     public TimeSpan VisionTime { get; internal set; }
 
     /// <summary>Absolute positions of all visual tokens, ascending, [N_I].</summary>
-    public int[] VisualPositions()
-    {
-        var positions = new int[VisualTokenCount];
-        var n = 0;
-        foreach (var span in Spans)
-        {
-            for (var i = 0; i < span.Count; i++)
-            {
-                positions[n++] = span.Start + i;
-            }
-        }
+    public int[] VisualPositions() => Visual().Positions();
 
-        return positions;
-    }
+    /// <summary>Where the visual tokens are, one run per image.</summary>
+    internal VisualTokens Visual() => VisualTokens.Create(Spans.Select(span => new VisualRun(span.Start, span.Count)), Ids.Length);
 
     /// <summary>Runs <paramref name="encode"/> once, however many callers there are; all of them get its features.</summary>
     internal Task<float[]> FeaturesOnce(Func<Task<float[]>> encode)

@@ -43,7 +43,7 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     public Channel<GenerationEvent> Events { get; } = Channel.CreateUnbounded<GenerationEvent>(new UnboundedChannelOptions { SingleWriter = true, SingleReader = true });
 
     /// <summary>Where the visual tokens are; one run per image.</summary>
-    public VisualTokens Visual { get; } = VisualTokens.Create(prompt.Spans.Select(span => new VisualRun(span.Start, span.Count)), prompt.Ids.Length);
+    public VisualTokens Visual { get; } = prompt.Visual();
 
     /// <summary>Their prompt positions, ascending, [N_I].</summary>
     public int[] VisualPositions { get; } = prompt.VisualPositions();
