@@ -61,8 +61,9 @@ internal sealed class BackendMonitor : BackgroundService
                 RouterLog.MonitorFailed(_logger, e, backend.Name);
                 await Task.Delay(EagerInterval, _time, CancellationToken.None);
             }
-            catch (OperationCanceledException)
+            catch (Exception)
             {
+                // The router is stopping: a call it ended itself is no failure, whatever it threw.
                 return;
             }
         }

@@ -22,11 +22,11 @@ internal static class TestEngine
     /// <summary>KV bytes per token, all layers.</summary>
     public static int BytesPerToken => 2 * Shape.Layers * Shape.KvHeads * Shape.HeadDim * sizeof(float);
 
-    public static Task<VlmEngine> LoadAsync(Action<EngineOptions>? configure = null)
+    public static Task<VlmEngine> LoadAsync(Action<EngineOptions>? configure = null, TimeProvider? time = null)
     {
         var options = new EngineOptions { Checkpoint = Checkpoint, KvBudgetMiB = 64, ImageTokenId = 3, MaxNewTokens = 4000 };
         configure?.Invoke(options);
-        return VlmEngine.LoadAsync(options);
+        return VlmEngine.LoadAsync(options, time: time);
     }
 
     /// <summary>Text, random visual features, text.</summary>
