@@ -25,6 +25,7 @@ foreach (var target in options.Targets)
         {
             "importance" => await ImportanceBench.RunAsync(subject, options),
             "consistency" => await ConsistencyBench.RunAsync(subject, options),
+            "draft" => await DraftBench.RunAsync(subject, options),
             "pruning" => await PruningBench.RunAsync(subject, options),
             _ => await BatchBench.RunAsync(subject, options),
         });

@@ -67,6 +67,12 @@ public sealed record GenerationUsage
     /// <summary>Generated ids.</summary>
     public required int GeneratedTokens { get; init; }
 
+    /// <summary>Draft ids that ran in the prefill.</summary>
+    public int DraftTokens { get; init; }
+
+    /// <summary>Draft ids that became part of the answer: decode steps saved.</summary>
+    public int AcceptedDraftTokens { get; init; }
+
     /// <summary>KV cache bytes that this sequence used at its end, all stages (by tokens held, not by capacity).</summary>
     public required long KvBytes { get; init; }
 

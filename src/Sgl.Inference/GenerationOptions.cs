@@ -56,6 +56,12 @@ public sealed record GenerationOptions
     /// <summary>Pruning by the model's own attention, without guidance (FastV); null prunes by <see cref="Plan"/> only. Needs <see cref="EngineOptions.Importance"/>.</summary>
     public FastVPruning? FastV { get; init; }
 
+    /// <summary>
+    /// Ids that may be the answer, e.g. the small model's: the prefill runs them too, and the answer starts with those of them that would have been chosen
+    /// anyway. Changes when tokens come, not which. Excludes <see cref="Importance"/>, <see cref="ConsistencyRatio"/> and <see cref="FastV"/>.
+    /// </summary>
+    public IReadOnlyList<int> Draft { get; init; } = [];
+
     /// <summary>Collects intermediate values for verification; null in normal operation.</summary>
     public GenerationTrace? Trace { get; init; }
 }

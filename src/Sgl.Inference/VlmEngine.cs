@@ -44,16 +44,13 @@ public sealed class VlmEngine : IAsyncDisposable
         IReadOnlyList<int> StopIds(Sequence sequence) => sequence.Options.Sampling.StopTokenIds ?? checkpoint.Generation.StopTokenIds;
         var vocabulary = checkpoint.Config.Language.VocabularySize;
         var choosable = checkpoint.Tokenizer?.VocabularySize ?? vocabulary;
-        _scheduler = new Scheduler(
+        var emitter = new TokenEmitter(
             decoder,
-            budget,
-            options,
             StopIds,
-            vocabulary,
             sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable),
-            sequence => checkpoint.Tokenizer is { } tokenizer ? new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings) : null,
-            time,
-            logger);
+            sequence => checkpoint.Tokenizer is { } tokenizer ? new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings) : null);
+        _scheduler = new Scheduler(
+            decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, vocabulary, time), options, vocabulary, time, logger);
     }
 
     /// <summary>What was loaded.</summary>

@@ -85,10 +85,11 @@ public sealed class LargeModelService(
 
         InputDigests.Check(guidance.Digest, prepared.Layout.Digest, "guidance.digest", violations);
         var plan = GuidanceReader.Read(guidance, model, prepared.Prompt.VisualTokenCount, violations);
+        var draft = DraftReader.Read(guidance.Draft, model, violations);
         violations.ThrowIfAny();
         await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
 
-        var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan };
+        var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan, Draft = draft };
         var watch = client.WatchForCancelAsync(call.Token);
         Observe(watch);
         var answer = runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), call.Token);

@@ -19,6 +19,11 @@ internal static class Summaries
         return string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", steps)}: {pruning.AverageRetention:P0} on average over the layers");
     }
 
+    /// <summary>How much of the small answer the large model took over.</summary>
+    public static string Draft(Wire.Usage usage) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{usage.AcceptedDraftTokenCount} of {usage.DraftTokenCount} tokens of the small answer taken over, {usage.GeneratedTokenCount - 1 - usage.AcceptedDraftTokenCount} decode steps");
+
     /// <summary>How long both models took.</summary>
     public static string Times(Wire.AnswerCompleted completed)
     {

@@ -74,6 +74,11 @@ internal sealed class GenerationRules(EngineOptions engine, ModelDescription mod
             ValidateFastV(own, options);
         }
 
+        if (options.Draft.Count > 0)
+        {
+            ValidateDraft(options);
+        }
+
         if (options.Plan.Steps.Count == 0)
         {
             return;
@@ -82,11 +87,6 @@ internal sealed class GenerationRules(EngineOptions engine, ModelDescription mod
         if (options.ConsistencyRatio is not null || options.Importance is not null)
         {
             throw new RequestException("importance", "importance and consistency speak about all visual tokens and cannot be combined with a prune plan");
-        }
-
-        if (options.Importance is not null)
-        {
-            throw new RequestException("importance", "cannot be combined with a prune plan");
         }
 
         foreach (var step in options.Plan.Steps)
@@ -99,6 +99,22 @@ internal sealed class GenerationRules(EngineOptions engine, ModelDescription mod
             if (step.Mask.Length != prompt.VisualTokenCount)
             {
                 throw new RequestException("guidance.mask", $"has {step.Mask.Length} bits, the prompt has {prompt.VisualTokenCount} visual tokens");
+            }
+        }
+    }
+
+    private void ValidateDraft(GenerationOptions options)
+    {
+        if (options.Importance is not null || options.ConsistencyRatio is not null || options.FastV is not null)
+        {
+            throw new RequestException("draft", "excludes importance, consistency and FastV: they read the attention of an answer that comes token by token");
+        }
+
+        for (var i = 0; i < options.Draft.Count; i++)
+        {
+            if (options.Draft[i] < 0 || options.Draft[i] >= model.VocabularySize)
+            {
+                throw new RequestException($"draft[{i}]", $"id {options.Draft[i]} is not in the vocabulary of {model.VocabularySize}");
             }
         }
     }

@@ -8,6 +8,8 @@ public sealed class EngineMetrics
 {
     private readonly ServiceMetrics _metrics;
     private readonly Prometheus.Counter _finished;
+    private readonly Prometheus.Counter _draftTokens;
+    private readonly Prometheus.Counter _acceptedDraftTokens;
 
     /// <summary>Ties the engine's load to the gauges.</summary>
     public EngineMetrics(ServiceMetrics metrics, EngineHost host)
@@ -16,6 +18,8 @@ public sealed class EngineMetrics
         ArgumentNullException.ThrowIfNull(host);
         _metrics = metrics;
         _finished = metrics.Factory.CreateCounter("sgl_generations_total", "Generations by the reason their answer ended.", ["finish_reason"]);
+        _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
+        _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
         metrics.BeforeScrape(m =>
         {
             if (host.Loaded?.Load is { } load)
@@ -43,6 +47,8 @@ public sealed class EngineMetrics
         _metrics.GeneratedTokens.Inc(usage.GeneratedTokens);
         _metrics.VisualTokens.Inc(usage.VisualTokens);
         _metrics.KeptVisualTokens.Inc(usage.KeptVisualTokens);
+        _draftTokens.Inc(usage.DraftTokens);
+        _acceptedDraftTokens.Inc(usage.AcceptedDraftTokens);
         _metrics.ObservePhase(RequestPhase.Queue, timings.Queue);
         _metrics.ObservePhase(RequestPhase.Preprocess, timings.Preprocess);
         _metrics.ObservePhase(RequestPhase.Vision, timings.Vision);

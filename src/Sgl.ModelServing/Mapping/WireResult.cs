@@ -33,6 +33,8 @@ public static class WireResult
             KeptVisualTokenCount = usage.KeptVisualTokens,
             GeneratedTokenCount = usage.GeneratedTokens,
             KvCacheBytes = usage.KvBytes,
+            DraftTokenCount = usage.DraftTokens,
+            AcceptedDraftTokenCount = usage.AcceptedDraftTokens,
         };
         wire.KvLengths.AddRange(usage.KvLengths);
         return wire;

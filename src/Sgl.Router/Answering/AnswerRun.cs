@@ -171,6 +171,7 @@ internal sealed class AnswerRun(
         }
 
         var guidance = LargeHop.Guidance(points, _small);
+        guidance.Draft = policy.Draft ? Pairing.Draft(pipeline.Models.Small.Info, large.Info, _small) : null;
         return new LargeQuestion
         {
             Input = Input(),

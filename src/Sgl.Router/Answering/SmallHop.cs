@@ -7,7 +7,10 @@ using Sgl.Router.Internal;
 namespace Sgl.Router;
 
 /// <summary>What the small model gave.</summary>
-internal sealed record SmallAnswer(Wire.PromptLayout Layout, Wire.SmallCompleted Completed);
+/// <param name="Layout">The prompt as it sees it.</param>
+/// <param name="Completed">Answer, importance, scores.</param>
+/// <param name="TokenIds">Generated ids, the end token included.</param>
+internal sealed record SmallAnswer(Wire.PromptLayout Layout, Wire.SmallCompleted Completed, IReadOnlyList<int> TokenIds);
 
 /// <summary>Asks the small model.</summary>
 internal sealed class SmallHop
@@ -56,6 +59,7 @@ internal sealed class SmallHop
             var remaining = _backends.Small.Timeout - _time.GetElapsedTime(started);
             using var stream = _backends.SmallClient.Generate(request, call.ToHop(remaining, _time, both.Token));
             Wire.PromptLayout? layout = null;
+            var ids = new List<int>();
             await foreach (var message in stream.ResponseStream.ReadAllAsync(both.Token))
             {
                 switch (message.EventCase)
@@ -70,10 +74,11 @@ internal sealed class SmallHop
                         break;
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Token:
                         attempt.Committed = true;
+                        ids.Add(message.Token.Id);
                         await onToken(message.Token);
                         break;
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Completed:
-                        return Checked(layout, message.Completed, request, call.RequestId);
+                        return Checked(layout, message.Completed, ids, request, call.RequestId);
                 }
             }
 
@@ -81,7 +86,8 @@ internal sealed class SmallHop
         }
     }
 
-    private SmallAnswer Checked(Wire.PromptLayout? layout, Wire.SmallCompleted completed, Wire.SmallServiceGenerateRequest request, string requestId)
+    private SmallAnswer Checked(
+        Wire.PromptLayout? layout, Wire.SmallCompleted completed, IReadOnlyList<int> ids, Wire.SmallServiceGenerateRequest request, string requestId)
     {
         if (layout is null)
         {
@@ -95,6 +101,6 @@ internal sealed class SmallHop
                 $"it has {layout.VisualTokenCount} visual tokens but {completed.Importance?.Values.Count ?? 0} importance numbers");
         }
 
-        return new SmallAnswer(layout, completed);
+        return new SmallAnswer(layout, completed, ids);
     }
 }

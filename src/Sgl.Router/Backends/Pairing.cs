@@ -3,6 +3,22 @@ namespace Sgl.Router;
 /// <summary>Whether a small model can guide a large one.</summary>
 internal static class Pairing
 {
+    /// <summary>The small answer as a draft for the large model; null where the two do not share a vocabulary.</summary>
+    /// <param name="small">The small model.</param>
+    /// <param name="large">The large model.</param>
+    /// <param name="answer">The small model's answer; null: it was not asked.</param>
+    public static Wire.Draft? Draft(Wire.ModelInfo? small, Wire.ModelInfo large, SmallAnswer? answer)
+    {
+        if (answer is null || answer.TokenIds.Count == 0 || small is null || small.TokenizerDigest.Length == 0 || small.TokenizerDigest != large.TokenizerDigest)
+        {
+            return null;
+        }
+
+        var draft = new Wire.Draft { TokenizerDigest = small.TokenizerDigest };
+        draft.TokenIds.AddRange(answer.TokenIds);
+        return draft;
+    }
+
     /// <summary>Why not; empty where it can, or where one of them is not known yet.</summary>
     /// <param name="small">The small model.</param>
     /// <param name="large">The large model.</param>

@@ -58,6 +58,13 @@ public sealed class PolicyOptions
     /// <value>Default false.</value>
     public bool Overlap { get; set; }
 
+    /// <summary>
+    /// Give the small answer to the large model as a draft, where both share a vocabulary: what both agree on then costs no decode step. The answer is the
+    /// same with and without.
+    /// </summary>
+    /// <value>Default true.</value>
+    public bool Draft { get; set; } = true;
+
     /// <summary>How importance and scores are computed.</summary>
     public ImportanceSettings Importance { get; set; } = new();
 }

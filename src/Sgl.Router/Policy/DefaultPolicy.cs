@@ -51,6 +51,8 @@ internal sealed class DefaultPolicy
 
     public bool Overlap => _options.Policy.Overlap;
 
+    public bool Draft => _options.Policy.Draft;
+
     /// <summary>As a message, all fields set.</summary>
     public Wire.RoutingPolicy ToWire()
     {
@@ -62,6 +64,7 @@ internal sealed class DefaultPolicy
             OnLargeFailure = OnLargeFailure == LargeFailure.Degrade ? Wire.LargeFailurePolicy.Degrade : Wire.LargeFailurePolicy.Fail,
             Importance = Importance,
             LargeTimeout = Duration.FromTimeSpan(LargeTimeout),
+            OmitDraft = !Draft,
         };
         policy.Prune.AddRange(Prune);
         return policy;

@@ -46,6 +46,7 @@ internal static class PolicyRules
             LargeTimeout = LargeTimeout(policy.LargeTimeout, violations) ?? defaults.LargeTimeout,
             Importance = importance,
             Overlap = defaults.Overlap,
+            Draft = defaults.Draft && !policy.OmitDraft,
         };
     }
 

@@ -26,6 +26,9 @@ internal sealed record RequestPolicy
 
     public required bool Overlap { get; init; }
 
+    /// <summary>Whether the small answer is given to the large model as a draft, where both share a vocabulary.</summary>
+    public required bool Draft { get; init; }
+
     /// <summary>Whether the small model is asked at all.</summary>
     public bool AsksSmall => Force != Wire.Route.Large || Prune.Count > 0;
 

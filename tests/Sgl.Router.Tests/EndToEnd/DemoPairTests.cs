@@ -55,6 +55,27 @@ public sealed class DemoPairTests(DemoTrio trio)
     }
 
     [Fact]
+    public async Task Answer_WithAndWithoutDraft_SameAnswersAndSomeStepsSaved()
+    {
+        var (tried, accepted) = (0, 0);
+        foreach (var (image, question) in Samples.Questions)
+        {
+            var request = DemoTrio.Ask(question, Samples.Image(image));
+            request.Policy = new Wire.RoutingPolicy { Force = Wire.Route.Large };
+            var drafted = (await trio.AskAsync(request))[^1].Completed;
+            request.Policy.OmitDraft = true;
+            var plain = (await trio.AskAsync(request))[^1].Completed;
+
+            Assert.Equal(plain.Answer, drafted.Answer);
+            Assert.Equal(0, plain.Large.Usage.DraftTokenCount);
+            tried += drafted.Large.Usage.DraftTokenCount;
+            accepted += drafted.Large.Usage.AcceptedDraftTokenCount;
+        }
+
+        Assert.InRange(accepted, 1, tried);
+    }
+
+    [Fact]
     public async Task Answer_ManyAtOnce_SameAsOneByOne()
     {
         var requests = Samples.Questions.Select((q, i) =>

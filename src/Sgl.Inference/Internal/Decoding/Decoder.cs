@@ -10,6 +10,9 @@ namespace Sgl.Inference.Internal.Decoding;
 /// </summary>
 internal sealed class Decoder : IDisposable
 {
+    // Logits of a long answer over a large vocabulary would take hundreds of MiB at once.
+    private const int ConsistencyRows = 64;
+
     private readonly LanguageModelConfig _config;
     private readonly IReadOnlyList<DecoderStage> _stages;
     private readonly Head _head;
@@ -42,10 +45,22 @@ internal sealed class Decoder : IDisposable
         return [.. _stages.Select(stage => text + KeptAt(sequence, stage.Placement.First, visualTokens))];
     }
 
-    /// <summary>Runs the prompt through all stages and returns the logits of its last row, [V].</summary>
-    public ReadOnlySpan<float> Prefill(Sequence sequence)
+    /// <summary>
+    /// The part of a request's draft that can run behind its prompt: what stands in front of the first end id, at most one id less than may be generated,
+    /// and nothing where these rows would be rotated otherwise than one by one (long factors, dynamic NTK).
+    /// </summary>
+    public int[] UsableDraft(Sequence sequence, IReadOnlyList<int> stopIds)
     {
-        _rows.Start(sequence);
+        int[] draft = [.. sequence.Options.Draft.Take(sequence.Options.Sampling.MaxNewTokens - 1).TakeWhile(id => !stopIds.Contains(id))];
+        var prompt = sequence.Positions.Largest;
+        var last = sequence.Prompt.Ids.Length + sequence.Positions.Delta + draft.Length - 1;
+        return _rotary.RotatesAlike(prompt, Math.Max(prompt, last)) ? draft : [];
+    }
+
+    /// <summary>Runs the prompt, and the draft behind it, through all stages; <see cref="AnswerLogits"/> then tells what follows.</summary>
+    public void Prefill(Sequence sequence)
+    {
+        _rows.Start(sequence, sequence.Draft);
         var trace = sequence.Options.Trace;
         if (trace is not null)
         {
@@ -87,9 +102,24 @@ internal sealed class Decoder : IDisposable
         {
             trace.KvLengthsAfterPrefill = KvLengths(sequence);
         }
+    }
 
-        _rows.CopyRows(_rows.Count - 1, 1, _head.Rows.Span(_config.HiddenSize));
-        return _head.Run(1);
+    /// <summary>Logits [count, V] of the rows that predict answer ids <paramref name="first"/>.. in the pass that ran last; valid until the head runs again.</summary>
+    /// <param name="first">0 is the prompt's last row, 1 the first draft or answer row.</param>
+    /// <param name="count">Rows.</param>
+    public ReadOnlySpan<float> AnswerLogits(int first, int count)
+    {
+        _rows.CopyAnswerRows(first, count, _head.Rows.Span(count * _config.HiddenSize));
+        return _head.Run(count);
+    }
+
+    /// <summary>Takes the last entries of a sequence out of all its KV caches.</summary>
+    public void Forget(Sequence sequence, int entries)
+    {
+        foreach (var slot in sequence.Slots)
+        {
+            slot.Length -= entries;
+        }
     }
 
     /// <summary>Feeds each sequence its last id and returns logits [n, V] in the order of <paramref name="set"/>.</summary>
@@ -138,7 +168,7 @@ internal sealed class Decoder : IDisposable
     /// <returns>ln P of each generated id, raw softmax.</returns>
     public float[] Consistency(Sequence sequence, KeepMask kept, Action<int[][], ReadOnlySpan<float>>? observe = null)
     {
-        var generated = sequence.Generated.Count;
+        var generated = sequence.Generated;
         _rows.Start(sequence, generated);
         _rows.Keep(kept);
         var positions = observe is null ? [] : _rows.Positions();
@@ -148,16 +178,20 @@ internal sealed class Decoder : IDisposable
             RunStage(sequence, s, importance: null);
         }
 
-        // The row in front of each generated id predicts it.
-        _rows.CopyRows(_rows.Count - generated - 1, generated, _head.Rows.Span(generated * _config.HiddenSize));
-        var logits = _head.Run(generated);
-        var result = new float[generated];
-        for (var i = 0; i < generated; i++)
+        var result = new float[generated.Count];
+        var chunk = observe is null ? ConsistencyRows : generated.Count;
+        for (var first = 0; first < result.Length; first += chunk)
         {
-            result[i] = TokenChooser.LogProbability(logits.Slice(i * _config.VocabularySize, _config.VocabularySize), sequence.Generated[i], _work);
+            var count = Math.Min(chunk, result.Length - first);
+            var logits = AnswerLogits(first, count);
+            for (var i = 0; i < count; i++)
+            {
+                result[first + i] = TokenChooser.LogProbability(logits.Slice(i * _config.VocabularySize, _config.VocabularySize), generated[first + i], _work);
+            }
+
+            observe?.Invoke(positions, logits);
         }
 
-        observe?.Invoke(positions, logits);
         return result;
     }
 

@@ -31,15 +31,15 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
     /// <summary>Where the visual tokens of the whole prompt are.</summary>
     public VisualTokens Visual => _visual;
 
-    /// <summary>Starts a pass over the prompt and, for the consistency pass, the generated ids behind it. Visual features replace the placeholders' embeddings.</summary>
-    public void Start(Sequence sequence, int generated = 0)
+    /// <summary>Starts a pass over the prompt and the answer ids behind it: a draft, or what was generated. Visual features replace the placeholders' embeddings.</summary>
+    public void Start(Sequence sequence, IReadOnlyList<int> answer)
     {
         var ids = sequence.Prompt.Ids;
         _visual = sequence.Visual;
         _present = null;
-        _answerRows = generated;
+        _answerRows = answer.Count;
         Cached = 0;
-        Count = ids.Length + generated;
+        Count = ids.Length + answer.Count;
         var hidden = _hidden.Span(Count * width);
         var feature = 0;
         for (var i = 0; i < Count; i++)
@@ -51,13 +51,13 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
             }
             else
             {
-                embeddings.Read(i < ids.Length ? ids[i] : sequence.Generated[i - ids.Length], row);
+                embeddings.Read(i < ids.Length ? ids[i] : answer[i - ids.Length], row);
             }
         }
 
         var next = ids.Length + sequence.Positions.Delta;
-        _promptMaxPosition = sequence.Positions.Axes.Max(axis => axis.Length == 0 ? 0 : axis.Max());
-        _positions = [.. sequence.Positions.Axes.Select(axis => axis.Concat(Enumerable.Range(next, generated)).ToArray())];
+        _promptMaxPosition = sequence.Positions.Largest;
+        _positions = [.. sequence.Positions.Axes.Select(axis => axis.Concat(Enumerable.Range(next, answer.Count)).ToArray())];
         _maxPosition = _positions.Max(axis => axis.Length == 0 ? 0 : axis.Max());
     }
 
@@ -120,8 +120,9 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
     /// <summary>Makes the stage's output the next stage's input.</summary>
     public void Advance() => (_hidden, _next) = (_next, _hidden);
 
-    /// <summary>Copies some hidden rows.</summary>
-    public void CopyRows(int first, int count, Span<float> target) => _hidden.Span(Count * width).Slice(first * width, count * width).CopyTo(target);
+    /// <summary>Copies the rows that predict answer ids <paramref name="first"/>..: the row in front of each predicts it, so 0 is the prompt's last row.</summary>
+    public void CopyAnswerRows(int first, int count, Span<float> target) =>
+        _hidden.Span(Count * width).Slice((Count - _answerRows - 1 + first) * width, count * width).CopyTo(target);
 
     /// <summary>Position ids of the rows, [axes][rows].</summary>
     public int[][] Positions() => [.. _positions.Select(axis => axis[..Count])];

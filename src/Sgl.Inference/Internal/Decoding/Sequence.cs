@@ -11,6 +11,9 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <param name="Delta">Position of the t-th generated token is S + t + delta on every axis.</param>
 internal sealed record PromptPositions(int[][] Axes, int Delta)
 {
+    /// <summary>Largest position id of the prompt, over all axes.</summary>
+    public int Largest { get; } = Axes.Max(axis => axis.Length == 0 ? 0 : axis.Max());
+
     /// <summary>Positions of a prompt under the rules of its family.</summary>
     public static PromptPositions Of(PreparedPrompt prompt, Checkpoint checkpoint)
     {
@@ -55,6 +58,12 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     public ImportanceAccumulator? Importance { get; } = options.Importance is null || prompt.VisualTokenCount == 0
         ? null
         : new ImportanceAccumulator(prompt.VisualTokenCount, layers, options.Importance);
+
+    /// <summary>Ids that the prefill runs behind the prompt, because they may be the answer.</summary>
+    public int[] Draft { get; set; } = [];
+
+    /// <summary>How many of them, from the front, were chosen.</summary>
+    public int AcceptedDraftTokens { get; set; }
 
     public List<int> Generated { get; } = [];
 

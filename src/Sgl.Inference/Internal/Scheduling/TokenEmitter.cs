@@ -1,0 +1,76 @@
+using Sgl.Inference.Internal.Decoding;
+using Sgl.Text;
+
+namespace Sgl.Inference.Internal.Scheduling;
+
+/// <summary>Turns logits into a sequence's next ids: choice, text, event, end. Used by the engine thread only.</summary>
+internal sealed class TokenEmitter(
+    Decoder decoder, Func<Sequence, IReadOnlyList<int>> stopIds, Func<Sequence, TokenChooser> choosers, Func<Sequence, StreamingDetokenizer?> detokenizers)
+{
+    // A draft is mostly refused early, so the head runs over a few of its rows at a time.
+    private const int DraftRows = 16;
+
+    /// <summary>Makes a sequence ready for its prefill.</summary>
+    public void Prepare(Sequence sequence)
+    {
+        sequence.Chooser = choosers(sequence);
+        sequence.Detokenizer = detokenizers(sequence);
+        sequence.Draft = decoder.UsableDraft(sequence, stopIds(sequence));
+    }
+
+    /// <summary>
+    /// Chooses the first id behind a prefill and, as long as the choice is what the draft says, the ids behind it: each draft id's row is in the pass
+    /// already. The choices are those that decode steps would make; what is left of the draft is taken out of the KV caches.
+    /// </summary>
+    public void AdvanceBehindPrefill(Sequence sequence)
+    {
+        var draft = sequence.Draft;
+        for (var first = 0; ; first += DraftRows)
+        {
+            var count = Math.Min(DraftRows, draft.Length + 1 - first);
+            var logits = decoder.AnswerLogits(first, count);
+            var width = logits.Length / count;
+            for (var i = 0; i < count; i++)
+            {
+                Advance(sequence, logits.Slice(i * width, width));
+                var behind = first + i;
+                if (sequence.Finish is not null || behind == draft.Length || sequence.Generated[^1] != draft[behind])
+                {
+                    sequence.AcceptedDraftTokens = behind;
+                    decoder.Forget(sequence, draft.Length - behind);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>Chooses the next id, tells the client, and sets <see cref="Sequence.Finish"/> where the sequence ends.</summary>
+    public void Advance(Sequence sequence, ReadOnlySpan<float> logits)
+    {
+        sequence.Options.Trace?.StepLogits.Add(logits.ToArray());
+        var choice = sequence.Chooser!.Choose(logits, sequence.Generated.Count);
+        sequence.Generated.Add(choice.Id);
+        sequence.LogProbabilities.Add(choice.LogProbability);
+        sequence.Entropies.Add(choice.Entropy);
+        var text = "";
+        if (stopIds(sequence).Contains(choice.Id))
+        {
+            sequence.Finish = FinishReason.Stop;
+        }
+        else
+        {
+            text = sequence.Detokenizer?.Push(choice.Id) ?? "";
+            sequence.Finish = sequence.Detokenizer?.Stopped == true ? FinishReason.Stop
+                : sequence.Generated.Count >= sequence.Options.Sampling.MaxNewTokens ? FinishReason.Length
+                : null;
+        }
+
+        if (sequence.Finish is not null)
+        {
+            text += sequence.Detokenizer?.Flush() ?? "";
+        }
+
+        sequence.Answer.Append(text);
+        sequence.Events.Writer.TryWrite(new GenerationEvent.Token(sequence.Generated.Count - 1, choice.Id, text, choice.LogProbability));
+    }
+}
