@@ -74,7 +74,7 @@ internal sealed class Subject : IAsyncDisposable
         _engineIsLarge = large;
         Console.WriteLine("loading ...");
         // Without a prune layer list the engine is cut at the paper's layers, as the large service runs it.
-        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, PrepackWeights = _options.Prepack });
+        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, VisionCacheMiB = 0, PrepackWeights = _options.Prepack });
     }
 
     public LanguageModelConfig Config(bool large)

@@ -43,6 +43,12 @@ public sealed class EngineOptions
     /// <value>Default 4.</value>
     public int VisionBatch { get; set; } = 4;
 
+    /// <summary>
+    /// Memory in MiB for visual features of images seen lately: the next question about such an image does not run the vision tower. 0 turns it off.
+    /// </summary>
+    /// <value>Default 256.</value>
+    public int VisionCacheMiB { get; set; } = 256;
+
     /// <summary>CPU threads of the runtime, shared by all sessions of the process; 0 means one per core.</summary>
     public int Threads { get; set; }
 

@@ -61,6 +61,9 @@ public sealed record GenerationUsage
     /// <summary>Visual tokens of all images.</summary>
     public required int VisualTokens { get; init; }
 
+    /// <summary>Visual tokens whose features were in the cache: the vision tower did not run for them.</summary>
+    public int CachedVisualTokens { get; init; }
+
     /// <summary>Visual tokens that the last stage saw.</summary>
     public required int KeptVisualTokens { get; init; }
 

@@ -47,6 +47,9 @@ public sealed class PreparedPrompt
     /// <summary>How long the vision tower took, once it ran.</summary>
     public TimeSpan VisionTime { get; internal set; }
 
+    /// <summary>Visual tokens whose features were known from an earlier prompt, once the others were encoded.</summary>
+    public int CachedVisualTokens { get; internal set; }
+
     /// <summary>Absolute positions of all visual tokens, ascending, [N_I].</summary>
     public int[] VisualPositions() => Visual().Positions();
 

@@ -110,11 +110,10 @@ public sealed class VlmEngine : IAsyncDisposable
     }
 
     /// <summary>Output of the vision tower before the projector, per run of the tower; for verification.</summary>
-    public async Task<IReadOnlyList<float[]>> VisionLastHiddenAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<float[]>> VisionLastHiddenAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
     {
-        var runs = new List<float[]>();
-        await _vision.EncodeAsync(prompt.Images, runs, cancellationToken).ConfigureAwait(false);
-        return runs;
+        ArgumentNullException.ThrowIfNull(prompt);
+        return _vision.LastHiddenAsync(prompt.Images, cancellationToken);
     }
 
     /// <summary>Generates an answer.</summary>
@@ -239,8 +238,9 @@ public sealed class VlmEngine : IAsyncDisposable
     private async Task<float[]> TimedEncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
     {
         var start = _time.GetTimestamp();
-        var features = await _vision.EncodeAsync(prompt.Images, lastHidden: null, cancellationToken).ConfigureAwait(false);
+        var encoded = await _vision.EncodeAsync(prompt.Images, cancellationToken).ConfigureAwait(false);
         prompt.VisionTime = _time.GetElapsedTime(start);
-        return features;
+        prompt.CachedVisualTokens = encoded.CachedTokens;
+        return encoded.Features;
     }
 }

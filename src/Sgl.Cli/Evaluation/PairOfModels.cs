@@ -24,8 +24,9 @@ internal sealed record PairOfModels(string Small, string Large, string? SmallPla
     public Task<EngineSubject> LoadAsync(Terminal terminal, IEnumerable<MethodConfiguration> methods, CancellationToken cancellationToken)
     {
         var layers = LargeLayers();
-        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu" };
-        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu" };
+        // Every answer is charged with its vision tower, so no earlier question may have paid for it.
+        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu", VisionCacheMiB = 0 };
+        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu", VisionCacheMiB = 0 };
         foreach (var layer in methods.Select(m => m.Layer(layers)).Where(k => k < layers).Distinct().Order())
         {
             large.PruneLayers.Add(layer);

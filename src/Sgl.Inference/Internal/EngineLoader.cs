@@ -31,7 +31,7 @@ internal static partial class EngineLoader
             var total = cuts.Count + 3.0;
 
             progress?.Report(new LoadProgress("vision tower", 0));
-            var vision = new VisionEncoder(checkpoint, cuts[0].Device, sessions, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch);
+            var vision = new VisionEncoder(checkpoint, cuts[0].Device, sessions, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20));
             owned.Push(vision);
             var stages = new List<DecoderStage>();
             foreach (var cut in cuts)

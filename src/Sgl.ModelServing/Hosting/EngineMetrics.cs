@@ -8,6 +8,7 @@ public sealed class EngineMetrics
 {
     private readonly ServiceMetrics _metrics;
     private readonly Prometheus.Counter _finished;
+    private readonly Prometheus.Counter _cachedVisualTokens;
     private readonly Prometheus.Counter _draftTokens;
     private readonly Prometheus.Counter _acceptedDraftTokens;
 
@@ -18,6 +19,7 @@ public sealed class EngineMetrics
         ArgumentNullException.ThrowIfNull(host);
         _metrics = metrics;
         _finished = metrics.Factory.CreateCounter("sgl_generations_total", "Generations by the reason their answer ended.", ["finish_reason"]);
+        _cachedVisualTokens = metrics.Factory.CreateCounter("sgl_cached_visual_tokens_total", "Visual tokens whose features were in the cache.");
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
         metrics.BeforeScrape(m =>
@@ -47,6 +49,7 @@ public sealed class EngineMetrics
         _metrics.GeneratedTokens.Inc(usage.GeneratedTokens);
         _metrics.VisualTokens.Inc(usage.VisualTokens);
         _metrics.KeptVisualTokens.Inc(usage.KeptVisualTokens);
+        _cachedVisualTokens.Inc(usage.CachedVisualTokens);
         _draftTokens.Inc(usage.DraftTokens);
         _acceptedDraftTokens.Inc(usage.AcceptedDraftTokens);
         _metrics.ObservePhase(RequestPhase.Queue, timings.Queue);

@@ -33,6 +33,7 @@ public static class WireResult
             KeptVisualTokenCount = usage.KeptVisualTokens,
             GeneratedTokenCount = usage.GeneratedTokens,
             KvCacheBytes = usage.KvBytes,
+            CachedVisualTokenCount = usage.CachedVisualTokens,
             DraftTokenCount = usage.DraftTokens,
             AcceptedDraftTokenCount = usage.AcceptedDraftTokens,
         };

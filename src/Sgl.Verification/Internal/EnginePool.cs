@@ -18,6 +18,7 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
                 Placement = placement,
                 ImageTokenId = cases.First(c => c.SmallCheckpoint == name || c.LargeCheckpoint == name).ImageTokenId,
                 KvBudgetMiB = 1024,
+                VisionCacheMiB = 0,
                 Threads = 0,
             };
             var depth = Depth(options.Checkpoint);

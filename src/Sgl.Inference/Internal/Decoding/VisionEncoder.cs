@@ -5,6 +5,11 @@ using Sgl.Vision;
 
 namespace Sgl.Inference.Internal.Decoding;
 
+/// <summary>Visual features of a prompt's images.</summary>
+/// <param name="Features">[N_I, hidden], in token order.</param>
+/// <param name="CachedTokens">How many of the N_I were known from earlier.</param>
+internal sealed record EncodedImages(float[] Features, int CachedTokens);
+
 /// <summary>Vision tower and projector: preprocessed images to visual features [N_I, hidden] in token order. One image at a time.</summary>
 internal sealed class VisionEncoder : IDisposable
 {
@@ -19,27 +24,45 @@ internal sealed class VisionEncoder : IDisposable
     private readonly int _batch;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly VisionRotaryTable? _rotary;
+    private readonly VisionCache _cache;
     private bool _disposed;
 
-    public VisionEncoder(Checkpoint checkpoint, DeviceId device, SessionFactory sessions, ComputeType computeType, int batch)
+    public VisionEncoder(Checkpoint checkpoint, DeviceId device, SessionFactory sessions, ComputeType computeType, int batch, VisionCache cache)
     {
+        _cache = cache;
         _checkpoint = checkpoint;
         _batch = batch;
         _session = sessions.Create(VisionGraph.Build(checkpoint.Config, checkpoint.Vision, computeType), device);
         _rotary = checkpoint.Config.Vision.Architecture == VisionArchitecture.Qwen2Vl ? new VisionRotaryTable(checkpoint.Config.Vision) : null;
     }
 
-    /// <summary>Encodes the images of one prompt. Waits for its turn; a cancelled caller stops between runs.</summary>
+    /// <summary>Encodes the images of one prompt. Waits for its turn, unless all of them are known; a cancelled caller stops between runs.</summary>
     /// <param name="images">Preprocessed images.</param>
-    /// <param name="lastHidden">Receives the tower's own output per run when not null.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public async Task<float[]> EncodeAsync(IReadOnlyList<VisualInput> images, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    public Task<EncodedImages> EncodeAsync(IReadOnlyList<VisualInput> images, CancellationToken cancellationToken) =>
+        Task.Run(
+            async () =>
+            {
+                VisionKey[] keys = _cache.IsOn ? [.. images.Select(VisionKey.Of)] : [];
+                return FromCache(images, keys) ?? await InTurnAsync(() => Encode(images, keys, lastHidden: null, cancellationToken), cancellationToken).ConfigureAwait(false);
+            },
+            cancellationToken);
+
+    /// <summary>Encodes as <see cref="EncodeAsync"/> does, without the cache, and returns the tower's own output per run; for verification.</summary>
+    public async Task<IReadOnlyList<float[]>> LastHiddenAsync(IReadOnlyList<VisualInput> images, CancellationToken cancellationToken)
+    {
+        var runs = new List<float[]>();
+        await InTurnAsync(() => Encode(images, [], runs, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return runs;
+    }
+
+    private async Task<EncodedImages> InTurnAsync(Func<EncodedImages> encode, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(VlmEngine));
-            return await Task.Run(() => Encode(images, lastHidden, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return await Task.Run(encode, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -57,14 +80,53 @@ internal sealed class VisionEncoder : IDisposable
         _gate.Release();
     }
 
-    private float[] Encode(IReadOnlyList<VisualInput> images, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    /// <summary>All images' features where all are known, else null.</summary>
+    private EncodedImages? FromCache(IReadOnlyList<VisualInput> images, VisionKey[] keys)
+    {
+        if (keys.Length == 0)
+        {
+            return null;
+        }
+
+        var known = Array.ConvertAll(keys, _cache.Find);
+        if (known.Contains(null))
+        {
+            return null;
+        }
+
+        var features = new float[known.Sum(f => f!.Length)];
+        var offset = 0;
+        foreach (var image in known)
+        {
+            image!.CopyTo(features, offset);
+            offset += image.Length;
+        }
+
+        return new EncodedImages(features, images.Sum(i => i.Layout.TokenCount));
+    }
+
+    /// <param name="images">Preprocessed images.</param>
+    /// <param name="keys">Their keys; none: the cache is neither asked nor filled.</param>
+    /// <param name="lastHidden">Receives the tower's own output per run when not null.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    private EncodedImages Encode(IReadOnlyList<VisualInput> images, VisionKey[] keys, IList<float[]>? lastHidden, CancellationToken cancellationToken)
     {
         var width = _checkpoint.Config.Language.HiddenSize;
         var features = new float[images.Sum(i => i.Layout.TokenCount) * width];
-        var offset = 0;
-        foreach (var image in images)
+        int offset = 0, cached = 0;
+        for (var i = 0; i < images.Count; i++)
         {
+            var image = images[i];
             var target = features.AsSpan(offset, image.Layout.TokenCount * width);
+            offset += target.Length;
+            // Whoever was before in line may have encoded the same image.
+            if (keys.Length > 0 && _cache.Find(keys[i]) is { } known)
+            {
+                known.CopyTo(target);
+                cached += image.Layout.TokenCount;
+                continue;
+            }
+
             if (_rotary is not null)
             {
                 EncodePatches(image, target, lastHidden);
@@ -81,10 +143,13 @@ internal sealed class VisionEncoder : IDisposable
                 EncodeTiles(image, target, lastHidden, cancellationToken);
             }
 
-            offset += target.Length;
+            if (keys.Length > 0)
+            {
+                _cache.Add(keys[i], target);
+            }
         }
 
-        return features;
+        return new EncodedImages(features, cached);
     }
 
     private void EncodeTiles(VisualInput image, Span<float> target, IList<float[]>? lastHidden, CancellationToken cancellationToken)

@@ -53,6 +53,7 @@ internal sealed class ResultBuilder(Decoder decoder, int vocabulary, TimeProvide
     {
         PromptTokens = sequence.Prompt.Ids.Length,
         VisualTokens = sequence.Prompt.VisualTokenCount,
+        CachedVisualTokens = sequence.Prompt.CachedVisualTokens,
         KeptVisualTokens = sequence.KeptVisualTokens,
         GeneratedTokens = sequence.Generated.Count,
         DraftTokens = sequence.Draft.Length,

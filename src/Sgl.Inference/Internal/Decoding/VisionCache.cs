@@ -1,0 +1,100 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Sgl.Vision;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>What a vision tower is fed, as a SHA-256: equal keys have equal features, and nobody can make an image that gets another's.</summary>
+internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
+{
+    /// <summary>The key of one preprocessed image.</summary>
+    public static VisionKey Of(VisualInput image)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes<int>(image.Shape));
+        var (t, h, w) = image.Grid ?? default;
+        hash.AppendData(MemoryMarshal.AsBytes<int>([t, h, w]));
+        if (image.Packed is { } p)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes<int>(
+                [p.GridRows, p.GridColumns, p.TokensPerSide, p.FirstRow, p.FirstColumn, p.UnpaddedRows, p.UnpaddedColumns, p.Rows, p.Columns]));
+        }
+
+        hash.AppendData(MemoryMarshal.AsBytes<float>(image.PixelValues));
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        hash.GetHashAndReset(digest);
+        return new VisionKey(BinaryPrimitives.ReadUInt128LittleEndian(digest), BinaryPrimitives.ReadUInt128LittleEndian(digest[16..]));
+    }
+}
+
+/// <summary>Visual features of images seen lately, so that the next question about an image does not run the tower again. Safe for concurrent use.</summary>
+/// <param name="budget">Bytes that the features may take; what was not used for longest goes first. 0 keeps nothing.</param>
+internal sealed class VisionCache(long budget)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<VisionKey, LinkedListNode<(VisionKey Key, float[] Features)>> _entries = [];
+    private readonly LinkedList<(VisionKey Key, float[] Features)> _byUse = [];
+    private long _bytes;
+
+    /// <summary>Whether anything can be kept.</summary>
+    public bool IsOn => budget > 0;
+
+    /// <summary>Bytes taken.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _bytes;
+            }
+        }
+    }
+
+    /// <summary>The features of an image, [tokens, hidden], not to be changed; null where they are not known.</summary>
+    public float[]? Find(VisionKey key)
+    {
+        lock (_gate)
+        {
+            if (!_entries.TryGetValue(key, out var node))
+            {
+                return null;
+            }
+
+            _byUse.Remove(node);
+            _byUse.AddFirst(node);
+            return node.Value.Features;
+        }
+    }
+
+    /// <summary>Keeps a copy of an image's features, if they fit at all.</summary>
+    public void Add(VisionKey key, ReadOnlySpan<float> features)
+    {
+        var size = (long)features.Length * sizeof(float);
+        if (size > budget)
+        {
+            return;
+        }
+
+        var copy = features.ToArray();
+        lock (_gate)
+        {
+            if (_entries.ContainsKey(key))
+            {
+                return;
+            }
+
+            while (_bytes + size > budget)
+            {
+                var (last, old) = _byUse.Last!.Value;
+                _byUse.RemoveLast();
+                _entries.Remove(last);
+                _bytes -= (long)old.Length * sizeof(float);
+            }
+
+            _entries[key] = _byUse.AddFirst((key, copy));
+            _bytes += size;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using Sgl.Inference.Internal.Decoding;
+using Sgl.Inference.Tests.Support;
+
+namespace Sgl.Inference.Tests;
+
+public class VisionCacheTests
+{
+    [Fact]
+    public async Task GenerateAsync_ImageSeenBefore_SameFeaturesAndAnswerWithoutTheTower()
+    {
+        await using var engine = await TestEngine.LoadAsync();
+        var first = Images.Prompt([1, 2]);
+        var again = Images.Prompt([2, 1, 3]);
+        var answer = await TestEngine.RunAsync(engine, first, TestEngine.Tokens(6));
+        var mixed = await TestEngine.RunAsync(engine, again, TestEngine.Tokens(6));
+        var known = await TestEngine.RunAsync(engine, Images.Prompt([1, 2]), TestEngine.Tokens(6));
+
+        Assert.Equal((0, 2, 2), (answer.Usage.CachedVisualTokens, mixed.Usage.CachedVisualTokens, known.Usage.CachedVisualTokens));
+        Assert.Equal(answer.TokenIds, known.TokenIds);
+        var (a, b) = (await engine.FeaturesAsync(first, default), await engine.FeaturesAsync(again, default));
+        var width = TestEngine.Shape.Hidden;
+        Assert.Equal(a[..width], b[width..(2 * width)]);
+        Assert.Equal(a[width..], b[..width]);
+        Assert.NotEqual(a[width..], b[(2 * width)..]);
+    }
+
+    [Fact]
+    public async Task GenerateAsync_ManyAtOnceAboutOneImage_TheTowerRunsOnce()
+    {
+        await using var engine = await TestEngine.LoadAsync();
+        var results = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(() => TestEngine.RunAsync(engine, Images.Prompt([7]), TestEngine.Tokens(3)))));
+        Assert.Equal(5, results.Sum(r => r.Usage.CachedVisualTokens));
+    }
+
+    [Fact]
+    public async Task GenerateAsync_CacheOff_NothingIsKept()
+    {
+        await using var engine = await TestEngine.LoadAsync(o => o.VisionCacheMiB = 0);
+        await TestEngine.RunAsync(engine, Images.Prompt([1]), TestEngine.Tokens(2));
+        Assert.Equal(0, (await TestEngine.RunAsync(engine, Images.Prompt([1]), TestEngine.Tokens(2))).Usage.CachedVisualTokens);
+    }
+
+    [Fact]
+    public void Add_MoreThanTheBudget_LeastRecentlyUsedGoesFirst()
+    {
+        var cache = new VisionCache(3 * 4 * sizeof(float));
+        var keys = Enumerable.Range(0, 5).Select(i => new VisionKey(0, (UInt128)i)).ToArray();
+        foreach (var key in keys[..3])
+        {
+            cache.Add(key, [(float)key.Low, 0, 0, 0]);
+        }
+
+        Assert.NotNull(cache.Find(keys[0]));
+        cache.Add(keys[3], [3, 0, 0, 0]);
+        Assert.Null(cache.Find(keys[1]));
+        cache.Add(keys[4], new float[13]);
+        Assert.Null(cache.Find(keys[4]));
+        Assert.Equal([0f, 2, 3], new[] { 0, 2, 3 }.Select(i => cache.Find(keys[i])![0]));
+        Assert.Equal(3 * 4 * sizeof(float), cache.Bytes);
+    }
+
+    [Fact]
+    public void Of_OtherPixelShapeGridOrPacking_OtherKey()
+    {
+        var image = Images.Prompt(2).Images[0];
+        var other = (float[])image.PixelValues.Clone();
+        other[^1] += 1e-6f;
+        VisionKey[] keys =
+        [
+            VisionKey.Of(image),
+            VisionKey.Of(image with { PixelValues = other }),
+            VisionKey.Of(image with { Shape = [image.Shape[0], 3, image.Shape[2] * 2, image.Shape[3] / 2] }),
+            VisionKey.Of(image with { Grid = (1, 2, 4) }),
+            VisionKey.Of(image with { Grid = (1, 4, 2) }),
+            VisionKey.Of(image with { Packed = new(1, 2, 3, 0, 0, 3, 6, 3, 6) }),
+            VisionKey.Of(image with { Packed = new(1, 2, 3, 0, 1, 3, 5, 3, 5) }),
+        ];
+        Assert.Distinct(keys);
+        Assert.Equal(keys[0], VisionKey.Of(Images.Prompt(2).Images[0]));
+    }
+}
