@@ -70,7 +70,7 @@ public class AskTests
         var run = (await SglProcess.RunAsync("ask", "What word is in the blue box?", "--image", Image, "--threshold", "2")).Succeeded();
 
         var labels = run.Lines.Where(l => l.Length > 0).Select(l => l.Split(' ')[0]).ToList();
-        Assert.Equal(["small", "escalate", "large", "kept", "time", "answer"], labels);
+        Assert.Equal(["small", "escalate", "large", "kept", "draft", "time", "answer"], labels);
         Assert.DoesNotContain('\u001b', run.Output);
         Assert.DoesNotContain('\u001b', run.Error);
     }

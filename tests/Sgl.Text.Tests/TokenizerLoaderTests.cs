@@ -286,11 +286,18 @@ public sealed class TokenizerLoaderTests
     {
         var tokenizer = Vocabularies.Small(name);
         tokenizer.Encode(Word(1000));
-        var few = Measure(16_000);
-        var many = Measure(160_000);
+        var tries = new List<(double Few, double Many)>();
+        do
+        {
+            tries.Add((Measure(16_000), Measure(160_000)));
+        }
+        while (!IsNearLinear(tries[^1]) && tries.Count < 10);
 
-        // Ten times the length: a quadratic method would take a hundred times as long.
-        Assert.True(many < (40 * few) + 200, $"{few} ms for 16 000 characters, {many} ms for 160 000");
+        // Other work on the machine can make one try slow, a quadratic method makes all of them slow.
+        Assert.True(IsNearLinear(tries[^1]), $"ms for 16 000 and for 160 000 characters: {string.Join(", ", tries)}");
+
+        // Ten times the length: a quadratic method takes a hundred times as long.
+        static bool IsNearLinear((double Few, double Many) time) => time.Many < (40 * time.Few) + 200;
 
         double Measure(int length)
         {
