@@ -36,8 +36,8 @@ internal static class BackendChannel
             MaxRetryAttempts = 1, // retries are RetryLoop's alone
             InitialReconnectBackoff = TimeSpan.FromMilliseconds(100),
             MaxReconnectBackoff = TimeSpan.FromSeconds(5),
-            ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new RoundRobinConfig() } },
-            ServiceProvider = new ServiceCollection().AddSingleton(resolver).AddSingleton(logging).BuildServiceProvider(),
+            ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { FreshReplicaBalancer.Config } },
+            ServiceProvider = new ServiceCollection().AddSingleton(resolver).AddSingleton<LoadBalancerFactory>(new FreshReplicaBalancer.Factory()).AddSingleton(logging).BuildServiceProvider(),
         });
     }
 

@@ -22,6 +22,7 @@ internal sealed class RetryLoop(string hop, RetryOptions options, RouterMetrics 
     public async Task<T> RunAsync<T>(Func<Attempt, Task<T>> call, string requestId, CancellationToken cancellationToken)
     {
         _budget.Earn();
+        TriedReplicas.Begin();
         for (var number = 0; ; number++)
         {
             var attempt = new Attempt(number);
