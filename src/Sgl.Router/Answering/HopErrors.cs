@@ -41,7 +41,7 @@ internal static class HopErrors
         var details = e.GetRpcStatus();
         switch (e.StatusCode)
         {
-            case StatusCode.Unavailable:
+            case var _ when IsAway(e):
                 var away = $"the {hop} model cannot be reached";
                 return new(Wire.RoutingReason.LargeUnavailable, away, Faults.Unavailable(Sentence(away), RetryAfter(details)), e);
             case StatusCode.ResourceExhausted:
@@ -54,6 +54,13 @@ internal static class HopErrors
                 return Failed(hop, call.RequestId, e);
         }
     }
+
+    /// <summary>
+    /// Whether nobody answered. The client library calls some broken connections INTERNAL, for instance one that the peer resets because it does not trust
+    /// the certificate; a status that a peer sent has no exception of the transport in it.
+    /// </summary>
+    public static bool IsAway(RpcException exception) => exception.StatusCode == StatusCode.Unavailable
+        || (exception.StatusCode == StatusCode.Internal && exception.Status.DebugException is HttpRequestException or IOException);
 
     /// <summary>A model broke the contract.</summary>
     public static HopException Broken(string hop, string requestId, string what) =>

@@ -31,7 +31,7 @@ internal sealed class RetryLoop(string hop, RetryOptions options, RouterMetrics 
                 return await call(attempt);
             }
             catch (RpcException e) when (
-                e.StatusCode == StatusCode.Unavailable && !attempt.Committed && number + 1 < options.MaxAttempts
+                HopErrors.IsAway(e) && !attempt.Committed && number + 1 < options.MaxAttempts
                 && !cancellationToken.IsCancellationRequested && _budget.TrySpend())
             {
                 metrics.CountRetry(hop);
