@@ -93,11 +93,11 @@ public sealed class FailureTests
     [Fact]
     public async Task Answer_RequestDeadlineNearAndPolicyDegrades_DegradedAnswerArrivesBeforeIt()
     {
-        await using var trio = await EscalatingTrioAsync();
+        // A margin that a busy machine cannot use up: the large model gets two seconds, the degraded answer the other twenty.
+        await using var trio = await EscalatingTrioAsync(("Router:DegradeMargin", "00:00:20"));
         trio.Large.BeforeTokens = TimeSpan.FromMinutes(1);
-        await trio.AnswerAsync(new() { Force = Wire.Route.Small }); // warm
 
-        var events = await trio.AskAsync(Trio.Request(), new CallOptions(deadline: DateTime.UtcNow.AddSeconds(2)));
+        var events = await trio.AskAsync(Trio.Request(), new CallOptions(deadline: DateTime.UtcNow.AddSeconds(22)));
 
         Assert.Equal(Wire.AnswerPath.Degraded, events[^1].Completed.Path);
         Assert.Equal(Wire.RoutingReason.LargeTimeout, events[^1].Completed.Reason);
@@ -279,8 +279,8 @@ public sealed class FailureTests
         Assert.Equal(0, await trio.MetricAsync("sgl_requests_running"));
     }
 
-    private static Task<Trio> EscalatingTrioAsync() =>
-        Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(0.1), ("Router:Retry:InitialBackoff", "00:00:00.005"));
+    private static Task<Trio> EscalatingTrioAsync(params (string Key, string Value)[] settings) =>
+        Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(0.1), [("Router:Retry:InitialBackoff", "00:00:00.005"), .. settings]);
 
     private static async Task BreakAsync(Trio trio, string failure)
     {
