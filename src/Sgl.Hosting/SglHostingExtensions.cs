@@ -68,7 +68,7 @@ public static class SglHostingExtensions
             c => endpoints.IsMetricsPort(c.Connection.LocalPort),
             branch => branch.Run(c => OperationsEndpoint.AnswerAsync(c, health, metrics)));
         app.UseRequestIds(app.Logger);
-        app.UseMessageSizeErrors(app.Services.GetRequiredService<IOptions<ServiceListenOptions>>());
+        app.UseMessageErrors(app.Services.GetRequiredService<IOptions<ServiceListenOptions>>());
         app.UseRouting();
         app.MapGrpcService<HealthEndpoint>();
         app.MapGrpcReflectionService();

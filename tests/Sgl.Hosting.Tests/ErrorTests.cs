@@ -102,6 +102,29 @@ public sealed class ErrorTests : IAsyncLifetime
         Assert.Equal("fine", (await small.Client.UnaryAsync(new ProbeRequest { Act = "fine" })).Text);
     }
 
+    [Theory]
+    [InlineData("Unary", "0A7F6162")]
+    [InlineData("ServerStreaming", "0A7F6162")]
+    [InlineData("ClientStreaming", "0A7F6162")]
+    [InlineData("Duplex", "0A7F6162")]
+    [InlineData("Unary", "0A03FFFEFD")]
+    [InlineData("Duplex", "0A03FFFEFD")]
+    [InlineData("Unary", "FFFFFFFFFFFFFFFFFFFF01")]
+    public async Task Call_BytesThatAreNoMessage_InvalidArgumentAndTheServiceGoesOn(string name, string hex)
+    {
+        var bytes = Marshallers.Create(b => b, b => b);
+        var method = new Method<byte[], byte[]>(MethodType.DuplexStreaming, "sgl.testing.Probe", name, bytes, bytes);
+        using var call = _host.Channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(30)));
+        await call.RequestStream.WriteAsync(Convert.FromHexString(hex));
+        await call.RequestStream.CompleteAsync();
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
+
+        Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+        Assert.Equal("request", Assert.Single(error.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations).Field);
+        Assert.Equal("fine", (await _host.Client.UnaryAsync(new ProbeRequest { Act = "fine" })).Text);
+    }
+
     [Fact]
     public async Task Call_BodyAboveKestrelsDefaultLimit_IsAccepted()
     {

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Sgl.Hosting.Internal;
@@ -32,6 +33,8 @@ public sealed class ErrorTranslator
         {
             case RequestFaultException e:
                 return Faults.InvalidArgument(e.Violations, e.Reason);
+            case InvalidProtocolBufferException:
+                return Faults.Unreadable(); // a message of the client's stream; the first one is read before any handler runs
             case OverloadedException e:
                 return Faults.Overloaded(e.Message, e.RetryAfter);
             case NotReadyException e:

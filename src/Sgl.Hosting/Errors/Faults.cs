@@ -32,6 +32,10 @@ public static class Faults
     public static Status InvalidArgument(string field, string description, string reason = ErrorReasons.InvalidRequest) =>
         InvalidArgument([new FieldViolation(field, description)], reason);
 
+    /// <summary>INVALID_ARGUMENT for bytes that are not the message of the contract, among them strings that are not UTF-8.</summary>
+    public static Status Unreadable() =>
+        InvalidArgument("request", "cannot be read: it is not a protobuf message of this method, or one of its strings is not valid UTF-8");
+
     /// <summary>RESOURCE_EXHAUSTED that says when to try again.</summary>
     public static Status Overloaded(string message, TimeSpan retryAfter) =>
         Create(Code.ResourceExhausted, message, ErrorReasons.Overloaded, Retry(retryAfter));

@@ -101,13 +101,18 @@ internal sealed class ChatEndpoint(AnswerPipeline pipeline, HttpCalls calls, IOp
         }
         catch (JsonException e)
         {
-            throw new RequestFaultException(e.Path is { Length: > 2 } path ? path[2..] : "body", $"is not the JSON that is expected: {e.Message}");
+            throw new RequestFaultException(e.Path is { Length: > 2 } path ? path[2..] : "body", Describe(e));
         }
         catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
             throw Faults.MessageTooLarge(limit).ToRpcException();
         }
     }
+
+    // A value of another type is told with the name of a class of ours, which says nothing to a client.
+    private static string Describe(JsonException e) => e.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal)
+        ? FormattableString.Invariant($"is of another type, or out of range (line {e.LineNumber + 1}, byte {e.BytePositionInLine})")
+        : $"is not JSON: {e.Message}";
 
     private static async Task WriteAsync<T>(HttpContext context, int status, T body)
     {

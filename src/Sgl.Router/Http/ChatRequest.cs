@@ -8,7 +8,7 @@ internal sealed record ChatRequest
 {
     public string? Model { get; init; }
 
-    public IReadOnlyList<ChatTurn>? Messages { get; init; }
+    public IReadOnlyList<ChatTurn?>? Messages { get; init; }
 
     public int? MaxTokens { get; init; }
 
@@ -94,7 +94,7 @@ internal sealed record ChatSgl
 
     public string? Criterion { get; init; }
 
-    public IReadOnlyList<ChatPrunePoint>? Prune { get; init; }
+    public IReadOnlyList<ChatPrunePoint?>? Prune { get; init; }
 
     public bool Unpruned { get; init; }
 

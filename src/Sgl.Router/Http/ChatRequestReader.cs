@@ -58,13 +58,19 @@ internal sealed class ChatRequestReader
         };
     }
 
-    private void ReadMessages(IReadOnlyList<ChatTurn> turns)
+    private void ReadMessages(IReadOnlyList<ChatTurn?> turns)
     {
         for (var i = 0; i < turns.Count; i++)
         {
+            if (turns[i] is not { } turn)
+            {
+                _violations.Add(new($"messages[{i}]", "is null; send an object with role and content"));
+                continue;
+            }
+
             var message = new Wire.ChatMessage
             {
-                Role = turns[i].Role switch
+                Role = turn.Role switch
                 {
                     "system" or "developer" => Wire.ChatRole.System,
                     "user" => Wire.ChatRole.User,
@@ -74,10 +80,10 @@ internal sealed class ChatRequestReader
             };
             if (message.Role == Wire.ChatRole.Unspecified)
             {
-                _violations.Add(new($"messages[{i}].role", $"'{turns[i].Role}' is not supported; use system, developer, user or assistant"));
+                _violations.Add(new($"messages[{i}].role", $"'{turn.Role}' is not supported; use system, developer, user or assistant"));
             }
 
-            ReadContent(turns[i].Content, $"messages[{i}].content", message);
+            ReadContent(turn.Content, $"messages[{i}].content", message);
             _request.Messages.Add(message);
         }
 
@@ -92,7 +98,7 @@ internal sealed class ChatRequestReader
         switch (content?.ValueKind)
         {
             case JsonValueKind.String:
-                message.Parts.Add(new Wire.ChatPart { Text = content.Value.GetString() });
+                message.Parts.Add(new Wire.ChatPart { Text = Text(content.Value, field) });
                 break;
             case JsonValueKind.Array:
                 var p = 0;
@@ -105,6 +111,20 @@ internal sealed class ChatRequestReader
             default:
                 _violations.Add(new(field, "must be a string or a list of parts"));
                 break;
+        }
+    }
+
+    /// <summary>JSON may hold text that no string can: bytes that are not UTF-8, half a surrogate pair.</summary>
+    private string Text(JsonElement text, string field)
+    {
+        try
+        {
+            return text.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            _violations.Add(new(field, "holds text that is not valid Unicode"));
+            return "";
         }
     }
 
@@ -191,9 +211,9 @@ internal sealed class ChatRequestReader
             case null or JsonValueKind.Null:
                 return [];
             case JsonValueKind.String:
-                return [stop.Value.GetString()!];
+                return [Text(stop.Value, "stop")];
             case JsonValueKind.Array when stop.Value.EnumerateArray().All(s => s.ValueKind == JsonValueKind.String):
-                return stop.Value.EnumerateArray().Select(s => s.GetString()!);
+                return stop.Value.EnumerateArray().Select(s => Text(s, "stop"));
             default:
                 _violations.Add(new("stop", "must be a string or a list of strings"));
                 return [];
@@ -249,19 +269,19 @@ internal sealed class ChatRequestReader
         return Wire.Route.Unspecified;
     }
 
-    private static Wire.PrunePoint Point(ChatPrunePoint from)
+    private static Wire.PrunePoint Point(ChatPrunePoint? from)
     {
         var point = new Wire.PrunePoint();
-        if (from.Layer is { } layer)
+        if (from?.Layer is { } layer)
         {
             point.Layer = layer;
         }
-        else if (from.LayerFraction is { } fraction)
+        else if (from?.LayerFraction is { } fraction)
         {
             point.LayerFraction = fraction;
         }
 
-        if (from.KeepRatio is { } ratio)
+        if (from?.KeepRatio is { } ratio)
         {
             point.KeepRatio = ratio;
         }

@@ -159,6 +159,13 @@ public sealed class ChatTests : IAsyncLifetime
     [InlineData("{\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}", "messages[0].role")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":5}]}", "messages[0].content")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\" \"}]}", "messages[0].content")]
+    [InlineData("{\"messages\":[null]}", "messages[0]")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud800\"}]}", "messages[0].content")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\\udc00\"}]}]}", "messages[0].content[0]")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"stop\":[\"\\ud800\"]}", "stop")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"prune\":[null]}}", "sgl.prune[0].keep_ratio")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"large_timeout_ms\":9223372036854775807}}", "sgl.large_timeout_ms")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_tokens\":99999999999}", "max_tokens")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"audio\"}]}]}", "messages[0].content[0]")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"http://169.254.169.254/x\"}}]}]}", "messages[0].content[1].image_url.url")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,@@\"}}]}]}", "messages[0].content[1].image_url.url")]
@@ -182,6 +189,7 @@ public sealed class ChatTests : IAsyncLifetime
         Assert.Equal("invalid_request_error", (string?)body["error"]!["type"]);
         Assert.Equal(param, (string?)body["error"]!["param"]);
         Assert.DoesNotContain("   at ", (string?)body["error"]!["message"], StringComparison.Ordinal);
+        Assert.DoesNotContain("Sgl.Router", (string?)body["error"]!["message"], StringComparison.Ordinal);
     }
 
     [Fact]
