@@ -60,6 +60,10 @@ public sealed class EngineOptions
     /// <value>Default false: weights stay in the mapped file.</value>
     public bool PrepackWeights { get; set; }
 
+    /// <summary>Whether a folder without tokenizer files is refused. Such an engine takes token ids only, so the services always refuse it.</summary>
+    /// <value>Default false.</value>
+    public bool RequireTokenizer { get; set; }
+
     /// <summary>Id of the image placeholder for folders without tokenizer files (InternVL only).</summary>
     public int? ImageTokenId { get; set; }
 }

@@ -60,6 +60,7 @@ public sealed class StartupTests
         { "shard", ["model-00002-of-00002.safetensors"] },
         { "architecture", ["config.json", "model_type", "mystery_chat"] },
         { "shape", ["language_model", "expected", "found"] },
+        { "tokenizer", ["tokenizer.json", "tokenizer.model", "expected", "found"] },
     };
 
     [Theory]
@@ -77,6 +78,11 @@ public sealed class StartupTests
                 File.WriteAllText(
                     Path.Combine(model.Folder, "model.safetensors.index.json"),
                     """{"metadata":{"total_size":1},"weight_map":{"language_model.output.weight":"model-00002-of-00002.safetensors"}}""");
+                break;
+            case "tokenizer":
+                model.Delete("tokenizer.model");
+                model.Delete("tokenizer_config.json");
+                model.Delete("added_tokens.json");
                 break;
             case "architecture":
                 model.EditConfig(c => c["model_type"] = "mystery_chat");

@@ -22,6 +22,12 @@ internal static partial class EngineLoader
         var owned = new Stack<IDisposable>([checkpoint, weights]);
         try
         {
+            if (options.RequireTokenizer && checkpoint.Tokenizer is null)
+            {
+                throw new CheckpointException(
+                    checkpoint.Folder, [new CheckpointProblem("tokenizer files", null, "tokenizer.json, tokenizer.model, or vocab.json with merges.txt", "none of them")]);
+            }
+
             var config = checkpoint.Config.Language;
             var placement = DevicePlacement.Parse(options.Placement, config.Layers);
             var pruneLayers = PruneLayers(options, config.Layers);

@@ -21,6 +21,7 @@ public static class ModelServingExtensions
         builder.AddSglHosting(setup);
         var services = builder.Services;
         services.AddSettings<EngineOptions, EngineOptionsValidator>(builder.Configuration, EngineSection);
+        services.PostConfigure<EngineOptions>(o => o.RequireTokenizer = true); // requests are text
         services.AddSettings<RequestLimits, RequestLimitsValidator>(builder.Configuration, RequestLimits.SectionName);
         services.AddSingleton<EngineHost>();
         services.AddHostedService(s => s.GetRequiredService<EngineHost>());
