@@ -138,6 +138,34 @@ public sealed class PromptTemplateTests
         Assert.Equal(expected, Show(template.Build(new([User(Text("What?"))], [4])), "<image>"));
     }
 
+    [Theory]
+    [InlineData(
+        LlavaOneVisionFormat.HubLineBreak,
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n[4]\n[2]\n\nWhat?Why?<|im_end|>\n<|im_start|>assistant\nDogs.<|im_end|>\n"
+        + "<|im_start|>user\n[3]\nSure?<|im_end|>\n<|im_start|>assistant\n")]
+    [InlineData(
+        LlavaOneVisionFormat.HubSpace,
+        "<|im_start|>system \nBe brief.<|im_end|><|im_start|>user [4][2]\n\nWhat?\nWhy?<|im_end|><|im_start|>assistant \nDogs.<|im_end|>"
+        + "<|im_start|>user [3]\nSure?<|im_end|><|im_start|>assistant\n")]
+    public void Build_LlavaOneVisionTurnsAndImages_AsTheHubTemplatesWrite(LlavaOneVisionFormat format, string expected)
+    {
+        var prompt = new LlavaOneVisionPromptTemplate(_tokenizer, format).Build(new(
+            [
+                new(ChatRole.System, [Text("Be brief.")]),
+                User(Text("\nWhat?"), new ChatPart.Image(0), new ChatPart.Image(1), Text("Why?")),
+                new(ChatRole.Assistant, [Text("Dogs.")]),
+                User(new ChatPart.Image(2), Text("Sure?")),
+            ],
+            [4, 2, 3]));
+        Assert.Equal(expected, Show(prompt, "<image>"));
+    }
+
+    [Theory]
+    [InlineData(LlavaOneVisionFormat.HubLineBreak, "<|im_start|>user\nWhat?<|im_end|>\n<|im_start|>assistant\n")]
+    [InlineData(LlavaOneVisionFormat.HubSpace, "<|im_start|>user \nWhat?<|im_end|><|im_start|>assistant\n")]
+    public void Build_LlavaOneVisionWithoutImage_AsTheHubTemplatesWrite(LlavaOneVisionFormat format, string expected) =>
+        Assert.Equal(expected, Show(new LlavaOneVisionPromptTemplate(_tokenizer, format).Build(new([User(Text("What?"))], [])), "<image>"));
+
     [Fact]
     public void Build_LlavaOneVisionOriginalWithoutImageToken_UsesAnotherIdOfTheVocabulary()
     {
@@ -154,9 +182,21 @@ public sealed class PromptTemplateTests
     [InlineData("""{"chat_template": "{{'<|im_start|>' + message['role'] + ' '}}<image>"}""", LlavaOneVisionFormat.HubSpace)]
     [InlineData("""{"chat_template": "{{'<|im_start|>' + message['role'] + '\\n'}}"}""", LlavaOneVisionFormat.Original)]
     [InlineData("{}", LlavaOneVisionFormat.Original)]
+    [InlineData("""{"chat_template": "{{'<|im_start|>' + message[\"role\"] + \"\\n\"}}<image>"}""", LlavaOneVisionFormat.HubLineBreak)]
+    [InlineData("""{"chat_template": [{"name": "rag", "template": "x"}, {"name": "default", "template": "{{message['role'] + ' '}}<image>"}]}""", LlavaOneVisionFormat.HubSpace)]
     public void DetectFormat_ChatTemplate_GivesItsFormat(string json, LlavaOneVisionFormat expected)
     {
         using var folder = new TempFolder().With("chat_template.json", json);
+        Assert.Equal(expected, LlavaOneVisionPromptTemplate.DetectFormat(folder.Path));
+    }
+
+    [Theory]
+    [InlineData("{{'<|im_start|>' + message['role'] + '\\n'}}<image>", LlavaOneVisionFormat.HubLineBreak)]
+    [InlineData("{{'<|im_start|>' + message['role'] + '\n'}}<image>", LlavaOneVisionFormat.HubLineBreak)]
+    [InlineData("{{'<|im_start|>' + message.role + ' '}}<image>", LlavaOneVisionFormat.HubSpace)]
+    public void DetectFormat_TemplateInAFileOfItsOwn_IsPreferred(string jinja, LlavaOneVisionFormat expected)
+    {
+        using var folder = new TempFolder().With("chat_template.jinja", jinja).With("tokenizer_config.json", """{"chat_template": "{{message['role']}}"}""");
         Assert.Equal(expected, LlavaOneVisionPromptTemplate.DetectFormat(folder.Path));
     }
 

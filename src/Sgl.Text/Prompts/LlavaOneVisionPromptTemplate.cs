@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Sgl.Text.Internal;
 
 namespace Sgl.Text;
@@ -8,15 +9,15 @@ public enum LlavaOneVisionFormat
     /// <summary>The authors' own (<c>qwen_1_5</c>): a system turn, and an image mark that is no token.</summary>
     Original,
 
-    /// <summary>The hub's newer chat template: no system turn, a line break after the role.</summary>
+    /// <summary>The hub's newer chat template: no system turn, a line break after the role and after every image.</summary>
     HubLineBreak,
 
-    /// <summary>The hub's older chat template: no system turn, a space after the role, no line break between turns.</summary>
+    /// <summary>The hub's older chat template: no system turn, a space after the role, a line break before every text, none between turns.</summary>
     HubSpace,
 }
 
 /// <summary>The prompt of LLaVA-OneVision.</summary>
-public sealed class LlavaOneVisionPromptTemplate : IPromptTemplate
+public sealed partial class LlavaOneVisionPromptTemplate : IPromptTemplate
 {
     private const string ImageToken = "<image>";
 
@@ -50,7 +51,9 @@ public sealed class LlavaOneVisionPromptTemplate : IPromptTemplate
             DefaultSystem = system,
             Placeholder = ImageToken,
             OtherPlaceholders = ["<video>"],
-            BreakAfterLeadingImage = true,
+            ImageTail = format == LlavaOneVisionFormat.HubLineBreak ? "\n" : "",
+            TextHead = format == LlavaOneVisionFormat.HubSpace ? "\n" : "",
+            BreakAfterLeadingImage = original,
             ImagesFirst = !original,
             CutAtImages = original,
             CutId = tokenizer.TokenToId(ImageToken) ?? tokenizer.TokenToId("<|endoftext|>") ?? StopTokenIds[0],
@@ -74,35 +77,26 @@ public sealed class LlavaOneVisionPromptTemplate : IPromptTemplate
     /// <inheritdoc/>
     public string Separator => "<|im_end|>";
 
-    /// <summary>The format of a checkpoint folder, by the <c>chat_template</c> in <c>chat_template.json</c> or <c>tokenizer_config.json</c>.</summary>
+    /// <summary>
+    /// The format of a checkpoint folder, by its chat template: <c>chat_template.jinja</c>, <c>chat_template.json</c>, or the <c>chat_template</c> of
+    /// <c>tokenizer_config.json</c>, the first that mentions images.
+    /// </summary>
     /// <param name="folder">A checkpoint folder.</param>
     /// <returns>The format; <see cref="LlavaOneVisionFormat.Original"/> where there is no chat template with images.</returns>
     /// <exception cref="TokenizerException">A chat template with images is of none of the known formats, or a file is damaged.</exception>
     public static LlavaOneVisionFormat DetectFormat(string folder)
     {
-        ArgumentNullException.ThrowIfNull(folder);
-        foreach (var name in new[] { "chat_template.json", "tokenizer_config.json" })
+        foreach (var (file, template) in ChatTemplateFiles.Read(folder))
         {
-            if (JsonFile.ReadIfPresent(folder, name) is not { } file
-                || file.Find(file.Root, "chat_template") is not { ValueKind: System.Text.Json.JsonValueKind.String } value)
-            {
-                continue;
-            }
-
-            var template = file.Text(value, "chat_template");
             if (!template.Contains(ImageToken, StringComparison.Ordinal))
             {
                 continue;
             }
 
-            if (template.Contains("message['role'] + '\\n'", StringComparison.Ordinal) || template.Contains("message['role'] + '\n'", StringComparison.Ordinal))
-            {
-                return LlavaOneVisionFormat.HubLineBreak;
-            }
-
-            return template.Contains("message['role'] + ' '", StringComparison.Ordinal)
-                ? LlavaOneVisionFormat.HubSpace
-                : throw new TokenizerException(file.Path, "chat_template", "is none of the known templates of LLaVA-OneVision");
+            var role = AfterRole().Match(template);
+            return role.Success
+                ? role.Groups["separator"].Value == " " ? LlavaOneVisionFormat.HubSpace : LlavaOneVisionFormat.HubLineBreak
+                : throw new TokenizerException(file, "chat_template", "is none of the known templates of LLaVA-OneVision");
         }
 
         return LlavaOneVisionFormat.Original;
@@ -110,4 +104,8 @@ public sealed class LlavaOneVisionPromptTemplate : IPromptTemplate
 
     /// <inheritdoc/>
     public TokenizedPrompt Build(PromptRequest request) => _builder.Build(request);
+
+    /// <summary>What a template writes after the role: a space or a line break, escaped or not.</summary>
+    [GeneratedRegex("""message(\[["']role["']\]|\.role)\s*\+\s*(?<quote>["'])(?<separator> |\\n|\n)\k<quote>""", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex AfterRole();
 }

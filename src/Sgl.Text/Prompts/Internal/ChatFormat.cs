@@ -33,8 +33,11 @@ internal sealed record ChatFormat
     /// <summary>Tokens beside <see cref="Placeholder"/> that only the model's vision side may use.</summary>
     public IReadOnlyList<string> OtherPlaceholders { get; init; } = [];
 
-    /// <summary>Whether images in front of a message's text are each followed by a line break.</summary>
+    /// <summary>Whether images in front of a message's text are each followed by a line break, unless the text begins with one.</summary>
     public bool BreakAfterLeadingImage { get; init; }
+
+    /// <summary>What stands before each text of a message.</summary>
+    public string TextHead { get; init; } = "";
 
     /// <summary>Whether a message's images all come before its text.</summary>
     public bool ImagesFirst { get; init; }

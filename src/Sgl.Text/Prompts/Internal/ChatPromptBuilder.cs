@@ -102,6 +102,7 @@ internal sealed class ChatPromptBuilder
         {
             if (ordered[i] is ChatPart.Text part)
             {
+                text.Append(_format.TextHead);
                 text.AppendForeign(part.Value);
                 leading = false;
                 continue;
@@ -118,10 +119,11 @@ internal sealed class ChatPromptBuilder
         }
     }
 
-    private static void AppendTexts(PromptText text, IReadOnlyList<ChatPart> parts)
+    private void AppendTexts(PromptText text, IReadOnlyList<ChatPart> parts)
     {
         foreach (var part in parts.OfType<ChatPart.Text>())
         {
+            text.Append(_format.TextHead);
             text.AppendForeign(part.Value);
         }
     }
