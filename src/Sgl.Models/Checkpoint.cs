@@ -111,6 +111,11 @@ public sealed class Checkpoint : IDisposable
         var family = configFile is null ? null : VlmFamilies.Find(configFile);
         var beforeConfig = problems.Count;
         var config = family?.ParseConfig(configFile!);
+        if (family is not null)
+        {
+            QuantizationCheck.Refuse(configFile!);
+        }
+
         var sound = config is not null && problems.Count == beforeConfig;
         var generation = GenerationConfig.Read(problems);
         var preprocessorFile = ConfigReader.Open("preprocessor_config.json", problems, required: false);

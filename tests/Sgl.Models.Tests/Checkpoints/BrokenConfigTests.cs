@@ -50,6 +50,7 @@ public sealed class BrokenConfigTests
         { "llm_config.rope_scaling.factor", null, "a number above 0", "nothing" },
         { "llm_config.eos_token_id", "[2, -7]", "a token id or a list of token ids", "a list of 2" },
         { "llm_config.quantization_config", "{}", "unquantized weights (no such key)", "an object" },
+        { "quantization_config", """{"quant_method": "awq", "bits": 4}""", "unquantized weights (no such key)", "quant_method \"awq\"" },
         { "vision_config.hidden_act", "\"swish\"", Activations, "\"swish\"" },
         { "vision_config.norm_type", "\"batch_norm\"", "one of \"layer_norm\", \"rms_norm\"", "\"batch_norm\"" },
         { "vision_config.hidden_size", "9", "a multiple of num_attention_heads (2)", "9" },

@@ -76,9 +76,9 @@ internal static class LanguageModelParser
             text.Problem("use_sliding_window", "false");
         }
 
-        if (text.Has("quantization_config"))
+        if (text.Path.Length > 0)
         {
-            text.Problem("quantization_config", "unquantized weights (no such key)");
+            QuantizationCheck.Refuse(text); // the top level is checked for all families
         }
     }
 
