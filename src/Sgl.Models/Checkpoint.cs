@@ -118,7 +118,10 @@ public sealed class Checkpoint : IDisposable
 
         var sound = config is not null && problems.Count == beforeConfig;
         var generation = GenerationConfig.Read(problems);
-        var preprocessorFile = ConfigReader.Open("preprocessor_config.json", problems, required: false);
+
+        // Newer versions of the transformers library keep the image processor's settings inside those of the whole processor.
+        var preprocessorFile = ConfigReader.Open("preprocessor_config.json", problems, required: false)
+            ?? ConfigReader.Open("processor_config.json", problems, required: false)?.OptionalObject("image_processor");
         var tokenizer = TokenizerFolder.Open(options.Tokenizer, problems);
         if (!sound)
         {

@@ -112,6 +112,19 @@ public sealed class RealShapeTests
         Assert.Equal((4096, 48, 48), (rope.OriginalMaxPositions, rope.ShortFactor.Count, rope.LongFactor.Count));
     }
 
+    [Theory]
+    [InlineData("preprocessor_config.json", """{"min_pixels":3136,"max_pixels":12845056}""")]
+    [InlineData("preprocessor_config.json", """{"size":{"shortest_edge":3136,"longest_edge":12845056}}""")]
+    [InlineData("processor_config.json", """{"processor_class":"Qwen2VLProcessor","image_processor":{"size":{"shortest_edge":3136,"longest_edge":12845056}}}""")]
+    public void Open_PixelLimitsWhereverTheFolderKeepsThem_AreUsed(string file, string text)
+    {
+        var (config, tensors) = Describe("Qwen2-VL-2B");
+        using var folder = new TestFolder();
+        folder.Text("config.json", config).Text(file, text).Sharded(tensors, 5 * Gigabyte);
+        using var checkpoint = Checkpoint.Open(folder.Path);
+        Assert.Contains("pixels=3136..12845056", checkpoint.VisualLayoutKey, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void VisualLayoutKey_PairsOfThePaper_IsSharedInsideAFamilyOnly()
     {
