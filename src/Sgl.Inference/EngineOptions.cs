@@ -28,7 +28,10 @@ public sealed class EngineOptions
     /// <value>Default 2048.</value>
     public int KvBudgetMiB { get; set; } = 2048;
 
-    /// <summary>Longest sequence in tokens: prompt with its visual tokens, and new tokens; 0 means the checkpoint's own limit.</summary>
+    /// <summary>
+    /// Longest sequence in tokens: prompt with its visual tokens, and new tokens; 0 means the checkpoint's own limit (<c>max_position_embeddings</c>).
+    /// More than that is allowed: dynamic NTK (InternLM2) is made for it, with any other rotary embedding answers get worse and a warning is logged.
+    /// </summary>
     public int MaxPromptTokens { get; set; }
 
     /// <summary>Most tokens one request may ask for.</summary>

@@ -53,6 +53,28 @@ public class UnseenCheckpointTests
         }
     }
 
+    /// <summary>One token only: with every further one the base grows, and keys that are cached stay as they were rotated.</summary>
+    [Theory]
+    [InlineData("InternLm2", 3.0)]
+    [InlineData("Qwen2", null)]
+    public async Task Generate_PromptBeyondTheTrainedLength_AgreesWithDoublePrecisionReference(string decoder, double? factor)
+    {
+        var shape = new CheckpointShape { Decoder = Enum.Parse<DecoderKind>(decoder), Layers = 3, MaxPositions = 16, NtkFactor = factor, RopeTheta = 10_000, Seed = 8 };
+        using var folder = new TemporaryFolder();
+        CheckpointWriter.Write(folder.Path, shape);
+        await using var engine = await VlmEngine.LoadAsync(new() { Checkpoint = folder.Path, KvBudgetMiB = 64, ImageTokenId = 3, MaxPromptTokens = 400 });
+        var prompt = Runs.Prompt(shape, 12, [5, 30], [2]);
+        var reference = new ReferenceRun(shape, prompt);
+
+        var trace = new GenerationTrace();
+        var result = await Runs.GenerateAsync(
+            engine, prompt.Prompt, Options(trace) with { Sampling = new SamplingOptions { MaxNewTokens = 1, MinNewTokens = 1, StopTokenIds = [] }, Importance = new ImportanceOptions() });
+
+        var pass = reference.Forward(result.TokenIds, []);
+        Close("logits", Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
+        Close("importance", result.Importance!, reference.Importance(pass, reference.LastVisual, 1), ImportanceTolerance);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public async Task Generate_SeveralPruneSteps_AgreesWithDoublePrecisionReference(string name)

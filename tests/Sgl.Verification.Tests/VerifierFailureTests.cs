@@ -150,6 +150,20 @@ public sealed class VerifierFailureTests : IDisposable
     }
 
     [Fact]
+    public async Task RunAsync_PromptsLongerThanTheCheckpointsWereTrainedFor_AreComparedAllTheSame()
+    {
+        foreach (var checkpoint in new[] { "tiny-qwen2", "tiny-llama" })
+        {
+            var path = _folder.Combine("checkpoints", checkpoint, "config.json");
+            var config = JsonNode.Parse(File.ReadAllText(path))!;
+            config["llm_config"]!["max_position_embeddings"] = 8;
+            File.WriteAllText(path, config.ToJsonString());
+        }
+
+        Assert.All(await GoldenTests.ReportsAsync(_folder.Path, "cpu"), r => Assert.True(r.Passed, r.Failure));
+    }
+
+    [Fact]
     public void Open_FolderWithoutCases_SaysSo()
     {
         using var empty = new TemporaryFolder();

@@ -31,6 +31,11 @@ internal static partial class EngineLoader
             var config = checkpoint.Config.Language;
             var placement = DevicePlacement.Parse(options.Placement, config.Layers);
             var pruneLayers = PruneLayers(options, config.Layers);
+            if (options.MaxPromptTokens > config.MaxPositions && config.Rope is not RopeConfig.DynamicNtk)
+            {
+                LogBeyondTrainedLength(logger, options.MaxPromptTokens, config.MaxPositions);
+            }
+
             var cuts = DevicePlacement.Cut(placement, pruneLayers);
             var sessions = new SessionFactory(weights, options.PrepackWeights);
             var budget = new KvBudget((long)options.KvBudgetMiB << 20);
@@ -110,13 +115,16 @@ internal static partial class EngineLoader
         TokenizerDigest = checkpoint.TokenizerDigest,
         PruneLayers = pruneLayers,
         Stages = [.. stages.Select(s => s.ToString())],
-        MaxSequenceTokens = options.MaxPromptTokens > 0 ? Math.Min(options.MaxPromptTokens, checkpoint.Config.Language.MaxPositions) : checkpoint.Config.Language.MaxPositions,
+        MaxSequenceTokens = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : checkpoint.Config.Language.MaxPositions,
     };
 
     private static ComputeType TypeFor(Checkpoint checkpoint, DeviceId device) =>
         !device.IsCuda ? ComputeType.Float32
         : checkpoint.Config.TorchDtype == "float16" ? ComputeType.Float16
         : ComputeType.BFloat16;
+
+    [LoggerMessage(EventId = 2, EventName = "BeyondTrainedLength", Level = LogLevel.Warning, Message = "MaxPromptTokens is {Limit}, the checkpoint was trained on at most {Trained} positions: longer prompts get worse answers.")]
+    private static partial void LogBeyondTrainedLength(ILogger logger, int limit, int trained);
 
     [LoggerMessage(EventId = 1, EventName = "ModelLoaded", Level = LogLevel.Information, Message = "Loaded {Name} ({Family}, {Parameters} parameters, {Layers} layers) as {Stages} in {Elapsed}.")]
     private static partial void LogLoaded(ILogger logger, string name, string family, long parameters, int layers, string stages, TimeSpan elapsed);

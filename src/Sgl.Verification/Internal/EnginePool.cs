@@ -6,6 +6,9 @@ namespace Sgl.Verification.Internal;
 /// <summary>Engines of a golden set's checkpoints, loaded once with every prune layer that any case needs.</summary>
 internal sealed class EnginePool(string checkpoints, string placement, IReadOnlyList<GoldenManifest> cases) : IAsyncDisposable
 {
+    // A golden prompt may be longer than its checkpoint was trained for: what is computed then is just what is to be verified.
+    private const int LongestSequence = 1 << 20;
+
     private readonly Dictionary<string, VlmEngine> _engines = [];
 
     public async Task<VlmEngine> GetAsync(string name, CancellationToken cancellationToken)
@@ -19,6 +22,7 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
                 ImageTokenId = cases.First(c => c.SmallCheckpoint == name || c.LargeCheckpoint == name).ImageTokenId,
                 KvBudgetMiB = 1024,
                 VisionCacheMiB = 0,
+                MaxPromptTokens = LongestSequence,
                 Threads = 0,
             };
             var depth = Depth(options.Checkpoint);

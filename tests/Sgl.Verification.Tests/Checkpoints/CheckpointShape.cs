@@ -59,6 +59,9 @@ internal sealed record CheckpointShape
 
     public int PatchSize { get; init; } = 14;
 
+    /// <summary>Factor of dynamic NTK beyond <see cref="MaxPositions"/> (InternLM2); null: no scaling.</summary>
+    public double? NtkFactor { get; init; }
+
     public ulong Seed { get; init; } = 1;
 
     public int HeadDim => Hidden / Heads;
@@ -106,6 +109,11 @@ internal sealed record CheckpointShape
                 ["short_factor"] = new JsonArray([.. ShortFactors.Select(f => (JsonNode)f)]),
                 ["long_factor"] = new JsonArray([.. LongFactors.Select(f => (JsonNode)f)]),
             };
+        }
+
+        if (NtkFactor is { } factor)
+        {
+            text["rope_scaling"] = new JsonObject { ["type"] = "dynamic", ["factor"] = factor };
         }
 
         return new JsonObject

@@ -161,9 +161,15 @@ internal sealed class ReferenceModel(CheckpointShape shape, StoredType type = St
             scale = Math.Sqrt(1 + (Math.Log((double)shape.MaxPositions / shape.OriginalMaxPositions) / Math.Log(shape.OriginalMaxPositions)));
         }
 
+        var theta = shape.RopeTheta;
+        if (shape.NtkFactor is { } factor && sequenceLength > shape.MaxPositions)
+        {
+            theta *= Math.Pow((factor * sequenceLength / shape.MaxPositions) - (factor - 1), d / (d - 2.0));
+        }
+
         for (var i = 0; i < d / 2; i++)
         {
-            var frequency = Math.Pow(shape.RopeTheta, -2.0 * i / d);
+            var frequency = Math.Pow(theta, -2.0 * i / d);
             if (shape.Decoder == DecoderKind.Phi3)
             {
                 frequency /= (isLong ? shape.LongFactors : shape.ShortFactors)[i];
