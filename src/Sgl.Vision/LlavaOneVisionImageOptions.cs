@@ -20,7 +20,7 @@ public sealed record LlavaOneVisionImageOptions
     /// <summary>The rule for odd padding.</summary>
     public OddPadding OddPadding { get; init; } = OddPadding.BottomRight;
 
-    /// <summary>Show each image in one view followed by one newline token, as prompts with several images do.</summary>
+    /// <summary>Show each image in one view, padded to a square with the mean colour, followed by one newline token: prompts with several images do.</summary>
     public bool SingleView { get; init; }
 
     /// <summary><c>image_mean</c>.</summary>

@@ -4,7 +4,7 @@ namespace Sgl.Vision;
 
 /// <summary>
 /// LLaVA-OneVision's anyres_max_9: the whole image in one view, then the image padded on a canvas of the best resolution and cut
-/// row-major into views. Pixels [views, 3, side, side], base view first.
+/// row-major into views. Pixels [views, 3, side, side], base view first. In prompts with several images each has one view only, padded to a square.
 /// </summary>
 public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
 {
@@ -44,13 +44,17 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
     /// <inheritdoc/>
     public VisualLayout Plan(int width, int height, ImageLimits? limits = null)
     {
-        var baseTile = BaseTile(width, height);
         if (_options.SingleView)
         {
-            var newline = new VisualTile(1, TileKind.Packed, baseTile.TokenCount, 1, 1, width, 0, 0, height) { NewlineColumns = 1 };
-            return new VisualLayout(width, height, [baseTile, newline]);
+            PaddedSquare.Check(width, height);
+            var (left, top) = PaddedSquare.Offset(width, height);
+            var square = Math.Max(width, height);
+            var view = BaseTile(square, square) with { X = -left, Y = -top };
+            var newline = new VisualTile(1, TileKind.Packed, view.TokenCount, 1, 1, width, 0, 0, height) { NewlineColumns = 1 };
+            return new VisualLayout(width, height, [view, newline]);
         }
 
+        var baseTile = BaseTile(width, height);
         return new VisualLayout(width, height, [baseTile, PackedTile(width, height, baseTile.TokenCount, Geometry(width, height, limits))]);
     }
 
@@ -64,7 +68,7 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
         var geometry = _options.SingleView ? null : Geometry(image.Width, image.Height, limits);
         var views = 1 + (geometry is null ? 0 : geometry.Packed.GridRows * geometry.Packed.GridColumns);
         var pixels = GC.AllocateUninitializedArray<float>(checked(views * viewFloats));
-        var whole = PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic);
+        var whole = _options.SingleView ? PaddedSquare.Resize(image, side, Padding()) : PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic);
         _normalizer.WritePlanes(whole, 0, 0, side, side, pixels.AsSpan(0, viewFloats));
         if (geometry is not null)
         {
@@ -114,6 +118,13 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
 
     private static (int Height, int Width)[] AllUpToSix(int imageSize) =>
         [.. from rows in Enumerable.Range(1, 6) from columns in Enumerable.Range(1, 6) select (rows * imageSize, columns * imageSize)];
+
+    private (byte Red, byte Green, byte Blue) Padding()
+    {
+        return (Level(0), Level(1), Level(2));
+
+        byte Level(int channel) => (byte)Math.Clamp((int)(_options.Mean[channel] * 255.0), 0, 255);
+    }
 
     private AnyresGeometry Geometry(int width, int height, ImageLimits? limits)
     {

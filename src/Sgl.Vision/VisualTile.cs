@@ -1,6 +1,9 @@
 namespace Sgl.Vision;
 
-/// <summary>One rectangle of visual tokens: <c>Rows</c> x <c>Columns</c> tokens, row-major, and the part of the image it shows.</summary>
+/// <summary>
+/// One rectangle of visual tokens: <c>Rows</c> x <c>Columns</c> tokens, row-major, and the part of the image it shows. That of a padded view reaches
+/// beyond the image.
+/// </summary>
 /// <param name="Index">Position in the layout, from 0.</param>
 /// <param name="Kind">What it shows.</param>
 /// <param name="FirstToken">Its first token, relative to the image's first visual token.</param>

@@ -129,8 +129,49 @@ public class LlavaOneVisionPreprocessorTests
         Assert.True(input.Layout.Locate(729).IsNewline);
         Assert.Same(several, several.ForImages(3));
         Assert.Same(Hub, Hub.ForImages(1));
-        VisionData.AssertSameBits(
-            Hub.Process(VisionData.Picture(500, 375, 1)).PixelValues.AsSpan(0, 3 * 384 * 384), input.PixelValues);
+    }
+
+    [Theory]
+    [InlineData(500, 375)]
+    [InlineData(375, 501)]
+    [InlineData(384, 384)]
+    [InlineData(384, 120)]
+    [InlineData(7, 900)]
+    [InlineData(1, 1)]
+    public void Process_OneOfSeveralImages_IsPaddedToASquareOfTheMeanColour(int width, int height)
+    {
+        float[] mean = [0.5f, 0.2f, 0.9f];
+        var picture = VisionData.Picture(width, height, 1);
+        var side = Math.Max(width, height);
+        var square = RgbImage.Create(side, side);
+        for (var i = 0; i < square.Pixels.Length; i++)
+        {
+            square.Pixels[i] = (byte)(mean[i % 3] * 255.0);
+        }
+
+        square.Paste(picture, (side - width) / 2, (side - height) / 2);
+
+        var options = new LlavaOneVisionImageOptions { Mean = mean };
+        var input = new LlavaOneVisionPreprocessor(options).ForImages(2).Process(picture);
+
+        VisionData.AssertSameBits(new LlavaOneVisionPreprocessor(options).Process(square).PixelValues.AsSpan(0, 3 * 384 * 384), input.PixelValues);
+    }
+
+    [Fact]
+    public void Plan_OneOfSeveralImages_TokensLieInThePaddedSquare()
+    {
+        var layout = Hub.ForImages(2).Plan(400, 300);
+        var place = layout.Locate(13 * 27);
+        Assert.Equal((0.0, -50.0), (layout.Tiles[0].X, layout.Tiles[0].Y));
+        Assert.Equal(400 * 378.0 / 384, layout.Tiles[0].Height, 1e-9);
+        Assert.Equal((13 * 400 * 14.0 / 384) - 50, place.Y, 1e-9);
+    }
+
+    [Fact]
+    public void Plan_OneOfSeveralImagesFarTooLong_IsRefused()
+    {
+        var error = Assert.Throws<ImageException>(() => Hub.ForImages(2).Plan(60_000, 1000));
+        Assert.Equal(ImageErrorReason.TooManyPixels, error.Reason);
     }
 
     [Fact]
