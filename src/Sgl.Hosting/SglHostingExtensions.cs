@@ -41,6 +41,7 @@ public static class SglHostingExtensions
             s.GetRequiredService<ILogger<HttpCalls>>()));
         services.AddSingleton<TracePropagation>();
         services.AddHostedService<DrainService>();
+        services.AddHostedService<IdleMemoryTrim>();
         services.AddRouting();
         services.AddGrpcReflection();
         services.AddGrpc();

@@ -19,6 +19,9 @@ internal static partial class HostingLog
     [LoggerMessage(5, LogLevel.Information, "Draining: {Calls} calls in flight, up to {Timeout} for them", EventName = "Draining")]
     public static partial void Draining(ILogger logger, int calls, TimeSpan timeout);
 
+    [LoggerMessage(7, LogLevel.Information, "Idle: memory trimmed from {BeforeMiB} to {AfterMiB} MiB", EventName = "MemoryTrimmed")]
+    public static partial void MemoryTrimmed(ILogger logger, long beforeMiB, long afterMiB);
+
     [LoggerMessage(6, LogLevel.Warning, "Drain timeout of {Timeout} is over; {Calls} calls are cancelled", EventName = "DrainTimedOut")]
     public static partial void DrainTimedOut(ILogger logger, TimeSpan timeout, int calls);
 }
