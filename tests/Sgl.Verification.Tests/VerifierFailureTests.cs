@@ -200,7 +200,7 @@ public sealed class VerifierFailureTests : IDisposable
     }
 
     /// <summary>Adds to the middle element of a tensor, in place.</summary>
-    private static void Change(string path, string tensor, double change)
+    internal static void Change(string path, string tensor, double change)
     {
         var file = File.ReadAllBytes(path);
         var headerBytes = (int)BitConverter.ToUInt64(file);
@@ -232,7 +232,7 @@ public sealed class VerifierFailureTests : IDisposable
         File.WriteAllBytes(path, file);
     }
 
-    private static void Copy(string from, string to)
+    internal static void Copy(string from, string to)
     {
         foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
         {

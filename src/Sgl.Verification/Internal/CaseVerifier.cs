@@ -8,7 +8,10 @@ using Sgl.Vision;
 
 namespace Sgl.Verification.Internal;
 
-/// <summary>Runs one case through the real preprocessing, graphs, engine and guidance, and compares everything that the golden files hold.</summary>
+/// <summary>
+/// Runs one case through the real preprocessing, graphs, engine and guidance, and compares all that they show of what the golden files hold: values inside
+/// a graph (norms of hidden states, maps of single heads) are seen through what follows from them.
+/// </summary>
 internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
 {
     private readonly Comparison _comparison = new();
@@ -32,7 +35,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
     {
         var side = manifest.Small;
         using var golden = new GoldenTensors(Path.Combine(manifest.Folder, "small.safetensors"));
-        var prompt = Prompt(engine, side, inputs, "input_ids_small");
+        var prompt = Prompt(engine, side, inputs, golden, "input_ids_small");
         await VisionAsync("small", engine, prompt, golden, cancellationToken).ConfigureAwait(false);
 
         var ratios = side.KeptCounts.Keys.ToList();
@@ -44,8 +47,13 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
             _comparison.Identical("small.kv_lengths", [.. result.Usage.KvLengths], kv);
         }
 
-        CompareEmbeddings("small", trace, golden);
-        CompareSteps("small", "", trace, golden, _tolerances.SmallLogits);
+        if (side.GeneratedCount is { } count)
+        {
+            _comparison.Identical("small.n_generated", [result.TokenIds.Count], [count]);
+        }
+
+        ComparePrefill("small", trace, golden, _tolerances.SmallLogits);
+        CompareSteps("small", "", result, trace, golden, _tolerances.SmallLogits);
         _comparison.Floats("small.A_prefill", trace.ImportancePrefill, golden.Floats("A_prefill"), _tolerances.Importance);
         _comparison.Floats("small.A_decode", trace.ImportanceDecode, golden.Floats("A_decode"), _tolerances.Importance);
         _comparison.Floats("small.A", result.Importance, golden.Floats("A"), _tolerances.Importance);
@@ -88,12 +96,12 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
     {
         var side = manifest.Large!;
         using var golden = new GoldenTensors(Path.Combine(manifest.Folder, "large.safetensors"));
-        var prompt = Prompt(engine, side, inputs, "input_ids_large");
+        var prompt = Prompt(engine, side, inputs, golden, "input_ids_large");
         await VisionAsync("large", engine, prompt, golden, cancellationToken).ConfigureAwait(false);
 
         var unpruned = new GenerationTrace();
         var full = await GenerateAsync(engine, prompt, side, PrunePlan.None, new ImportanceOptions(), null, unpruned, cancellationToken).ConfigureAwait(false);
-        CompareEmbeddings("large", unpruned, golden);
+        ComparePrefill("large", unpruned, golden, _tolerances.LargeLogits);
         if (golden.Has("oracle_A"))
         {
             _comparison.Floats("large.oracle_A", full.Importance, golden.Floats("oracle_A"), _tolerances.Importance);
@@ -125,6 +133,11 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
             if (golden.Has($"{run.Tag}.kept"))
             {
                 _comparison.Identical("large.kept", mask.Indices(), golden.Ints($"{run.Tag}.kept"));
+            }
+
+            if (run.KeptCount is { } kept)
+            {
+                _comparison.Identical("large.kept_count", [mask.Indices().Length], [kept]);
             }
 
             if (plan != PrunePlan.None && golden.Has($"{run.Tag}.kept_position_ids"))
@@ -159,21 +172,63 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         _comparison.Floats($"{model}.vision_last_hidden", last, golden.Floats("vision_last_hidden"), _tolerances.Vision);
     }
 
-    private void CompareEmbeddings(string model, GenerationTrace trace, GoldenTensors golden)
+    /// <summary>What the unpruned prompt is and gives.</summary>
+    private void ComparePrefill(string model, GenerationTrace trace, GoldenTensors golden, double logitTolerance)
     {
+        var positions = trace.StagePositions[0];
+        if (golden.Has("position_ids"))
+        {
+            _comparison.Identical($"{model}.position_ids", Flatten(positions), golden.Ints("position_ids"));
+        }
+
+        if (golden.Has("rope_delta"))
+        {
+            _comparison.Identical($"{model}.rope_delta", [positions.Max(axis => axis.Max()) + 1 - positions[0].Length], golden.Ints("rope_delta"));
+        }
+
+        if (golden.Has("prefill_logits_last"))
+        {
+            var expected = golden.Floats("prefill_logits_last");
+            _comparison.Floats($"{model}.prefill_logits", trace.StepLogits[0], expected, LogitTolerance(expected, logitTolerance));
+        }
+
         if (golden.Has("inputs_embeds"))
         {
             _comparison.Floats($"{model}.inputs_embeds", trace.InputEmbeddings, golden.Floats("inputs_embeds"), _tolerances.Vision);
         }
     }
 
-    private void CompareSteps(string model, string prefix, GenerationTrace trace, GoldenTensors golden, double logitTolerance)
+    private void CompareSteps(string model, string prefix, GenerationResult result, GenerationTrace trace, GoldenTensors golden, double logitTolerance)
     {
         var expected = golden.Floats(prefix + "step_logits");
-        // Golden sets of a wider vocabulary have larger logits; the stated bound is for a range of about 25.
-        var scale = Math.Max(1, TensorPrimitives.MaxMagnitude<float>(expected) / 25.0);
-        _comparison.Floats($"{model}.step_logits", trace.StepLogits.SelectMany(l => l).ToArray(), expected, logitTolerance * Math.Abs(scale));
+        _comparison.Floats($"{model}.step_logits", trace.StepLogits.SelectMany(l => l).ToArray(), expected, LogitTolerance(expected, logitTolerance));
         _comparison.Floats($"{model}.step_logprob", trace.LogProbabilities, golden.Floats(prefix + "step_logprob"), _tolerances.LogProbability);
+        if (golden.Has(prefix + "generated_ids"))
+        {
+            _comparison.Identical($"{model}.generated_ids", [.. result.TokenIds], golden.Ints(prefix + "generated_ids"));
+        }
+
+        if (golden.Has(prefix + "step_logprob_raw"))
+        {
+            float[] raw = [.. trace.StepLogits.Zip(result.TokenIds, RawLogProbability)];
+            _comparison.Floats($"{model}.step_logprob_raw", raw, golden.Floats(prefix + "step_logprob_raw"), _tolerances.LogProbability);
+        }
+
+        if (golden.Has(prefix + "confidence_step_prob"))
+        {
+            float[] probabilities = [.. trace.LogProbabilities.Select(MathF.Exp)];
+            _comparison.Floats($"{model}.confidence_step_prob", probabilities, golden.Floats(prefix + "confidence_step_prob"), _tolerances.LogProbability);
+        }
+    }
+
+    /// <summary>Golden sets of a wider vocabulary have larger logits; the stated bound is for a range of about 25.</summary>
+    private static double LogitTolerance(ReadOnlySpan<float> expected, double stated) =>
+        stated * Math.Max(1, Math.Abs(TensorPrimitives.MaxMagnitude(expected)) / 25.0);
+
+    private static float RawLogProbability(float[] logits, int id)
+    {
+        var largest = (double)TensorPrimitives.Max<float>(logits);
+        return (float)(logits[id] - largest - Math.Log(logits.Sum(l => Math.Exp(l - largest))));
     }
 
     private void CompareImportanceLayers(GenerationTrace trace, GoldenTensors golden)
@@ -182,6 +237,12 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         {
             var actual = trace.ImportanceByLayer.SelectMany(pass => pass).SelectMany(layer => layer).ToArray();
             _comparison.Floats("small.A_step_layer", actual, golden.Floats("A_step_layer"), _tolerances.Importance);
+        }
+
+        if (golden.Has("A_decode_steps"))
+        {
+            float[] steps = [.. trace.ImportanceByLayer.Skip(1).SelectMany(pass => Enumerable.Range(0, manifest.VisualTokens).Select(v => pass.Sum(layer => layer[v])))];
+            _comparison.Floats("small.A_decode_steps", steps, golden.Floats("A_decode_steps"), _tolerances.Importance);
         }
     }
 
@@ -219,7 +280,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
     private void CompareRun(GoldenRun run, GenerationResult result, GenerationTrace trace, GoldenTensors golden)
     {
         _comparison.Identical("large.generated_ids", [.. result.TokenIds], run.GeneratedIds);
-        CompareSteps("large", run.Tag + ".", trace, golden, _tolerances.LargeLogits);
+        CompareSteps("large", run.Tag + ".", result, trace, golden, _tolerances.LargeLogits);
         if (run.KvPrefill is { } prefill)
         {
             _comparison.Identical("large.kv_after_prefill", trace.KvLengthsAfterPrefill, prefill);
@@ -271,12 +332,24 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         throw new InvalidOperationException("the engine ended without a result");
     }
 
-    private PreparedPrompt Prompt(VlmEngine engine, GoldenSide side, GoldenTensors inputs, string idsName)
+    private PreparedPrompt Prompt(VlmEngine engine, GoldenSide side, GoldenTensors inputs, GoldenTensors golden, string idsName)
     {
         var visual = inputs.Has("image_u8") ? FromImage(engine, inputs) : FromPixels(inputs);
         _comparison.Identical("visual_tokens", [visual.Layout.TokenCount], [manifest.VisualTokens]);
+        LayoutCheck.Run(_comparison, visual, manifest.Layout);
+        if (golden.Has("newline_index"))
+        {
+            _comparison.Identical("layout.newline_index", LayoutCheck.Newlines(visual.Layout), golden.Ints("newline_index"));
+        }
+
+        var ids = inputs.Ints(idsName);
+        if (side.PromptLength is { } length)
+        {
+            _comparison.Identical("prompt_length", [ids.Length], [length]);
+        }
+
         var span = new ImageSpan(0, side.VisualStart, side.VisualEnd - side.VisualStart + 1);
-        return new PreparedPrompt(inputs.Ints(idsName), [span], [visual]);
+        return new PreparedPrompt(ids, [span], [visual]);
     }
 
     private VisualInput FromImage(VlmEngine engine, GoldenTensors inputs)

@@ -25,6 +25,9 @@ internal sealed record GoldenManifest
     /// <summary>Whether the expectations come from the families' set, whose tolerances are its own.</summary>
     public required bool IsFamilySet { get; init; }
 
+    /// <summary>Where the visual tokens are, by key: integers of <c>layout</c>, and <c>grid_thw</c>. Empty in the InternVL set.</summary>
+    public required IReadOnlyDictionary<string, int[]> Layout { get; init; }
+
     public required GoldenSide Small { get; init; }
 
     public GoldenSide? Large { get; init; }
@@ -45,9 +48,36 @@ internal sealed record GoldenManifest
             MaxNewTokens = root.GetProperty("max_new_tokens").GetInt32(),
             MinNewTokens = root.TryGetProperty("min_new_tokens", out var min) ? min.GetInt32() : 1,
             IsFamilySet = root.TryGetProperty("family", out _),
+            Layout = ReadLayout(root),
             Small = GoldenSide.Read(root.GetProperty("small")),
             Large = large is not null && root.TryGetProperty("large", out var side) && side.ValueKind == JsonValueKind.Object ? GoldenSide.Read(side) : null,
         };
+    }
+
+    private static Dictionary<string, int[]> ReadLayout(JsonElement root)
+    {
+        var layout = new Dictionary<string, int[]>();
+        if (GoldenSide.Ints(root, "grid_thw") is { } grid)
+        {
+            layout["grid_thw"] = [.. grid];
+        }
+
+        if (root.TryGetProperty("layout", out var members) && members.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in members.EnumerateObject())
+            {
+                if (GoldenSide.Ints(members, member.Name) is { } list)
+                {
+                    layout[member.Name] = [.. list];
+                }
+                else if (member.Value.ValueKind == JsonValueKind.Number && member.Value.TryGetInt32(out var number))
+                {
+                    layout[member.Name] = [number];
+                }
+            }
+        }
+
+        return layout;
     }
 
     private static string? Text(JsonElement element, string key) =>
@@ -62,6 +92,10 @@ internal sealed record GoldenSide
     public required int VisualStart { get; init; }
 
     public required int VisualEnd { get; init; }
+
+    public int? PromptLength { get; init; }
+
+    public int? GeneratedCount { get; init; }
 
     public IReadOnlyList<int>? GeneratedIds { get; init; }
 
@@ -86,6 +120,8 @@ internal sealed record GoldenSide
         EosIds = Ints(side, "eos_id") ?? [side.GetProperty("eos_id").GetInt32()],
         VisualStart = side.GetProperty("v_start").GetInt32(),
         VisualEnd = side.GetProperty("v_end").GetInt32(),
+        PromptLength = (int?)Number(side, "seq_len"),
+        GeneratedCount = (int?)Number(side, "n_generated"),
         GeneratedIds = Ints(side, "generated_ids"),
         KvFinal = Ints(side, "kv_lengths_after_last_decode") ?? Ints(side, "kv_final"),
         Confidence = Number(side, "confidence"),
@@ -115,6 +151,7 @@ internal sealed record GoldenSide
 /// <param name="KvPrefill">Expected KV lengths behind the prefill.</param>
 /// <param name="KvFinal">Expected KV lengths at the end.</param>
 /// <param name="DecodePositions">Expected positions of the decode steps.</param>
+/// <param name="KeptCount">Expected number of kept visual tokens.</param>
 internal sealed record GoldenRun(
     string Tag,
     int? PruneLayer,
@@ -123,7 +160,8 @@ internal sealed record GoldenRun(
     IReadOnlyList<int> GeneratedIds,
     IReadOnlyList<int>? KvPrefill,
     IReadOnlyList<int>? KvFinal,
-    IReadOnlyList<int>? DecodePositions)
+    IReadOnlyList<int>? DecodePositions,
+    int? KeptCount)
 {
     public static GoldenRun Read(string tag, JsonElement run) => new(
         tag,
@@ -133,5 +171,6 @@ internal sealed record GoldenRun(
         GoldenSide.Ints(run, "generated_ids") ?? throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"run {tag} has no generated_ids")),
         GoldenSide.Ints(run, "kv_lengths_after_prefill") ?? GoldenSide.Ints(run, "kv_prefill"),
         GoldenSide.Ints(run, "kv_lengths_after_last_decode") ?? GoldenSide.Ints(run, "kv_final"),
-        GoldenSide.Ints(run, "decode_position_ids"));
+        GoldenSide.Ints(run, "decode_position_ids"),
+        (int?)GoldenSide.Number(run, "kept"));
 }

@@ -1,0 +1,46 @@
+using Sgl.Vision;
+
+namespace Sgl.Verification.Internal;
+
+/// <summary>Compares where an image's visual tokens are with what a manifest of the families' set says.</summary>
+internal static class LayoutCheck
+{
+    /// <param name="comparison">Collects.</param>
+    /// <param name="visual">The preprocessed image.</param>
+    /// <param name="expected">The manifest's <c>layout</c> (LLaVA-OneVision) or <c>grid_thw</c> (Qwen2-VL), by key; other keys are left alone.</param>
+    public static void Run(Comparison comparison, VisualInput visual, IReadOnlyDictionary<string, int[]> expected)
+    {
+        foreach (var (key, actual) in Actual(visual))
+        {
+            if (expected.TryGetValue(key, out var value))
+            {
+                comparison.Identical($"layout.{key}", actual, value);
+            }
+        }
+    }
+
+    /// <summary>Newline tokens of the image, counted from its first visual token.</summary>
+    public static int[] Newlines(VisualLayout layout) => [.. Enumerable.Range(0, layout.TokenCount).Where(t => layout.Locate(t).IsNewline)];
+
+    private static IEnumerable<(string Key, int[] Actual)> Actual(VisualInput visual)
+    {
+        if (visual.Grid is { } grid)
+        {
+            yield return ("grid_thw", [grid.T, grid.H, grid.W]);
+        }
+
+        if (visual.Packed is not { } packed)
+        {
+            yield break;
+        }
+
+        yield return ("tiles", [visual.Shape[0]]);
+        yield return ("tokens_per_side", [packed.TokensPerSide]);
+        yield return ("grid_tiles", [packed.GridRows, packed.GridColumns]);
+        yield return ("unpadded", [packed.UnpaddedRows, packed.UnpaddedColumns]);
+        yield return ("unpad_offset", [packed.FirstRow, packed.FirstColumn]);
+        yield return ("final_rows", [packed.Rows]);
+        yield return ("final_cols", [packed.Columns]);
+        yield return ("base_tokens", [visual.Layout.Tiles[0].TokenCount]);
+    }
+}
