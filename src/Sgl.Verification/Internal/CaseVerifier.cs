@@ -186,15 +186,19 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
             _comparison.Identical($"{model}.rope_delta", [positions.Max(axis => axis.Max()) + 1 - positions[0].Length], golden.Ints("rope_delta"));
         }
 
-        if (golden.Has("prefill_logits_last"))
-        {
-            var expected = golden.Floats("prefill_logits_last");
-            _comparison.Floats($"{model}.prefill_logits", trace.StepLogits[0], expected, LogitTolerance(expected, logitTolerance));
-        }
-
+        ComparePrefillLogits(model, "", trace, golden, logitTolerance);
         if (golden.Has("inputs_embeds"))
         {
             _comparison.Floats($"{model}.inputs_embeds", trace.InputEmbeddings, golden.Floats("inputs_embeds"), _tolerances.Vision);
+        }
+    }
+
+    private void ComparePrefillLogits(string model, string prefix, GenerationTrace trace, GoldenTensors golden, double logitTolerance)
+    {
+        if (golden.Has(prefix + "prefill_logits_last"))
+        {
+            var expected = golden.Floats(prefix + "prefill_logits_last");
+            _comparison.Floats($"{model}.prefill_logits", trace.StepLogits[0], expected, LogitTolerance(expected, logitTolerance));
         }
     }
 
@@ -280,6 +284,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
     private void CompareRun(GoldenRun run, GenerationResult result, GenerationTrace trace, GoldenTensors golden)
     {
         _comparison.Identical("large.generated_ids", [.. result.TokenIds], run.GeneratedIds);
+        ComparePrefillLogits("large", run.Tag + ".", trace, golden, _tolerances.LargeLogits);
         CompareSteps("large", run.Tag + ".", result, trace, golden, _tolerances.LargeLogits);
         if (run.KvPrefill is { } prefill)
         {

@@ -172,5 +172,5 @@ internal sealed record GoldenRun(
         GoldenSide.Ints(run, "kv_lengths_after_prefill") ?? GoldenSide.Ints(run, "kv_prefill"),
         GoldenSide.Ints(run, "kv_lengths_after_last_decode") ?? GoldenSide.Ints(run, "kv_final"),
         GoldenSide.Ints(run, "decode_position_ids"),
-        (int?)GoldenSide.Number(run, "kept"));
+        (int?)(GoldenSide.Number(run, "kept_count") ?? GoldenSide.Number(run, "kept")));
 }
