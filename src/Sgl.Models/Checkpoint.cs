@@ -65,7 +65,13 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Tensors that the model does not need, beside those known to be harmless.</summary>
     public required IReadOnlyList<string> UnusedTensors { get; init; }
 
-    /// <summary>Opens and checks a folder. Nothing is built and no weight is read.</summary>
+    /// <summary>
+    /// Whether the folder ties the LM head to the embedding table and stores a head that differs from it all the same: that head is used, since whoever
+    /// stored it trained it.
+    /// </summary>
+    public bool HeadUntied { get; init; }
+
+    /// <summary>Opens and checks a folder. Nothing is built, and no weight is read but a head that is stored beside a tied one.</summary>
     /// <param name="folder">Folder with <c>config.json</c> and safetensors.</param>
     /// <param name="options">What the folder does not say.</param>
     /// <exception cref="CheckpointException">With every problem that was found.</exception>
@@ -138,6 +144,15 @@ public sealed class Checkpoint : IDisposable
         }
 
         var names = family.Names(config, weights.Contains);
+        var stored = config.Language.TiedHead ? StoredHead(family, config, weights) : null;
+        var shaped = stored is not null && weights.TryGet(names.Decoder.Embedding, out var embedding) && stored.Shape.SequenceEqual(embedding.Shape);
+        var headUntied = shaped && !TensorComparison.Equal(weights, stored!, weights[names.Decoder.Embedding]);
+        if (headUntied)
+        {
+            config = Untied(config);
+            names = family.Names(config, weights.Contains);
+        }
+
         var unused = TensorCheck.Check(ExpectedTensors.Decoder(config.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision)), weights, problems);
         return new Checkpoint(folder, config, family, weights, names)
         {
@@ -146,9 +161,16 @@ public sealed class Checkpoint : IDisposable
             Template = template,
             Preprocessor = preprocessor,
             VisualLayoutKey = layoutKey,
-            UnusedTensors = [.. unused.Where(n => !family.IsKnownUnused(config, n)).Order(StringComparer.Ordinal)],
+            HeadUntied = headUntied,
+            UnusedTensors = [.. unused.Where(n => !family.IsKnownUnused(config, n) || (n == stored?.Name && !shaped)).Order(StringComparer.Ordinal)],
         };
     }
+
+    /// <summary>A head in the files of a model whose configuration says that it has none.</summary>
+    private static TensorEntry? StoredHead(IVlmFamily family, VlmConfig config, TensorStore weights) =>
+        weights.TryGet(family.Names(Untied(config), weights.Contains).Decoder.Head, out var head) ? head : null;
+
+    private static VlmConfig Untied(VlmConfig config) => config with { Language = config.Language with { TiedHead = false } };
 
     private static void CheckImageToken(VlmConfig config, ProblemList problems)
     {

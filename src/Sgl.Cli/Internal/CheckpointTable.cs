@@ -20,7 +20,7 @@ internal static class CheckpointTable
         Row("stored as", string.Join(", ", checkpoint.Weights.Entries.GroupBy(e => e.DataType).OrderByDescending(g => g.Count()).Select(g => Number($"{g.Key.ToString().ToLowerInvariant()} ({g.Count()} tensors)"))));
         Row("files", string.Join(", ", checkpoint.Weights.Entries.Select(e => e.File).Distinct().Order(StringComparer.Ordinal)));
         Row("decoder", Number($"{language.Architecture}: {language.Layers} layers, hidden {language.HiddenSize}, {language.Heads} heads of {language.HeadDim} ({language.KvHeads} for keys and values), inner {language.IntermediateSize}"));
-        Row("vocabulary", Number($"{language.VocabularySize} rows{(language.TiedHead ? ", head tied to the embedding" : "")}; at most {language.MaxPositions} positions"));
+        Row("vocabulary", Number($"{language.VocabularySize} rows{Head(checkpoint)}; at most {language.MaxPositions} positions"));
         Row("vision", Number($"{vision.Architecture}: {vision.Layers} blocks, hidden {vision.HiddenSize}, {vision.Heads} heads, patches of {vision.PatchSize} px"));
         Row("images", Images(config));
         Row("layout key", checkpoint.VisualLayoutKey);
@@ -33,6 +33,13 @@ internal static class CheckpointTable
 
         void Row(string name, string text) => grid.AddRow(new Styled(name, new Style(Color.Grey)), new Styled(Printable.Line(text)));
     }
+
+    private static string Head(Checkpoint checkpoint) => checkpoint switch
+    {
+        { HeadUntied: true } => ", stored head, which differs from the embedding although config.json ties them",
+        { Config.Language.TiedHead: true } => ", head tied to the embedding",
+        _ => string.Empty,
+    };
 
     private static string Images(VlmConfig config) => config.Family switch
     {

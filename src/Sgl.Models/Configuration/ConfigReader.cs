@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
+using Sgl.Text;
 
 namespace Sgl.Models;
 
@@ -61,6 +62,12 @@ public sealed class ConfigReader
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             problems.Add(file, null, "a readable file", e.Message);
+            return null;
+        }
+
+        if (GitLfsPointer.Is(bytes))
+        {
+            problems.Add(file, null, "the file itself", GitLfsPointer.Description);
             return null;
         }
 
@@ -173,7 +180,7 @@ public sealed class ConfigReader
     /// <param name="key">Key.</param>
     public int? TokenId(string key) => Has(key) ? Int(key, null, 0, int.MaxValue) : null;
 
-    /// <summary>Token ids: a number or a list of numbers, empty when absent.</summary>
+    /// <summary>Token ids: a number or a list of numbers, empty when absent. -1 is how files say that there is none.</summary>
     /// <param name="key">Key.</param>
     public IReadOnlyList<int> TokenIds(string key)
     {
@@ -186,13 +193,16 @@ public sealed class ConfigReader
         var ids = new List<int>(items.Length);
         foreach (var item in items)
         {
-            if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out var id) || id < 0)
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out var id) || id < -1)
             {
                 Problem(key, "a token id or a list of token ids");
                 return [];
             }
 
-            ids.Add(id);
+            if (id >= 0)
+            {
+                ids.Add(id);
+            }
         }
 
         return ids;
@@ -203,9 +213,13 @@ public sealed class ConfigReader
     /// <param name="fallback">Value when absent; null makes the key required.</param>
     public double PositiveNumber(string key, double? fallback = null) => Number(key, fallback, "a number above 0", static v => v > 0);
 
-    /// <summary>A required finite number of at least zero.</summary>
+    /// <summary>Any finite number; null when absent or after a problem.</summary>
     /// <param name="key">Key.</param>
-    public double NonNegativeNumber(string key) => Number(key, null, "a number of at least 0", static v => v >= 0);
+    public double? OptionalNumber(string key)
+    {
+        var before = Problems.Count;
+        return Has(key) && Number(key, null, "a number", static _ => true) is var value && Problems.Count == before ? value : null;
+    }
 
     /// <summary>true or false.</summary>
     /// <param name="key">Key.</param>

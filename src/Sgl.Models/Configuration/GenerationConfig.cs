@@ -1,6 +1,10 @@
 namespace Sgl.Models;
 
 /// <summary>What a checkpoint says about generation: <c>generation_config.json</c>, and the family's own rule for stopping.</summary>
+/// <remarks>
+/// A number outside a setting's range is how files say "off" (<c>top_k: -1</c>, <c>top_p: 0</c>, <c>eos_token_id: -1</c>), and counts as
+/// absent.
+/// </remarks>
 public sealed record GenerationConfig
 {
     /// <summary>Ids that end an answer. Empty when neither files nor tokenizer name any: the caller must supply them.</summary>
@@ -9,16 +13,16 @@ public sealed record GenerationConfig
     /// <summary><c>do_sample</c>; the reference evaluation is greedy whatever this says.</summary>
     public bool DoSample { get; init; }
 
-    /// <summary><c>temperature</c>, null when absent.</summary>
+    /// <summary><c>temperature</c>, at least 0; null when absent or off.</summary>
     public double? Temperature { get; init; }
 
-    /// <summary><c>top_p</c>, null when absent.</summary>
+    /// <summary><c>top_p</c>, above 0 and at most 1; null when absent or off.</summary>
     public double? TopP { get; init; }
 
-    /// <summary><c>top_k</c>, null when absent.</summary>
+    /// <summary><c>top_k</c>, at least 1; null when absent or off.</summary>
     public int? TopK { get; init; }
 
-    /// <summary><c>repetition_penalty</c>, null when absent.</summary>
+    /// <summary><c>repetition_penalty</c>, above 0; null when absent or off.</summary>
     public double? RepetitionPenalty { get; init; }
 
     /// <summary>Reads <c>generation_config.json</c>; an absent file gives an empty record.</summary>
@@ -34,10 +38,10 @@ public sealed record GenerationConfig
         {
             StopTokenIds = file.TokenIds("eos_token_id"),
             DoSample = file.Bool("do_sample", false),
-            Temperature = file.Has("temperature") ? file.NonNegativeNumber("temperature") : null,
-            TopP = file.Has("top_p") ? file.NonNegativeNumber("top_p") : null,
-            TopK = file.Has("top_k") ? file.Int("top_k", null, 0, int.MaxValue) : null,
-            RepetitionPenalty = file.Has("repetition_penalty") ? file.PositiveNumber("repetition_penalty") : null,
+            Temperature = file.OptionalNumber("temperature") is >= 0 and var temperature ? temperature : null,
+            TopP = file.OptionalNumber("top_p") is > 0 and <= 1 and var topP ? topP : null,
+            TopK = file.OptionalNumber("top_k") is >= 1 and <= int.MaxValue and var topK ? (int)topK : null,
+            RepetitionPenalty = file.OptionalNumber("repetition_penalty") is > 0 and var penalty ? penalty : null,
         };
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Sgl.Models.Internal;
+using Sgl.Text;
 
 namespace Sgl.Models;
 
@@ -62,6 +63,12 @@ public sealed unsafe class TensorStore : IDisposable
         if (!System.IO.File.Exists(full))
         {
             problems.Add(file, null, "the file to exist", "no such file");
+            problems.ThrowIfAny();
+        }
+
+        if (GitLfsPointer.IsAt(full))
+        {
+            problems.Add(file, null, "the file itself", GitLfsPointer.Description);
             problems.ThrowIfAny();
         }
 
@@ -198,6 +205,12 @@ public sealed unsafe class TensorStore : IDisposable
                 null,
                 index is null ? "the file to exist" : $"the shard that {index} names to exist",
                 link is null ? "no such file" : $"a link to {link}, where there is no file");
+            return null;
+        }
+
+        if (GitLfsPointer.IsAt(path))
+        {
+            problems.Add(shard, null, "the file itself", GitLfsPointer.Description);
             return null;
         }
 

@@ -32,6 +32,11 @@ internal sealed class JsonFile
             throw new TokenizerException(path, null, "cannot be read: " + e.Message, e);
         }
 
+        if (GitLfsPointer.Is(data))
+        {
+            throw new TokenizerException(path, null, "is " + GitLfsPointer.Description);
+        }
+
         // The parser would find broken text only when it is asked for, one value at a time.
         if (!Utf8.IsValid(data))
         {

@@ -79,7 +79,8 @@ internal sealed record TokenizerFiles(string Folder, JsonFile? Config, string? C
     {
         try
         {
-            return File.ReadAllBytes(path);
+            var data = File.ReadAllBytes(path);
+            return GitLfsPointer.Is(data) ? throw new TokenizerException(path, null, "is " + GitLfsPointer.Description) : data;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -5,7 +5,7 @@ internal static class KnownUnused
 {
     public static bool RotaryBuffer(string name) => name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || name.EndsWith("rotary_pos_emb.inv_freq", StringComparison.Ordinal);
 
-    /// <summary>A stored LM head beside a tied one: the reference overwrites it with the embedding table.</summary>
+    /// <summary>A stored LM head that repeats the embedding table; one that differs is used (<see cref="Checkpoint.HeadUntied"/>).</summary>
     public static bool TiedHead(VlmConfig config, string name) => config.Language.TiedHead && name.EndsWith("lm_head.weight", StringComparison.Ordinal);
 
     /// <summary>SigLIP's pooling head, its norm behind the last layer, its position buffer, and layers behind the last that runs.</summary>

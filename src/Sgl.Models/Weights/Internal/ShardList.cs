@@ -2,7 +2,11 @@ using System.Text.RegularExpressions;
 
 namespace Sgl.Models.Internal;
 
-/// <summary>Finds the safetensors files of a folder: an index with its shards, one file, or a numbered set without an index.</summary>
+/// <summary>Finds the safetensors files of a folder: one file, an index with its shards, or a numbered set without an index.</summary>
+/// <remarks>
+/// As the transformers library does, <c>model.safetensors</c> is preferred to an index, which is often what is left of the shards that were merged or
+/// fine-tuned into it.
+/// </remarks>
 internal static partial class ShardList
 {
     private const string SingleFile = "model.safetensors";
@@ -12,6 +16,11 @@ internal static partial class ShardList
     public static (IReadOnlyList<string> Shards, string? IndexFile, IReadOnlyDictionary<string, string>? Map) Find(ProblemList problems)
     {
         var files = Directory.EnumerateFiles(problems.Folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal).ToArray();
+        if (files.Contains(SingleFile) && !Array.Exists(files, f => f.EndsWith(IndexEnding, StringComparison.Ordinal) && ContinuesSingleFile(problems.Folder, f)))
+        {
+            return ([SingleFile], null, null);
+        }
+
         var indexes = files.Where(f => f.EndsWith(IndexEnding, StringComparison.Ordinal)).ToArray();
         if (indexes.Length > 1)
         {
@@ -26,11 +35,6 @@ internal static partial class ShardList
         }
 
         var shards = files.Where(f => f.EndsWith(".safetensors", StringComparison.Ordinal)).ToArray();
-        if (shards.Contains(SingleFile))
-        {
-            return ([SingleFile], null, null);
-        }
-
         if (shards.Length == 0)
         {
             var pickles = files.Where(f => f.EndsWith(".bin", StringComparison.Ordinal) || f.EndsWith(".pt", StringComparison.Ordinal) || f.EndsWith(".pth", StringComparison.Ordinal)).ToArray();
@@ -52,6 +56,13 @@ internal static partial class ShardList
         }
 
         return (shards, null, null);
+    }
+
+    /// <summary>Whether an index names model.safetensors as one of several shards that all exist: then it is not whole without the others.</summary>
+    private static bool ContinuesSingleFile(string folder, string index)
+    {
+        var shards = ReadIndex(index, new ProblemList(folder)).Values.ToHashSet(StringComparer.Ordinal);
+        return shards.Count > 1 && shards.Contains(SingleFile) && shards.All(s => File.Exists(Path.Combine(folder, s)));
     }
 
     private static Dictionary<string, string> ReadIndex(string file, ProblemList problems)

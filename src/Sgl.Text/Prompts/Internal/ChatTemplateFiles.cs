@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Sgl.Text.Internal;
@@ -15,7 +16,7 @@ internal static class ChatTemplateFiles
         var jinja = Path.Combine(folder, "chat_template.jinja");
         if (File.Exists(jinja))
         {
-            yield return (jinja, ReadText(jinja));
+            yield return (jinja, Encoding.UTF8.GetString(TokenizerFiles.ReadBytes(jinja)));
         }
 
         foreach (var name in new[] { "chat_template.json", "tokenizer_config.json" })
@@ -44,17 +45,5 @@ internal static class ChatTemplateFiles
         }
 
         return null;
-    }
-
-    private static string ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new TokenizerException(path, null, "cannot be read: " + e.Message, e);
-        }
     }
 }
