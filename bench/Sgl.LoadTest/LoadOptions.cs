@@ -1,0 +1,110 @@
+using System.Globalization;
+
+namespace Sgl.LoadTest;
+
+/// <summary>The command line.</summary>
+internal sealed record LoadOptions
+{
+    /// <summary>What to run.</summary>
+    public required IReadOnlyList<IScenario> Scenarios { get; init; }
+
+    /// <summary>Length of each measured stretch.</summary>
+    public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Requests in flight, one stretch each, for the scenario <c>concurrency</c>.</summary>
+    public IReadOnlyList<int> Concurrency { get; init; } = [1, 8, 32];
+
+    /// <summary>Offered load over the peak, for the scenario <c>overload</c>.</summary>
+    public double Factor { get; init; } = 10;
+
+    /// <summary>Folder of the small model.</summary>
+    public string Small { get; init; } = Repository.Path("models", "sgl-demo-small");
+
+    /// <summary>Folder of the large model.</summary>
+    public string Large { get; init; } = Repository.Path("models", "sgl-demo-large");
+
+    /// <summary>Seed of arrivals and pictures.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Where JSON and Markdown go.</summary>
+    public string Output { get; init; } = "out/load";
+
+    /// <summary>Further settings of a service, e.g. <c>large:Engine:MaxBatch=1</c>.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>The command line as it was given.</summary>
+    public string Command { get; init; } = "";
+
+    public static string Usage =>
+        $"""
+        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--small DIR] [--large DIR] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
+        {string.Join('\n', IScenario.All.Select(s => $"  {s.Name,-12} {s.Summary}"))}
+          all          all of them
+        """;
+
+    /// <exception cref="FormatException">With what is wrong.</exception>
+    public static LoadOptions Parse(string[] args)
+    {
+        var names = new List<string>();
+        var settings = new List<string>();
+        var options = new LoadOptions { Scenarios = [], Command = string.Join(' ', args) };
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (!args[i].StartsWith("--", StringComparison.Ordinal))
+            {
+                names.Add(args[i]);
+                continue;
+            }
+
+            var value = i + 1 < args.Length ? args[++i] : throw new FormatException($"{args[i]} needs a value");
+            switch (args[i - 1])
+            {
+                case "--set":
+                    settings.Add(value);
+                    break;
+                case var key:
+                    options = With(options, key, value);
+                    break;
+            }
+        }
+
+        var scenarios = names.Contains("all") ? IScenario.All : [.. names.Select(n => IScenario.All.FirstOrDefault(s => s.Name == n) ?? throw new FormatException($"there is no scenario '{n}'"))];
+        return scenarios.Count == 0 ? throw new FormatException("no scenario was named") : options with { Scenarios = scenarios, Settings = settings };
+    }
+
+    private static LoadOptions With(LoadOptions options, string key, string value) => key switch
+    {
+        "--seconds" => options with { Duration = TimeSpan.FromSeconds(Number(key, value)) },
+        "--concurrency" => options with { Concurrency = [.. value.Split(',').Select(n => (int)Number(key, n))] },
+        "--factor" => options with { Factor = Number(key, value) },
+        "--small" => options with { Small = value },
+        "--large" => options with { Large = value },
+        "--seed" => options with { Seed = (int)Number(key, value) },
+        "--out" => options with { Output = value },
+        _ => throw new FormatException($"there is no option {key}"),
+    };
+
+    private static double Number(string key, string value) =>
+        double.TryParse(value, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : throw new FormatException($"{key} needs a number above 0, not '{value}'");
+}
+
+/// <summary>Files of the repository, found from the program upwards.</summary>
+internal static class Repository
+{
+    private static readonly string Root = Find();
+
+    public static string Path(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
+
+    private static string Find()
+    {
+        for (var folder = AppContext.BaseDirectory; folder is not null; folder = System.IO.Path.GetDirectoryName(folder))
+        {
+            if (File.Exists(System.IO.Path.Combine(folder, "Sgl.sln")))
+            {
+                return folder;
+            }
+        }
+
+        return Directory.GetCurrentDirectory();
+    }
+}
