@@ -21,9 +21,6 @@ public enum ImageErrorReason
     /// <summary>The encoded file is longer than allowed.</summary>
     TooManyBytes,
 
-    /// <summary>A side is below what the model family accepts.</summary>
-    TooSmall,
-
     /// <summary>The ratio of the sides is beyond what the model family accepts.</summary>
     AspectRatio,
 }

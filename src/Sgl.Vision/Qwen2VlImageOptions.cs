@@ -18,12 +18,6 @@ public sealed record Qwen2VlImageOptions
     /// <summary><c>max_pixels</c>.</summary>
     public long MaxPixels { get; init; } = 12_845_056;
 
-    /// <summary>
-    /// Smallest side that is accepted. transformers up to 4.46 refuses sides below <c>patch_size * merge_size</c> (the value null);
-    /// later versions enlarge them, which 1 selects.
-    /// </summary>
-    public int? MinSide { get; init; }
-
     /// <summary><c>image_mean</c> (CLIP).</summary>
     public float[] Mean { get; init; } = [0.48145466f, 0.4578275f, 0.40821073f];
 

@@ -10,6 +10,9 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
 {
     private const int LargestRatio = 200;
 
+    /// <summary>Pixels of a resized image, so that its RGB bytes fit into one array.</summary>
+    private const long LargestResult = int.MaxValue / 4;
+
     private readonly Qwen2VlImageOptions _options;
     private readonly PixelNormalizer _normalizer;
 
@@ -58,11 +61,14 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
         };
     }
 
-    /// <summary>The size an image is resized to (the reference's <c>smart_resize</c>).</summary>
+    /// <summary>
+    /// The size an image is resized to: <c>smart_resize</c> of the transformers library from 4.47 on, which enlarges a side below one block
+    /// (28 pixels) where earlier versions refused it.
+    /// </summary>
     /// <param name="width">Columns of the original image.</param>
     /// <param name="height">Rows of the original image.</param>
     /// <param name="limits">The request's limits, or null for the checkpoint's.</param>
-    /// <exception cref="ImageException">A side is too short, or one more than 200 times the other.</exception>
+    /// <exception cref="ImageException">One side is more than 200 times the other, or the limits ask for more pixels than an image can have.</exception>
     /// <exception cref="ArgumentException">The limits contradict themselves.</exception>
     public (int Width, int Height) SmartResize(int width, int height, ImageLimits? limits = null)
     {
@@ -73,13 +79,6 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
         if (least < 1 || most < least)
         {
             throw new ArgumentException($"From {least} to {most} pixels is not a range of at least one pixel.", nameof(limits));
-        }
-
-        var minSide = _options.MinSide ?? Block;
-        if (width < minSide || height < minSide)
-        {
-            throw new ImageException(
-                ImageErrorReason.TooSmall, $"The image is {width} x {height} pixels; {Family} needs at least {minSide} on each side.");
         }
 
         if ((double)Math.Max(width, height) / Math.Min(width, height) > LargestRatio)
@@ -104,7 +103,12 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
         }
 
         // A very long image within a small limit would lose its short side altogether.
-        return (checked((int)(Math.Max(w, 1) * block)), checked((int)(Math.Max(h, 1) * block)));
+        (w, h) = (Math.Max(w, 1) * block, Math.Max(h, 1) * block);
+        return w * h <= LargestResult
+            ? ((int)w, (int)h)
+            : throw new ImageException(
+                ImageErrorReason.TooManyPixels,
+                FormattableString.Invariant($"The pixel limits would enlarge the image of {width} x {height} pixels to {w:0} x {h:0}."));
     }
 
     /// <summary>One row of merge blocks: patches ordered (block column, row in block, column in block).</summary>
