@@ -12,6 +12,9 @@ public enum DecoderArchitecture
     /// <summary>Llama and Yi: separate projections without bias.</summary>
     Llama,
 
+    /// <summary>Qwen3: separate projections without bias, RMSNorm over each head of q and k in front of the rotary embedding.</summary>
+    Qwen3,
+
     /// <summary>Phi-3: concatenated <c>qkv_proj</c> and <c>gate_up_proj</c>, long RoPE.</summary>
     Phi3,
 }
@@ -34,7 +37,7 @@ public sealed record LanguageModelConfig
     /// <summary><c>num_key_value_heads</c>.</summary>
     public required int KvHeads { get; init; }
 
-    /// <summary><c>head_dim</c>, or hidden size / heads.</summary>
+    /// <summary><c>head_dim</c>, or hidden size / heads; heads * <c>head_dim</c> need not be the hidden size (Qwen3).</summary>
     public required int HeadDim { get; init; }
 
     /// <summary><c>intermediate_size</c>.</summary>
@@ -52,7 +55,10 @@ public sealed record LanguageModelConfig
     /// <summary>Whether q, k, v projections carry a bias.</summary>
     public bool QkvBias { get; init; }
 
-    /// <summary>Whether the LM head is the embedding table (<c>tie_word_embeddings</c>; InternVL forces false).</summary>
+    /// <summary>
+    /// Whether the LM head is the embedding table (<c>tie_word_embeddings</c>; the original InternVL forces false). Of an opened checkpoint: a head that
+    /// the files hold wins over every flag.
+    /// </summary>
     public bool TiedHead { get; init; }
 
     /// <summary><c>max_position_embeddings</c>: prompts beyond it are refused unless the rotary scaling reaches further.</summary>

@@ -12,12 +12,13 @@ public sealed class InternVl2Family : IVlmFamily
 {
     private const int MostTiles = 1024;
 
-    private static readonly (string, DecoderArchitecture)[] Decoders =
+    private static readonly (string Name, TextClass Class)[] Decoders =
     [
-        ("InternLM2ForCausalLM", DecoderArchitecture.InternLm2),
-        ("Qwen2ForCausalLM", DecoderArchitecture.Qwen2),
-        ("LlamaForCausalLM", DecoderArchitecture.Llama),
-        ("Phi3ForCausalLM", DecoderArchitecture.Phi3),
+        ("InternLM2ForCausalLM", TextClass.InternLm2),
+        ("Qwen2ForCausalLM", TextClass.Qwen2),
+        ("Qwen3ForCausalLM", TextClass.Qwen3),
+        ("LlamaForCausalLM", TextClass.Llama),
+        ("Phi3ForCausalLM", TextClass.Phi3),
     ];
 
     /// <inheritdoc/>
@@ -53,8 +54,7 @@ public sealed class InternVl2Family : IVlmFamily
         {
             Family = VlmFamily.InternVl,
 
-            // The model class unties the head whatever llm_config says (specs: families, note d).
-            Language = text is null ? VisionParsing.NoDecoder : LanguageModelParser.Parse(text, Architecture(text), tiedHead: false),
+            Language = text is null ? VisionParsing.NoDecoder : Decoder(config, text),
             Vision = tower,
             TileSize = tileSize,
             TokensPerTile = side / merge * (side / merge),
@@ -78,7 +78,7 @@ public sealed class InternVl2Family : IVlmFamily
     }
 
     /// <inheritdoc/>
-    public bool IsKnownUnused(VlmConfig config, string name) => KnownUnused.RotaryBuffer(name);
+    public bool IsKnownUnused(VlmConfig config, string name) => KnownUnused.RotaryBuffer(name) || KnownUnused.TiedHead(config, name);
 
     /// <inheritdoc/>
     public (IImagePreprocessor Preprocessor, string LayoutKey) CreatePreprocessor(VlmConfig config, ConfigReader? preprocessorConfig)
@@ -129,27 +129,35 @@ public sealed class InternVl2Family : IVlmFamily
         return template?.StopTokenIds ?? (generation.Count > 0 ? generation : config.EosTokenIds);
     }
 
-    private static DecoderArchitecture Architecture(ConfigReader text)
+    private static LanguageModelConfig Decoder(ConfigReader config, ConfigReader text)
+    {
+        var kind = Class(text);
+
+        // The model class of the generations before Qwen3 unties the head whatever the file says (specs: families, note d).
+        return LanguageModelParser.Parse(text, kind, kind.Architecture == DecoderArchitecture.Qwen3 && CommonKeys.TiedHead(config, text, classDefault: false));
+    }
+
+    private static TextClass Class(ConfigReader text)
     {
         const string Key = "architectures";
         var names = text.Strings(Key);
-        foreach (var (name, architecture) in Decoders)
+        foreach (var (name, kind) in Decoders)
         {
             if (names.Count > 0 && names[0] == name)
             {
                 // The hub's files name the decoder twice; a folder that disagrees with itself was edited by mistake.
-                var expected = architecture.ToString().ToLowerInvariant();
+                var expected = kind.Architecture.ToString().ToLowerInvariant();
                 if (text.OptionalString("model_type") is { } type && type != expected)
                 {
                     text.Problem("model_type", $"\"{expected}\", as {Key} says {name}", $"\"{type}\"");
                 }
 
-                return architecture;
+                return kind;
             }
         }
 
-        text.Problem(Key, $"a list that begins with one of {string.Join(", ", Decoders.Select(d => $"\"{d.Item1}\""))}", names.Count == 0 ? "nothing" : $"\"{names[0]}\"");
-        return DecoderArchitecture.Llama;
+        text.Problem(Key, $"a list that begins with one of {string.Join(", ", Decoders.Select(d => $"\"{d.Name}\""))}", names.Count == 0 ? "nothing" : $"\"{names[0]}\"");
+        return TextClass.Llama;
     }
 
     private static VisionConfig Tower(ConfigReader vision, ConfigReader top)

@@ -96,14 +96,13 @@ public sealed class LlavaOneVisionFamily : IVlmFamily
         if (text is not null)
         {
             text.OneOf("model_type", [("qwen2", true)], "qwen2");
-            var tied = text.Has("tie_word_embeddings") ? text.Bool("tie_word_embeddings") : config.Bool("tie_word_embeddings", false);
-            language = LanguageModelParser.Parse(text, DecoderArchitecture.Qwen2, tied);
+            language = LanguageModelParser.Parse(text, TextClass.NestedQwen2, CommonKeys.TiedHead(config, text, classDefault: true));
         }
 
         return Config(config, tower, language, [.. Pinpoints(config, tower.ImageSize).Select(p => (p.First, p.Second))], AnyresLimit(config, "vision_aspect_ratio")) with
         {
             ImageTokenId = config.TokenId(token) ?? 151646,
-            EosTokenIds = text is not null && text.Has("eos_token_id") ? text.TokenIds("eos_token_id") : config.TokenIds("eos_token_id"),
+            EosTokenIds = CommonKeys.EosTokenIds(config, text),
         };
     }
 
@@ -129,7 +128,7 @@ public sealed class LlavaOneVisionFamily : IVlmFamily
             PatchSize = 14,
             Activation = ActivationKind.GeluTanh,
         };
-        var language = LanguageModelParser.Parse(config, DecoderArchitecture.Qwen2, config.Bool("tie_word_embeddings", false));
+        var language = LanguageModelParser.Parse(config, TextClass.Qwen2, CommonKeys.TiedHead(config, null, classDefault: false));
 
         // The original lists (width, height).
         return Config(config, tower, language, [.. Pinpoints(config, tower.ImageSize).Select(p => (p.Second, p.First))], AnyresLimit(config, "image_aspect_ratio")) with
@@ -151,7 +150,7 @@ public sealed class LlavaOneVisionFamily : IVlmFamily
             TokensPerTile = side * side,
             GridPinpoints = pinpoints,
             AnyresMaxTiles = anyres,
-            TorchDtype = config.OptionalString("torch_dtype") ?? config.OptionalString("dtype"),
+            TorchDtype = CommonKeys.StoredType(config),
         };
     }
 

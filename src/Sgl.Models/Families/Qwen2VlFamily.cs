@@ -14,9 +14,6 @@ public sealed class Qwen2VlFamily : IVlmFamily
     private const long ClassMinPixels = 56 * 56;
     private const long ClassMaxPixels = 28 * 28 * 1280;
 
-    // Defaults of the text class, which are the 72B's: a nested text_config leaves out what equals them.
-    private static readonly LanguageModelParser.Sizes NestedSizes = new(8192, 64, 8, 80, 29568, 152064);
-
     /// <inheritdoc/>
     public VlmFamily Kind => VlmFamily.Qwen2Vl;
 
@@ -29,9 +26,8 @@ public sealed class Qwen2VlFamily : IVlmFamily
         ArgumentNullException.ThrowIfNull(config);
         var nested = config.OptionalObject("text_config");
         var text = nested ?? config;
-        var tied = text.Has("tie_word_embeddings") ? text.Bool("tie_word_embeddings") : config.Bool("tie_word_embeddings", false);
         var before = config.Problems.Count;
-        var language = LanguageModelParser.Parse(text, DecoderArchitecture.Qwen2, tied, multimodalRope: true, nested is null ? null : NestedSizes);
+        var language = LanguageModelParser.Parse(text, nested is null ? TextClass.Qwen2Vl : TextClass.NestedQwen2Vl, CommonKeys.TiedHead(config, nested, classDefault: nested is not null));
         var vision = config.RequiredObject("vision_config");
         var tower = vision is null ? VisionParsing.NoTower(VisionArchitecture.Qwen2Vl) : Tower(vision);
         if (vision is not null && config.Problems.Count == before && vision.PositiveInt("hidden_size", 3584) != language.HiddenSize)
@@ -45,8 +41,8 @@ public sealed class Qwen2VlFamily : IVlmFamily
             Language = language,
             Vision = tower,
             ImageTokenId = config.TokenId("image_token_id") ?? ImagePad,
-            TorchDtype = config.OptionalString("torch_dtype") ?? config.OptionalString("dtype"),
-            EosTokenIds = text.Has("eos_token_id") ? text.TokenIds("eos_token_id") : config.TokenIds("eos_token_id"),
+            TorchDtype = CommonKeys.StoredType(config, nested),
+            EosTokenIds = CommonKeys.EosTokenIds(config, nested),
         };
     }
 

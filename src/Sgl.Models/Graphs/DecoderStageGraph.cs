@@ -69,7 +69,7 @@ public static class DecoderStageGraph
         for (var i = firstLayer; i <= lastLayer; i++)
         {
             var layer = names.Layers[i];
-            var (q, k, v) = QkvProjection.Build(g, normed, config, layer.Qkv);
+            var (q, k, v) = QkvProjection.Build(g, normed, config, layer);
             q = g.Contributed("RotaryEmbedding", [Three(q, config.Heads * config.HeadDim), rows, cos, sin]);
             k = g.Contributed("RotaryEmbedding", [Three(k, config.KvHeads * config.HeadDim), rows, cos, sin]);
             v = Three(v, config.KvHeads * config.HeadDim);

@@ -1,9 +1,19 @@
 namespace Sgl.Models.Graphs;
 
-/// <summary>Query, key and value of a decoder layer from each stored layout; [n, hidden] in, [n, heads * d] and [n, kv * d] out.</summary>
+/// <summary>Query, key and value of a decoder layer from each stored layout, q and k normed per head where the layer does; [n, hidden] in, [n, heads * d] and [n, kv * d] out.</summary>
 internal static class QkvProjection
 {
-    public static (string Query, string Key, string Value) Build(GraphBuilder g, string x, LanguageModelConfig config, QkvNames names)
+    public static (string Query, string Key, string Value) Build(GraphBuilder g, string x, LanguageModelConfig config, DecoderLayerNames layer)
+    {
+        var (q, k, v) = Project(g, x, config, layer.Qkv);
+        return (HeadNorm(g, q, layer.QueryNorm, config.Heads, config), HeadNorm(g, k, layer.KeyNorm, config.KvHeads, config), v);
+    }
+
+    private static string HeadNorm(GraphBuilder g, string x, string? norm, int heads, LanguageModelConfig config) => norm is null
+        ? x
+        : g.Reshape(g.RmsNorm(g.Reshape(x, -1, heads, config.HeadDim), norm, config.HeadDim, config.RmsNormEps), -1, (long)heads * config.HeadDim);
+
+    private static (string Query, string Key, string Value) Project(GraphBuilder g, string x, LanguageModelConfig config, QkvNames names)
     {
         long hidden = config.HiddenSize, q = config.Heads * config.HeadDim, kv = config.KvHeads * config.HeadDim;
         switch (names)

@@ -45,6 +45,12 @@ public sealed record DecoderLayerNames
     /// <summary>Projections.</summary>
     public required QkvNames Qkv { get; init; }
 
+    /// <summary>RMSNorm over each head of q, in front of the rotary embedding, [d]; null where absent.</summary>
+    public string? QueryNorm { get; init; }
+
+    /// <summary>RMSNorm over each head of k, in front of the rotary embedding, [d]; null where absent.</summary>
+    public string? KeyNorm { get; init; }
+
     /// <summary>Attention output [hidden, heads * d].</summary>
     public required LinearNames Output { get; init; }
 

@@ -44,7 +44,8 @@ public static class ExpectedTensors
                 GateUpNames.Concatenated c => Linear(c.GateUp, 2 * inner, hidden),
                 _ => throw new InvalidOperationException($"{layer.GateUp} is not known"),
             };
-            foreach (var tensor in qkv.Concat(Linear(layer.Output, hidden, queries)))
+            var headNorms = new[] { layer.QueryNorm, layer.KeyNorm }.OfType<string>().Select(n => Tensor(n, config.HeadDim));
+            foreach (var tensor in qkv.Concat(headNorms).Concat(Linear(layer.Output, hidden, queries)))
             {
                 yield return tensor;
             }

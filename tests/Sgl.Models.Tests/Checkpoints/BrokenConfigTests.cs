@@ -6,7 +6,7 @@ namespace Sgl.Models.Tests.Checkpoints;
 public sealed class BrokenConfigTests
 {
     private const string Int = "an integer from 1 to 268435456";
-    private const string LlmArchitectures = "a list that begins with one of \"InternLM2ForCausalLM\", \"Qwen2ForCausalLM\", \"LlamaForCausalLM\", \"Phi3ForCausalLM\"";
+    private const string LlmArchitectures = "a list that begins with one of \"InternLM2ForCausalLM\", \"Qwen2ForCausalLM\", \"Qwen3ForCausalLM\", \"LlamaForCausalLM\", \"Phi3ForCausalLM\"";
     private const string Activations = "one of \"gelu\", \"gelu_pytorch_tanh\", \"quick_gelu\"";
     private const string ModelTypes = "one of \"internvl_chat\", \"qwen2_vl\", \"llava_onevision\", \"llava_qwen\"";
 

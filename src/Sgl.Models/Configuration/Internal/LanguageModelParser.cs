@@ -6,33 +6,20 @@ internal static class LanguageModelParser
     private const int MostLayers = 4096;
     private const int LargestVocabulary = 1 << 24;
 
-    /// <summary>Defaults of a configuration class.</summary>
-    public sealed record Sizes(int Hidden, int Heads, int KvHeads, int Layers, int Intermediate, int Vocabulary);
-
     /// <param name="text">The object.</param>
-    /// <param name="architecture">Decided by the family.</param>
-    /// <param name="tiedHead">Decided by the family.</param>
-    /// <param name="multimodalRope">Whether <c>mrope_section</c> is required.</param>
-    /// <param name="sizes">Sizes of the class, where the file may leave out what equals them.</param>
-    public static LanguageModelConfig Parse(ConfigReader text, DecoderArchitecture architecture, bool tiedHead, bool multimodalRope = false, Sizes? sizes = null)
+    /// <param name="kind">The class that the object describes, decided by the family.</param>
+    /// <param name="tiedHead">Decided by the family; what the files hold decides in the end.</param>
+    public static LanguageModelConfig Parse(ConfigReader text, TextClass kind, bool tiedHead)
     {
+        var (architecture, sizes) = (kind.Architecture, kind.Sizes);
         text.OneOf("hidden_act", [("silu", true)], "silu");
         Refuse(text, architecture);
         var before = text.Problems.Count;
         var hidden = text.PositiveInt("hidden_size", sizes?.Hidden);
         var heads = text.PositiveInt("num_attention_heads", sizes?.Heads);
-        var kvHeads = text.PositiveInt("num_key_value_heads", architecture == DecoderArchitecture.Qwen2 ? sizes?.KvHeads : heads);
-        var headDim = text.Problems.Count == before ? HeadDim(text, hidden, heads, kvHeads) : 2;
-
-        // Files leave out what equals the class default: these are the defaults of the classes that the checkpoints name.
-        var (maxPositions, eps, theta) = architecture switch
-        {
-            DecoderArchitecture.Qwen2 when multimodalRope => (32768, 1e-5, 1_000_000.0),
-            DecoderArchitecture.Qwen2 => (32768, 1e-6, 10_000.0),
-            DecoderArchitecture.Phi3 => (4096, 1e-5, 10_000.0),
-            _ => (2048, 1e-6, 10_000.0),
-        };
-        var positions = text.PositiveInt("max_position_embeddings", maxPositions);
+        var kvHeads = text.PositiveInt("num_key_value_heads", sizes is null ? kind.KvHeadsRequired ? null : heads : sizes.KvHeads ?? heads);
+        var headDim = text.Problems.Count == before ? HeadDim(text, kind, hidden, heads, kvHeads) : 2;
+        var positions = text.PositiveInt("max_position_embeddings", kind.MaxPositions);
         return new LanguageModelConfig
         {
             Architecture = architecture,
@@ -43,13 +30,13 @@ internal static class LanguageModelParser
             HeadDim = headDim,
             IntermediateSize = text.PositiveInt("intermediate_size", sizes?.Intermediate),
             VocabularySize = text.PositiveInt("vocab_size", sizes?.Vocabulary, largest: LargestVocabulary),
-            RmsNormEps = (float)text.PositiveNumber("rms_norm_eps", eps),
-            Rope = RopeParser.Parse(text, architecture, multimodalRope, headDim, positions, theta),
+            RmsNormEps = (float)text.PositiveNumber("rms_norm_eps", kind.RmsNormEps),
+            Rope = RopeParser.Parse(text, kind, headDim, positions),
             QkvBias = architecture switch
             {
                 DecoderArchitecture.Qwen2 => true,
                 DecoderArchitecture.InternLm2 => text.Bool("bias", true),
-                DecoderArchitecture.Llama => text.Bool("attention_bias", false),
+                DecoderArchitecture.Llama or DecoderArchitecture.Qwen3 => text.Bool("attention_bias", false),
                 _ => false,
             },
             TiedHead = tiedHead,
@@ -70,10 +57,18 @@ internal static class LanguageModelParser
             text.Problem("partial_rotary_factor", "1");
         }
 
-        // Without this switch sliding_window has no effect; Phi-3's own has none in the reference's eager attention.
-        if (architecture == DecoderArchitecture.Qwen2 && text.Bool("use_sliding_window", false))
+        if (architecture is DecoderArchitecture.Qwen2 or DecoderArchitecture.Qwen3)
         {
-            text.Problem("use_sliding_window", "false");
+            // Without this switch sliding_window has no effect; Phi-3's own has none in the reference's eager attention.
+            if (text.Bool("use_sliding_window", false))
+            {
+                text.Problem("use_sliding_window", "false");
+            }
+
+            if (text.Strings("layer_types").FirstOrDefault(t => t != "full_attention") is { } other)
+            {
+                text.Problem("layer_types", "\"full_attention\" for every layer", $"\"{other}\"");
+            }
         }
 
         if (text.Path.Length > 0)
@@ -82,11 +77,24 @@ internal static class LanguageModelParser
         }
     }
 
-    private static int HeadDim(ConfigReader text, int hidden, int heads, int kvHeads)
+    private static int HeadDim(ConfigReader text, TextClass kind, int hidden, int heads, int kvHeads)
     {
         if (heads % kvHeads != 0)
         {
             text.Problem("num_attention_heads", $"a multiple of num_key_value_heads ({kvHeads})");
+        }
+
+        const string Key = "head_dim";
+        if (kind.OwnHeadDim && (text.Has(Key) || kind.HeadDim is not null))
+        {
+            var own = text.PositiveInt(Key, kind.HeadDim);
+            if (own % 2 != 0)
+            {
+                text.Problem(Key, "an even number");
+                return 2;
+            }
+
+            return own;
         }
 
         if (hidden % heads != 0)
@@ -101,9 +109,9 @@ internal static class LanguageModelParser
             text.Problem("hidden_size", "an even number of values per attention head", $"{hidden} / {heads} = {headDim}");
         }
 
-        if (text.PositiveInt("head_dim", headDim) != headDim)
+        if (text.PositiveInt(Key, headDim) != headDim)
         {
-            text.Problem("head_dim", $"hidden_size / num_attention_heads = {headDim}");
+            text.Problem(Key, $"hidden_size / num_attention_heads = {headDim}");
         }
 
         return headDim;

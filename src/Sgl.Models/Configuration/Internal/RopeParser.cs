@@ -14,11 +14,12 @@ internal static class RopeParser
         Llama3,
     }
 
-    public static RopeConfig Parse(ConfigReader text, DecoderArchitecture architecture, bool multimodal, int headDim, int maxPositions, double defaultTheta)
+    public static RopeConfig Parse(ConfigReader text, TextClass kind, int headDim, int maxPositions)
     {
+        var multimodal = kind.Multimodal;
         var scaling = text.OptionalObject("rope_parameters") ?? text.OptionalObject("rope_scaling");
         var thetaOwner = scaling is not null && scaling.Has("rope_theta") ? scaling : text;
-        var theta = thetaOwner.PositiveNumber("rope_theta", defaultTheta);
+        var theta = thetaOwner.PositiveNumber("rope_theta", kind.Theta);
         if (scaling is null)
         {
             if (multimodal)
@@ -29,8 +30,13 @@ internal static class RopeParser
             return new RopeConfig.Default(theta);
         }
 
+        if (scaling.PositiveNumber("partial_rotary_factor", 1) is not 1.0)
+        {
+            scaling.Problem("partial_rotary_factor", "1");
+        }
+
         var key = scaling.Has("rope_type") && !scaling.Has("type") ? "rope_type" : "type";
-        (string, Kind)[] known = (architecture, multimodal) switch
+        (string, Kind)[] known = (kind.Architecture, multimodal) switch
         {
             // Newer files say "default" beside mrope_section.
             (_, true) => [("mrope", Kind.Multimodal), ("default", Kind.Multimodal)],

@@ -33,6 +33,7 @@ internal static class DecoderNameMaps
     {
         var attention = layer + "self_attn.";
         var phi3 = config.Architecture == DecoderArchitecture.Phi3;
+        var headNorm = config.Architecture == DecoderArchitecture.Qwen3;
         return new DecoderLayerNames
         {
             AttentionNorm = layer + "input_layernorm.weight",
@@ -40,8 +41,11 @@ internal static class DecoderNameMaps
                 ? new QkvNames.Concatenated(Linear(attention + "qkv_proj"))
                 : new QkvNames.Separate(Linear(attention + "q_proj", config.QkvBias), Linear(attention + "k_proj", config.QkvBias), Linear(attention + "v_proj", config.QkvBias)),
 
-            // Llama's attention_bias covers all four projections, Qwen2's bias only three.
-            Output = Linear(attention + "o_proj", config.QkvBias && config.Architecture == DecoderArchitecture.Llama),
+            QueryNorm = headNorm ? attention + "q_norm.weight" : null,
+            KeyNorm = headNorm ? attention + "k_norm.weight" : null,
+
+            // attention_bias of Llama and Qwen3 covers all four projections, Qwen2's bias only three.
+            Output = Linear(attention + "o_proj", config.QkvBias && config.Architecture != DecoderArchitecture.Qwen2),
             MlpNorm = layer + "post_attention_layernorm.weight",
             GateUp = phi3
                 ? new GateUpNames.Concatenated(Linear(layer + "mlp.gate_up_proj"))
