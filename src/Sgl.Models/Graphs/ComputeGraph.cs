@@ -3,11 +3,6 @@ using Sgl.Models.Onnx;
 
 namespace Sgl.Models;
 
-/// <summary>A weight that a graph expects to be handed over before it runs.</summary>
-/// <param name="Name">Initializer name in the graph, equal to the tensor's name in the checkpoint.</param>
-/// <param name="Shape">Shape in the graph; may be a reshape of the stored one.</param>
-public sealed record WeightBinding(string Name, IReadOnlyList<long> Shape);
-
 /// <summary>A graph without its weights.</summary>
 public sealed class ComputeGraph
 {

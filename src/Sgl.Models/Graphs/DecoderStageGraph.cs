@@ -35,10 +35,10 @@ public static class DecoderStageGraph
     /// <param name="firstLayer">First layer, 0-based.</param>
     /// <param name="lastLayer">Last layer, inclusive.</param>
     /// <param name="importance">Whether and how the graph yields importance.</param>
-    /// <param name="computeType">Arithmetic.</param>
-    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, ImportanceOutput importance, ComputeType computeType)
+    /// <param name="arithmetic">Compute type, and formats of the linear layers.</param>
+    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, ImportanceOutput importance, GraphArithmetic arithmetic)
     {
-        var g = new GraphBuilder($"layers {firstLayer}-{lastLayer}", computeType);
+        var g = new GraphBuilder($"layers {firstLayer}-{lastLayer}", arithmetic);
         var hidden = g.Input("hidden", E.Float, "B", "S", config.HiddenSize);
         var half = config.HeadDim / 2;
         var cos = g.ToCompute(g.Input("cos", E.Float, "P", half));
@@ -143,8 +143,8 @@ public static class DecoderStageGraph
         switch (names)
         {
             case GateUpNames.Separate s:
-                gate = g.Linear(x, s.Gate, width, config.HiddenSize);
-                up = g.Linear(x, s.Up, width, config.HiddenSize);
+                var two = g.Linears(x, config.HiddenSize, (s.Gate, width), (s.Up, width));
+                (gate, up) = (two[0], two[1]);
                 break;
             case GateUpNames.Concatenated c:
                 var both = g.Split(g.Linear(x, c.GateUp, 2 * width, config.HiddenSize), width, width);

@@ -6,7 +6,7 @@ using Sgl.Models.Onnx;
 namespace Sgl.Models.Graphs;
 
 /// <summary>Writes one graph node by node. Values are named by the builder; weights by their checkpoint tensor.</summary>
-internal sealed class GraphBuilder(string name, ComputeType computeType)
+internal sealed class GraphBuilder(string name, GraphArithmetic arithmetic)
 {
     private const string Contrib = "com.microsoft";
 
@@ -20,6 +20,8 @@ internal sealed class GraphBuilder(string name, ComputeType computeType)
     internal static class ElementType
     {
         public const int Float = 1;
+        public const int UInt8 = 2;
+        public const int Int8 = 3;
         public const int Int32 = 6;
         public const int Int64 = 7;
         public const int Float16 = 10;
@@ -27,12 +29,12 @@ internal sealed class GraphBuilder(string name, ComputeType computeType)
     }
 
     /// <summary>Element type of weights and activations.</summary>
-    public int ComputeElement { get; } = computeType switch
+    public int ComputeElement { get; } = arithmetic.Type switch
     {
         ComputeType.Float32 => ElementType.Float,
         ComputeType.Float16 => ElementType.Float16,
         ComputeType.BFloat16 => ElementType.BFloat16,
-        _ => throw new ArgumentOutOfRangeException(nameof(computeType)),
+        _ => throw new ArgumentOutOfRangeException(nameof(arithmetic)),
     };
 
     /// <summary>Declares a graph input; dimensions are numbers or symbol names.</summary>
@@ -53,20 +55,37 @@ internal sealed class GraphBuilder(string name, ComputeType computeType)
         _graph.Output.Add(Info(outputName, elementType, dims));
     }
 
+    /// <summary>Format of each linear layer.</summary>
+    public GraphArithmetic Arithmetic => arithmetic;
+
+    /// <summary>Values that were made once and are used again, by what they are made of.</summary>
+    public Dictionary<string, string> Reused { get; } = [];
+
     /// <summary>Declares a weight; <paramref name="shape"/> may be a reshape of the stored shape.</summary>
-    public string Weight(string tensor, params long[] shape)
+    public string Weight(string tensor, params long[] shape) => Weight(new WeightBinding(tensor, shape));
+
+    /// <summary>Declares a weight.</summary>
+    public string Weight(WeightBinding binding)
     {
-        if (_declared.Add(tensor))
+        if (_declared.Add(binding.Name))
         {
-            var proto = new TensorProto { Name = tensor, DataType = ComputeElement, DataLocation = 1 };
-            proto.Dims.AddRange(shape);
+            var element = binding.Part switch
+            {
+                WeightPart.Int8Values => ElementType.Int8,
+                WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4ZeroPoints => ElementType.UInt8,
+                WeightPart.Int8Scales or WeightPart.Blocks4Scales => ElementType.Float,
+                WeightPart.InputOrder => ElementType.Int64,
+                _ => ComputeElement,
+            };
+            var proto = new TensorProto { Name = binding.Name, DataType = element, DataLocation = 1 };
+            proto.Dims.AddRange(binding.Shape);
             // The runtime takes the data from the session options; the location only marks the tensor as not inline.
             proto.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = ComputeGraph.WeightLocation });
             _graph.Initializer.Add(proto);
-            _weights.Add(new WeightBinding(tensor, shape));
+            _weights.Add(binding);
         }
 
-        return tensor;
+        return binding.Name;
     }
 
     /// <summary>An int64 constant vector.</summary>
@@ -76,6 +95,9 @@ internal sealed class GraphBuilder(string name, ComputeType computeType)
     /// <summary>An int64 constant scalar.</summary>
     public string IntScalar(long value) => Constant(
         "is:" + value.ToString(CultureInfo.InvariantCulture), ElementType.Int64, [], MemoryMarshal.AsBytes(new[] { value }.AsSpan()));
+
+    /// <summary>A uint8 constant scalar.</summary>
+    public string Byte(byte value) => Constant("u8:" + value.ToString(CultureInfo.InvariantCulture), ElementType.UInt8, [], [value]);
 
     /// <summary>A float32 constant scalar.</summary>
     public string Float(float value) => Constant(
@@ -123,7 +145,7 @@ internal sealed class GraphBuilder(string name, ComputeType computeType)
         var model = new ModelProto { IrVersion = 10, ProducerName = "sgl", Graph = _graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = 21 });
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = Contrib, Version = 1 });
-        return new ComputeGraph(model, _weights, computeType);
+        return new ComputeGraph(model, _weights, arithmetic.Type);
     }
 
     private string OpIn(string domain, string type, string[] inputs, AttributeProto[] attributes)

@@ -3,14 +3,6 @@ namespace Sgl.Models.Graphs;
 /// <summary>Layers that several graphs share.</summary>
 internal static class GraphLayers
 {
-    /// <summary>x [n, in] times the stored [out, in] matrix, transposed by the product itself.</summary>
-    public static string Linear(this GraphBuilder g, string x, LinearNames names, long outputs, long inputs)
-    {
-        var weight = g.Weight(names.Weight, outputs, inputs);
-        string[] operands = names.Bias is null ? [x, weight] : [x, weight, g.Weight(names.Bias, outputs)];
-        return g.Op("Gemm", operands, GraphBuilder.Attr("transB", 1L));
-    }
-
     /// <summary>RMSNorm over the last axis, statistics in float32.</summary>
     public static string RmsNorm(this GraphBuilder g, string x, string weight, long width, float eps) =>
         g.Op("SimplifiedLayerNormalization", [x, g.Weight(weight, width)], GraphBuilder.Attr("axis", -1L), GraphBuilder.Attr("epsilon", eps), GraphBuilder.Attr("stash_type", 1L));

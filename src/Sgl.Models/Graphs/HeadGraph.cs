@@ -9,10 +9,10 @@ public static class HeadGraph
     /// <summary>Builds the graph.</summary>
     /// <param name="config">Decoder configuration.</param>
     /// <param name="names">Tensor names.</param>
-    /// <param name="computeType">Arithmetic.</param>
-    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, ComputeType computeType)
+    /// <param name="arithmetic">Compute type, and formats of the linear layers.</param>
+    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, GraphArithmetic arithmetic)
     {
-        var g = new GraphBuilder("head", computeType);
+        var g = new GraphBuilder("head", arithmetic);
         var x = g.ToCompute(g.Input("hidden", E.Float, "n", config.HiddenSize));
         var normed = g.RmsNorm(x, names.FinalNorm, config.HiddenSize, config.RmsNormEps);
         var logits = g.Linear(normed, new LinearNames(names.Head), config.VocabularySize, config.HiddenSize);

@@ -19,7 +19,8 @@ internal static class QkvProjection
         switch (names)
         {
             case QkvNames.Separate s:
-                return (g.Linear(x, s.Query, q, hidden), g.Linear(x, s.Key, kv, hidden), g.Linear(x, s.Value, kv, hidden));
+                var three = g.Linears(x, hidden, (s.Query, q), (s.Key, kv), (s.Value, kv));
+                return (three[0], three[1], three[2]);
             case QkvNames.Concatenated c:
                 var parts = g.Split(g.Linear(x, c.Qkv, q + (2 * kv), hidden), q, kv, kv);
                 return (parts[0], parts[1], parts[2]);

@@ -48,7 +48,8 @@ internal static class VisionBlocks
                 (q, k, v) = (parts[0], parts[1], parts[2]);
                 break;
             case VisionQkvNames.Separate s:
-                (q, k, v) = (g.Linear(x, s.Query, width, width), g.Linear(x, s.Key, width, width), g.Linear(x, s.Value, width, width));
+                var three = g.Linears(x, width, (s.Query, width), (s.Key, width), (s.Value, width));
+                (q, k, v) = (three[0], three[1], three[2]);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(block));

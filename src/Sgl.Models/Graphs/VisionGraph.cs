@@ -18,10 +18,10 @@ public static class VisionGraph
     /// <summary>Builds the graph.</summary>
     /// <param name="config">Model configuration.</param>
     /// <param name="names">Tensor names.</param>
-    /// <param name="computeType">Arithmetic.</param>
-    public static ComputeGraph Build(VlmConfig config, VisionNames names, ComputeType computeType)
+    /// <param name="arithmetic">Compute type, and formats of the linear layers.</param>
+    public static ComputeGraph Build(VlmConfig config, VisionNames names, GraphArithmetic arithmetic)
     {
-        var g = new GraphBuilder("vision", computeType);
+        var g = new GraphBuilder("vision", arithmetic);
         var (last, features) = config.Vision.Architecture switch
         {
             VisionArchitecture.InternVit => InternVit(g, config, names),
