@@ -32,7 +32,7 @@ public sealed class LargeModelService(
         var client = new RequestStream(requestStream, time);
         try
         {
-            await AnswerAsync(client, responseStream, call);
+            await AnswerAsync(client, responseStream, context, call);
         }
         finally
         {
@@ -45,12 +45,16 @@ public sealed class LargeModelService(
     public override Task<Wire.LargeServiceGetModelInfoResponse> GetModelInfo(Wire.LargeServiceGetModelInfoRequest request, ServerCallContext context) =>
         Task.FromResult(new Wire.LargeServiceGetModelInfoResponse { Model = WireModel.From(host.Engine.Model, engine.Value, limits.Value) });
 
-    private async Task AnswerAsync(RequestStream client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, CancellationTokenSource call)
+    private async Task AnswerAsync(
+        RequestStream client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, ServerCallContext context, CancellationTokenSource call)
     {
         var model = host.Engine.Model;
         var started = time.GetTimestamp();
         var violations = new ViolationList();
         var input = await client.ReadInputAsync(call.Token);
+
+        // At once, however long the queue is: a caller with several replicas takes silence for a dead one.
+        await context.WriteResponseHeadersAsync([]);
         if (client.EarlyCancel)
         {
             return;

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -25,6 +26,14 @@ public static class RouterHost
         IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null, CollectorRegistry? registry = null, TimeProvider? time = null) =>
         Build(SglHost.CreateEmbeddedBuilder(settings, logging), registry, time);
 
+    /// <summary>For tests: names are looked up as they say.</summary>
+    internal static WebApplication Create(IEnumerable<KeyValuePair<string, string?>> settings, HostLookup lookup)
+    {
+        var builder = SglHost.CreateEmbeddedBuilder(settings);
+        builder.Services.AddSingleton(lookup);
+        return Build(builder, null, null);
+    }
+
     private static WebApplication Build(WebApplicationBuilder builder, CollectorRegistry? registry, TimeProvider? time)
     {
         var services = builder.Services;
@@ -32,6 +41,7 @@ public static class RouterHost
         builder.AddSglHosting(new ServiceSetup { Name = "router", HealthNames = [ServiceName], ServesHttp = true, Registry = registry });
         services.AddSettings<RouterOptions, RouterOptionsValidator>(builder.Configuration, RouterOptions.SectionName);
         services.AddSingleton<DefaultPolicy>();
+        services.TryAddSingleton<HostLookup>(Dns.GetHostAddressesAsync);
         services.AddSingleton<Backends>();
         services.AddSingleton<RouterMetrics>();
         services.AddSingleton<BackendMonitor>();

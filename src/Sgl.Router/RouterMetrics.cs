@@ -15,6 +15,7 @@ internal sealed class RouterMetrics
     public RouterMetrics(ServiceMetrics common)
     {
         Common = common;
+        Replicas = new ReplicaMetrics(common.Factory);
         _retries = common.Factory.CreateCounter("sgl_router_retries_total", "Retried attempts by model.", ["backend"]);
         _degraded = common.Factory.CreateCounter("sgl_router_degraded_total", "Degraded answers by reason.", ["reason"]);
         _backends = common.Factory.CreateGauge("sgl_router_backend_serving", "1 while the model's service reports SERVING.", ["backend"]);
@@ -27,6 +28,8 @@ internal sealed class RouterMetrics
     }
 
     public ServiceMetrics Common { get; }
+
+    public ReplicaMetrics Replicas { get; }
 
     public Histogram FirstFinalToken { get; }
 

@@ -27,6 +27,9 @@ public sealed class SmallModelService(
         ArgumentNullException.ThrowIfNull(responseStream);
         ArgumentNullException.ThrowIfNull(context);
         var started = time.GetTimestamp();
+
+        // At once, however long the queue is: a caller with several replicas takes silence for a dead one.
+        await context.WriteResponseHeadersAsync([]);
         var violations = new ViolationList();
         var (importance, consistencyRatio) = ImportanceRules.Read(request.Importance, "importance", violations);
         var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits);

@@ -14,6 +14,7 @@ public sealed class ServiceHealth
     private bool _serving;
     private bool _draining;
     private string _reason = "starting";
+    private string _note = "";
 
     /// <summary>Creates the state, not serving.</summary>
     public ServiceHealth(ServiceSetup setup, ILogger<ServiceHealth> logger)
@@ -46,8 +47,21 @@ public sealed class ServiceHealth
         }
     }
 
+    /// <summary>What an operator should know although requests can be served; empty while not serving.</summary>
+    public string Note
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _serving && !_draining ? _note : "";
+            }
+        }
+    }
+
     /// <summary>From now on requests can be served.</summary>
-    public void SetServing() => Update(() => (_serving, _reason) = (true, ""));
+    /// <param name="note">For <c>/readyz</c>: what an operator should know nevertheless.</param>
+    public void SetServing(string note = "") => Update(() => (_serving, _reason, _note) = (true, "", note));
 
     /// <summary>From now on requests cannot be served.</summary>
     /// <param name="reason">For the log and <c>/readyz</c>.</param>

@@ -26,7 +26,8 @@ internal static class OperationsEndpoint
             case "/readyz":
                 var serving = health.IsServing;
                 context.Response.StatusCode = serving ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-                await context.Response.WriteAsync(serving ? "serving\n" : $"not serving: {health.Reason}\n", context.RequestAborted);
+                var note = health.Note;
+                await context.Response.WriteAsync(serving ? note.Length > 0 ? $"serving\n{note}\n" : "serving\n" : $"not serving: {health.Reason}\n", context.RequestAborted);
                 break;
             default:
                 context.Response.StatusCode = StatusCodes.Status404NotFound;

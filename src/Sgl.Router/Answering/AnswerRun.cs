@@ -178,7 +178,6 @@ internal sealed class AnswerRun(
             Guidance = guidance,
             VisualTokens = _small?.Layout.VisualTokenCount,
             Timeout = LargeTimeout(),
-            Serving = large.Serving,
         };
     }
 

@@ -13,21 +13,27 @@ internal sealed class LargeCall : IDisposable
     private readonly AsyncDuplexStreamingCall<Wire.LargeServiceGenerateRequest, Wire.LargeServiceGenerateResponse> _call;
     private readonly Task _inputSent;
 
-    private LargeCall(AsyncDuplexStreamingCall<Wire.LargeServiceGenerateRequest, Wire.LargeServiceGenerateResponse> call, Task inputSent) =>
-        (_call, _inputSent) = (call, inputSent);
+    private LargeCall(AsyncDuplexStreamingCall<Wire.LargeServiceGenerateRequest, Wire.LargeServiceGenerateResponse> call, Task inputSent, ReplicaLease? lease) =>
+        (_call, _inputSent, Lease) = (call, inputSent, lease);
+
+    /// <summary>The replica of a call that was opened early.</summary>
+    public ReplicaLease? Lease { get; }
+
+    /// <summary>Completes when the service sends its headers, which it does once it has the input.</summary>
+    public Task Responded => _call.ResponseHeadersAsync;
 
     /// <summary>Opens a call with input and guidance in one message.</summary>
-    public static LargeCall Open(Wire.LargeService.LargeServiceClient client, Wire.LargeInput input, Wire.Guidance guidance, CallOptions options)
+    public static LargeCall Open(Replica replica, Wire.LargeInput input, Wire.Guidance guidance, CallOptions options)
     {
-        var call = client.Generate(options);
-        return new LargeCall(call, SendAllAsync(call, new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance }));
+        var call = new Wire.LargeService.LargeServiceClient(replica.Calls).Generate(options);
+        return new LargeCall(call, SendAllAsync(call, new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance }), null);
     }
 
-    /// <summary>Opens a call with the input only.</summary>
-    public static LargeCall OpenEarly(Wire.LargeService.LargeServiceClient client, Wire.LargeInput input, CallOptions options)
+    /// <summary>Opens a call with the input only; takes the lease over.</summary>
+    public static LargeCall OpenEarly(ReplicaLease lease, Wire.LargeInput input, CallOptions options)
     {
-        var call = client.Generate(options);
-        return new LargeCall(call, call.RequestStream.WriteAsync(new Wire.LargeServiceGenerateRequest { Input = input }));
+        var call = new Wire.LargeService.LargeServiceClient(lease.Replica.Calls).Generate(options);
+        return new LargeCall(call, call.RequestStream.WriteAsync(new Wire.LargeServiceGenerateRequest { Input = input }), lease);
     }
 
     /// <summary>Sends the guidance after <see cref="OpenEarly"/>. A call that failed meanwhile says so in <see cref="EventsAsync"/>.</summary>
@@ -47,7 +53,6 @@ internal sealed class LargeCall : IDisposable
         {
             yield return message;
         }
-
     }
 
     /// <summary>Tells the service that the answer is not needed, without making the caller wait for it.</summary>
@@ -56,6 +61,7 @@ internal sealed class LargeCall : IDisposable
     public void Dispose()
     {
         _call.Dispose();
+        Lease?.Dispose();
         Observe(_inputSent);
     }
 

@@ -21,9 +21,6 @@ internal sealed record LargeQuestion
 
     /// <summary>Most time, from now on.</summary>
     public required TimeSpan Timeout { get; init; }
-
-    /// <summary>Whether the service was reachable when last looked at; if not, one attempt is enough.</summary>
-    public required bool Serving { get; init; }
 }
 
 /// <summary>Asks the large model.</summary>
@@ -38,12 +35,12 @@ internal sealed class LargeHop
     public LargeHop(Backends backends, IOptions<RouterOptions> options, RouterMetrics metrics, TimeProvider time, ILogger<LargeHop> logger)
     {
         (_backends, _metrics, _time, _logger) = (backends, metrics, time, logger);
-        _retry = new RetryLoop(backends.Large.Name, options.Value.Retry, metrics, time, logger);
+        _retry = new RetryLoop(backends.Large, options.Value.Retry, metrics, time, logger);
     }
 
-    /// <summary>Sends the input ahead of the decision.</summary>
-    public LargeCall OpenEarly(Wire.LargeInput input, AnswerCall call) =>
-        LargeCall.OpenEarly(_backends.LargeClient, input, call.ToHop(null, _time, call.CancellationToken));
+    /// <summary>Sends the input ahead of the decision; null where no replica serves.</summary>
+    public LargeCall? OpenEarly(Wire.LargeInput input, AnswerCall call) =>
+        _backends.Large.Pick(new HashSet<Replica>()) is { } lease ? LargeCall.OpenEarly(lease, input, call.ToHop(null, _time, call.CancellationToken)) : null;
 
     /// <summary>Asks, and tells layout and tokens as they come.</summary>
     /// <param name="question">The question.</param>
@@ -63,7 +60,7 @@ internal sealed class LargeHop
         Wire.PromptLayout? told = null;
         try
         {
-            return await _retry.RunAsync(AttemptAsync, call.RequestId, both.Token);
+            return await _retry.RunAsync(AttemptAsync, question.Input.CalculateSize() + question.Guidance.CalculateSize(), call.RequestId, early?.Lease, both.Token);
         }
         catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
         {
@@ -80,11 +77,16 @@ internal sealed class LargeHop
 
         async Task<LargeAnswer> AttemptAsync(Attempt attempt)
         {
-            attempt.Committed = !question.Serving;
-            using var stream = await OpenAsync(attempt);
+            using var stream = Open(attempt);
+            await attempt.RespondedAsync(stream.Responded);
+            if (stream == early)
+            {
+                await stream.GuideAsync(question.Guidance).WaitAsync(attempt.Token);
+            }
+
             Wire.PromptLayout? layout = null;
             Wire.PruneOutcome? pruning = null;
-            await foreach (var message in stream.EventsAsync(both.Token))
+            await foreach (var message in stream.EventsAsync(attempt.Token))
             {
                 switch (message.EventCase)
                 {
@@ -102,7 +104,7 @@ internal sealed class LargeHop
                         RequireOurMasks(pruning, question, call.RequestId);
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Token:
-                        attempt.Committed = true;
+                        attempt.Commit();
                         await onToken(message.Token);
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Completed:
@@ -115,16 +117,15 @@ internal sealed class LargeHop
             throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "its stream ended without a completed event");
         }
 
-        async Task<LargeCall> OpenAsync(Attempt attempt)
+        LargeCall Open(Attempt attempt)
         {
             if (attempt.Number == 0 && early is not null)
             {
-                await early.GuideAsync(question.Guidance).WaitAsync(both.Token);
                 return early;
             }
 
             var remaining = question.Timeout - _time.GetElapsedTime(started);
-            return LargeCall.Open(_backends.LargeClient, question.Input, question.Guidance, call.ToHop(remaining, _time, both.Token));
+            return LargeCall.Open(attempt.Replica, question.Input, question.Guidance, call.ToHop(remaining, _time, attempt.Token));
         }
     }
 

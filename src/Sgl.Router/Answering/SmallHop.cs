@@ -24,7 +24,7 @@ internal sealed class SmallHop
     public SmallHop(Backends backends, IOptions<RouterOptions> options, RouterMetrics metrics, TimeProvider time, ILogger<SmallHop> logger)
     {
         (_backends, _metrics, _time, _logger) = (backends, metrics, time, logger);
-        _retry = new RetryLoop(backends.Small.Name, options.Value.Retry, metrics, time, logger);
+        _retry = new RetryLoop(backends.Small, options.Value.Retry, metrics, time, logger);
     }
 
     /// <summary>Asks, and tells layout and tokens as they come.</summary>
@@ -35,16 +35,16 @@ internal sealed class SmallHop
     {
         using var activity = RouterActivity.Source.StartActivity("small", ActivityKind.Internal);
         var started = _time.GetTimestamp();
-        using var limit = new CancellationTokenSource(_backends.Small.Timeout, _time);
+        using var limit = new CancellationTokenSource(_backends.Small.Options.Timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
         Wire.PromptLayout? told = null;
         try
         {
-            return await _retry.RunAsync(AttemptAsync, call.RequestId, both.Token);
+            return await _retry.RunAsync(AttemptAsync, request.CalculateSize(), call.RequestId, null, both.Token);
         }
         catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
         {
-            var hop = HopErrors.From(_backends.Small.Name, e, limit.IsCancellationRequested, _backends.Small.Timeout, call, _time.GetUtcNow());
+            var hop = HopErrors.From(_backends.Small.Name, e, limit.IsCancellationRequested, _backends.Small.Options.Timeout, call, _time.GetUtcNow());
             RouterLog.HopEnded(_logger, e, _backends.Small.Name, call.RequestId);
             activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
             throw hop;
@@ -56,11 +56,12 @@ internal sealed class SmallHop
 
         async Task<SmallAnswer> AttemptAsync(Attempt attempt)
         {
-            var remaining = _backends.Small.Timeout - _time.GetElapsedTime(started);
-            using var stream = _backends.SmallClient.Generate(request, call.ToHop(remaining, _time, both.Token));
+            var remaining = _backends.Small.Options.Timeout - _time.GetElapsedTime(started);
+            using var stream = new Wire.SmallService.SmallServiceClient(attempt.Replica.Calls).Generate(request, call.ToHop(remaining, _time, attempt.Token));
+            await attempt.RespondedAsync(stream.ResponseHeadersAsync);
             Wire.PromptLayout? layout = null;
             var ids = new List<int>();
-            await foreach (var message in stream.ResponseStream.ReadAllAsync(both.Token))
+            await foreach (var message in stream.ResponseStream.ReadAllAsync(attempt.Token))
             {
                 switch (message.EventCase)
                 {
@@ -73,7 +74,7 @@ internal sealed class SmallHop
 
                         break;
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Token:
-                        attempt.Committed = true;
+                        attempt.Commit();
                         ids.Add(message.Token.Id);
                         await onToken(message.Token);
                         break;

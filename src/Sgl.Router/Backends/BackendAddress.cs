@@ -1,10 +1,9 @@
 namespace Sgl.Router;
 
 /// <summary>A parsed <see cref="BackendOptions.Address"/>.</summary>
-/// <param name="Target">What a channel is opened to: <c>dns:///host:port</c>, or <c>static:///</c> with <paramref name="Replicas"/>.</param>
-/// <param name="Replicas">The replicas of a list; empty for a name.</param>
-/// <param name="Tls">Whether TLS is spoken.</param>
-internal sealed record BackendAddress(Uri Target, IReadOnlyList<Uri> Replicas, bool Tls)
+/// <param name="Replicas">The replicas of a list, each once; empty for a name.</param>
+/// <param name="Name">Scheme, host and port of a <c>dns:///</c> name, each of whose addresses is a replica; null for a list.</param>
+internal sealed record BackendAddress(IReadOnlyList<Uri> Replicas, Uri? Name)
 {
     /// <summary>Parses the setting.</summary>
     /// <returns>What is wrong, or null.</returns>
@@ -24,12 +23,13 @@ internal sealed record BackendAddress(Uri Target, IReadOnlyList<Uri> Replicas, b
                 return "a dns:/// address stands alone";
             }
 
-            if (!Uri.TryCreate(parts[0], UriKind.Absolute, out var name) || name.Host.Length > 0 || !Uri.TryCreate($"http:/{name.AbsolutePath}", UriKind.Absolute, out var host) || host.AbsolutePath != "/" || host.IsDefaultPort)
+            if (!Uri.TryCreate(parts[0], UriKind.Absolute, out var name) || name.Host.Length > 0
+                || !Uri.TryCreate($"http:/{name.AbsolutePath}", UriKind.Absolute, out var host) || host.AbsolutePath != "/" || host.IsDefaultPort)
             {
                 return "it is not of the form dns:///host:port";
             }
 
-            address = new BackendAddress(name, [], tls);
+            address = new BackendAddress([], new Uri($"{(tls ? "https" : "http")}://{host.Authority}"));
             return null;
         }
 
@@ -49,7 +49,7 @@ internal sealed record BackendAddress(Uri Target, IReadOnlyList<Uri> Replicas, b
             return "http and https are mixed";
         }
 
-        address = new BackendAddress(new Uri("static:///replicas"), replicas, replicas[0].Scheme == "https");
+        address = new BackendAddress([.. replicas.DistinctBy(r => r.Authority)], null);
         return null;
     }
 }

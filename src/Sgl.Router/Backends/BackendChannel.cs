@@ -1,51 +1,37 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
-using Grpc.Core;
 using Grpc.Net.Client;
-using Grpc.Net.Client.Balancer;
-using Grpc.Net.Client.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Sgl.Router;
 
-/// <summary>Opens channels to the replicas of a model service: round-robin, keepalive pings, several connections where one is full.</summary>
+/// <summary>Opens channels to one replica: keepalive pings, several connections where one is full, no balancing and no retries of their own.</summary>
 internal static class BackendChannel
 {
     private const int MaxMessageBytes = 256 << 20;
 
-    public static GrpcChannel Open(BackendOptions options, ILoggerFactory logging)
-    {
-        if (BackendAddress.TryParse(options.Address, options.Tls.Enabled, out var address) is { } problem)
+    public static GrpcChannel Open(ReplicaAddress address, BackendOptions options, ILoggerFactory logging) =>
+        GrpcChannel.ForAddress(address.Service, new GrpcChannelOptions
         {
-            throw new ArgumentException(problem, nameof(options));
-        }
-
-        ResolverFactory resolver = address!.Replicas.Count > 0
-            ? new StaticResolverFactory(_ => [.. address.Replicas.Select(r => new BalancerAddress(r.Host, r.Port))])
-            : new DnsResolverFactory(options.DnsRefresh);
-        return GrpcChannel.ForAddress(address.Target, new GrpcChannelOptions
-        {
-            Credentials = address.Tls ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure,
-            HttpHandler = Handler(options, address.Tls),
+            HttpHandler = Handler(address, options),
             DisposeHttpClient = true,
             LoggerFactory = logging,
             MaxReceiveMessageSize = MaxMessageBytes,
             MaxSendMessageSize = MaxMessageBytes,
             MaxRetryAttempts = 1, // retries are RetryLoop's alone
-            InitialReconnectBackoff = TimeSpan.FromMilliseconds(100),
-            MaxReconnectBackoff = TimeSpan.FromSeconds(5),
-            ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { FreshReplicaBalancer.Config } },
-            ServiceProvider = new ServiceCollection().AddSingleton(resolver).AddSingleton<LoadBalancerFactory>(new FreshReplicaBalancer.Factory()).AddSingleton(logging).BuildServiceProvider(),
         });
-    }
 
-    private static SocketsHttpHandler Handler(BackendOptions options, bool tls)
+    private static SocketsHttpHandler Handler(ReplicaAddress address, BackendOptions options)
     {
         var handler = new SocketsHttpHandler
         {
             ConnectTimeout = options.ConnectTimeout,
+
+            // With a callback of ours the channel leaves connections to the handler, which tries at once instead of backing off: what is away and for how
+            // long is the business of ReplicaStanding.
+            ConnectCallback = (context, cancellation) => ConnectAsync(address.Endpoint ?? (EndPoint)context.DnsEndPoint, cancellation),
             EnableMultipleHttp2Connections = true,
             KeepAlivePingDelay = options.KeepAlivePingDelay,
             KeepAlivePingTimeout = options.KeepAlivePingTimeout,
@@ -54,7 +40,7 @@ internal static class BackendChannel
             AutomaticDecompression = DecompressionMethods.None,
             UseProxy = false,
         };
-        if (!tls)
+        if (address.Service.Scheme != Uri.UriSchemeHttps)
         {
             return handler;
         }
@@ -74,5 +60,22 @@ internal static class BackendChannel
         }
 
         return handler;
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken)
+    {
+        var socket = endpoint is IPEndPoint ip
+            ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(endpoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 }

@@ -1,5 +1,3 @@
-using Grpc.Core;
-using Grpc.Health.V1;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -9,148 +7,147 @@ using Sgl.Router.Internal;
 namespace Sgl.Router;
 
 /// <summary>
-/// Asks both model services for health and model, again and again, checks that they fit together, and sets the router's own health: SERVING while the small
-/// model serves, the models fit, and the large model serves too unless the policy is to degrade.
+/// Makes one picture of what the probes of all replicas find: which model each service stands for, which replicas must not be taken, whether the models
+/// fit together. Sets the router's own health: SERVING while the small model serves, the models fit, and the large model serves too unless the policy is
+/// to degrade.
 /// </summary>
 internal sealed class BackendMonitor : BackgroundService
 {
-    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan EagerInterval = TimeSpan.FromMilliseconds(250);
-
     private readonly Lock _gate = new();
     private readonly Backends _backends;
     private readonly DefaultPolicy _policy;
     private readonly RouterOptions _options;
     private readonly ServiceHealth _health;
     private readonly RouterMetrics _metrics;
-    private readonly TimeProvider _time;
     private readonly ILogger<BackendMonitor> _logger;
     private volatile ModelPair _pair = ModelPair.Unknown;
 
     public BackendMonitor(
-        Backends backends, DefaultPolicy policy, IOptions<RouterOptions> options, ServiceHealth health, RouterMetrics metrics, TimeProvider time, ILogger<BackendMonitor> logger)
+        Backends backends, DefaultPolicy policy, IOptions<RouterOptions> options, ServiceHealth health, RouterMetrics metrics, ILogger<BackendMonitor> logger)
     {
         (_backends, _policy, _options) = (backends, policy, options.Value);
-        (_health, _metrics, _time, _logger) = (health, metrics, time, logger);
+        (_health, _metrics, _logger) = (health, metrics, logger);
+        metrics.Common.BeforeScrape(_ =>
+        {
+            Scrape(backends.Small);
+            Scrape(backends.Large);
+        });
     }
 
     /// <summary>The latest state.</summary>
     public ModelPair Pair => _pair;
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        WatchAsync(_backends.Small, ProbeSmallAsync, (pair, state) => pair with { Small = state }, pair => pair.Small, stoppingToken),
-        WatchAsync(_backends.Large, ProbeLargeAsync, (pair, state) => pair with { Large = state }, pair => pair.Large, stoppingToken));
+        _backends.Small.RunAsync(_options.HealthInterval, _options.ProbeTimeout, Update, stoppingToken),
+        _backends.Large.RunAsync(_options.HealthInterval, _options.ProbeTimeout, Update, stoppingToken));
 
-    private async Task WatchAsync(
-        Backend backend,
-        Func<CallOptions, Task<Wire.ModelInfo>> model,
-        Func<ModelPair, BackendState, ModelPair> with,
-        Func<ModelPair, BackendState> of,
-        CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                var state = await ProbeAsync(backend, model, of(_pair).Info, stopping);
-                Apply(backend.Name, pair => with(pair, state), of);
-                await Task.Delay(state.Serving || _options.HealthInterval < EagerInterval ? _options.HealthInterval : EagerInterval, _time, stopping);
-            }
-            catch (Exception e) when (!stopping.IsCancellationRequested)
-            {
-                RouterLog.MonitorFailed(_logger, e, backend.Name);
-                await Task.Delay(EagerInterval, _time, CancellationToken.None);
-            }
-            catch (Exception)
-            {
-                // The router is stopping: a call it ended itself is no failure, whatever it threw.
-                return;
-            }
-        }
-    }
-
-    private async Task<BackendState> ProbeAsync(
-        Backend backend, Func<CallOptions, Task<Wire.ModelInfo>> model, Wire.ModelInfo? known, CancellationToken stopping)
-    {
-        var problem = "";
-
-        // Round-robin asks another replica each time; one that serves is enough.
-        for (var i = 0; i < backend.ReplicaCount; i++)
-        {
-            try
-            {
-                var options = new CallOptions(deadline: _time.GetUtcNow().Add(ProbeTimeout).UtcDateTime, cancellationToken: stopping);
-                var health = await backend.Health.CheckAsync(new HealthCheckRequest { Service = backend.ServiceName }, options);
-                if (health.Status == HealthCheckResponse.Types.ServingStatus.Serving)
-                {
-                    return new BackendState(true, await model(options), "");
-                }
-
-                problem = $"it reports {health.Status} at {backend.Address}";
-            }
-            catch (RpcException e) when (!stopping.IsCancellationRequested)
-            {
-                problem = $"{e.StatusCode} at {backend.Address}: {e.Status.Detail}";
-            }
-        }
-
-        return new BackendState(false, known, problem);
-    }
-
-    private void Apply(string name, Func<ModelPair, ModelPair> change, Func<ModelPair, BackendState> of)
+    private void Update()
     {
         lock (_gate)
         {
-            var before = _pair;
-            var after = change(before);
+            var (before, small, large) = (_pair, _backends.Small, _backends.Large);
+            var (smallModel, largeModel) = ModelChoice.Choose(Offer(small, before.Small), Offer(large, before.Large), _policy);
+            Refuse(small, smallModel);
+            Refuse(large, largeModel);
+            var after = new ModelPair(State(small, smallModel), State(large, largeModel), "");
             after = after with { PairingProblem = Pairing.Problem(after.Small.Info, after.Large.Info, _policy) };
             _pair = after;
-            _metrics.SetServing(name, of(after).Serving);
-            Report(name, of(before), of(after));
+            Report(small, _policy.File?.SmallModel, before.Small, after.Small);
+            Report(large, _policy.File?.LargeModel, before.Large, after.Large);
             if (after.PairingProblem.Length > 0 && after.PairingProblem != before.PairingProblem)
             {
                 RouterLog.NotPaired(_logger, after.PairingProblem);
             }
 
-            if (after.PairingProblem.Length > 0)
-            {
-                _health.SetNotServing(after.PairingProblem);
-            }
-            else if (!after.Small.Serving)
-            {
-                _health.SetNotServing($"the small model does not serve: {after.Small.Problem}");
-            }
-            else if (!after.Large.Serving && _policy.OnLargeFailure == LargeFailure.Fail)
-            {
-                _health.SetNotServing($"the large model does not serve: {after.Large.Problem}");
-            }
-            else
-            {
-                _health.SetServing();
-            }
+            SetHealth(after);
         }
     }
 
-    private void Report(string name, BackendState before, BackendState after)
+    private void SetHealth(ModelPair pair)
     {
+        if (pair.PairingProblem.Length > 0)
+        {
+            _health.SetNotServing(pair.PairingProblem);
+        }
+        else if (!pair.Small.Serving)
+        {
+            _health.SetNotServing($"the small model does not serve: {pair.Small.Problem}");
+        }
+        else if (!pair.Large.Serving && _policy.OnLargeFailure == LargeFailure.Fail)
+        {
+            _health.SetNotServing($"the large model does not serve: {pair.Large.Problem}");
+        }
+        else
+        {
+            _health.SetServing(string.Join("\n", Notes("small", pair.Small).Concat(Notes("large", pair.Large))));
+        }
+    }
+
+    private static IEnumerable<string> Notes(string name, BackendState state) => state.Problems.Select(p => $"a replica of the {name} model is not used: {p}");
+
+    // Until every replica was heard once, the first one to answer must not decide which model is the right one.
+    private static ModelOffer Offer(ReplicaSet set, BackendState before)
+    {
+        var all = set.Replicas;
+        return new ModelOffer(
+            set.Settled ? [.. all.Where(r => r.Standing.Serving && r.View.Info is not null).Select(r => r.View.Info!)] : [],
+            [.. all.Select(r => r.View.Info).OfType<Wire.ModelInfo>()],
+            before.Info);
+    }
+
+    private void Refuse(ReplicaSet set, Wire.ModelInfo? model)
+    {
+        foreach (var replica in set.Replicas)
+        {
+            var refusal = "";
+            if (replica.View.Info is { } info && (model is null || ModelIdentity.Difference(info, model) is { Length: > 0 }))
+            {
+                refusal = model is null
+                    ? $"its model is not chosen yet at {replica.Label}"
+                    : $"it serves another model at {replica.Label}: {ModelIdentity.Difference(info, model)}";
+            }
+
+            if (model is not null && refusal.Length > 0 && refusal != replica.Refusal)
+            {
+                RouterLog.ReplicaRefused(_logger, set.Name, replica.Label, replica.View.Info!.Name, model.Name, refusal);
+            }
+
+            replica.Refusal = refusal;
+        }
+    }
+
+    private static BackendState State(ReplicaSet set, Wire.ModelInfo? model)
+    {
+        var taken = set.Replicas.Where(r => r.Standing.Serving && r.Refusal.Length == 0).ToList();
+        var problems = set.Replicas.Except(taken).Select(r => r.View.Problem.Length > 0 ? r.View.Problem : r.Refusal).Where(p => p.Length > 0).ToList();
+        var infos = taken.Select(r => r.View.Info).OfType<Wire.ModelInfo>().ToList();
+        return infos.Count > 0
+            ? new BackendState(true, ModelIdentity.Common(infos), "") { Problems = problems }
+            : new BackendState(false, model, problems.Count > 0 ? string.Join("; ", problems) : set.LookupProblem) { Problems = problems };
+    }
+
+    private void Report(ReplicaSet set, string? calibrated, BackendState before, BackendState after)
+    {
+        _metrics.SetServing(set.Name, after.Serving);
         if (after.Serving && (!before.Serving || !after.Info!.Equals(before.Info)))
         {
-            RouterLog.BackendServes(_logger, name, after.Info!.Name, after.Info.LayerCount, after.Info.VisualLayoutKey);
-            var calibrated = name == _backends.Small.Name ? _policy.File?.SmallModel : _policy.File?.LargeModel;
+            RouterLog.BackendServes(_logger, set.Name, after.Info!.Name, after.Info.LayerCount, after.Info.VisualLayoutKey);
             if (calibrated is not null && calibrated != after.Info.Name)
             {
                 RouterLog.OtherModel(_logger, calibrated, after.Info.Name);
             }
         }
-        else if (!after.Serving && (before.Serving || ReferenceEquals(before, BackendState.Unknown)))
+        else if (!after.Serving && set.Settled && (before.Serving || before.Problem != after.Problem))
         {
-            RouterLog.BackendDown(_logger, name, after.Problem);
+            RouterLog.BackendDown(_logger, set.Name, after.Problem);
         }
     }
 
-    private async Task<Wire.ModelInfo> ProbeSmallAsync(CallOptions options) =>
-        (await _backends.SmallClient.GetModelInfoAsync(new Wire.SmallServiceGetModelInfoRequest(), options)).Model;
-
-    private async Task<Wire.ModelInfo> ProbeLargeAsync(CallOptions options) =>
-        (await _backends.LargeClient.GetModelInfoAsync(new Wire.LargeServiceGetModelInfoRequest(), options)).Model;
+    private void Scrape(ReplicaSet set)
+    {
+        foreach (var replica in set.Replicas)
+        {
+            _metrics.Replicas.SetState(set.Name, replica.Label, replica.Rank <= ReplicaRank.Full, replica.Standing.Serving && replica.Refusal.Length > 0);
+        }
+    }
 }

@@ -6,6 +6,9 @@ namespace Sgl.Router;
 /// <param name="Problem">Why it does not serve; empty while it does.</param>
 internal sealed record BackendState(bool Serving, Wire.ModelInfo? Info, string Problem)
 {
+    /// <summary>What is wrong with single replicas, whether or not others serve.</summary>
+    public IReadOnlyList<string> Problems { get; init; } = [];
+
     public static BackendState Unknown { get; } = new(false, null, "it was not reached yet");
 }
 

@@ -1,46 +1,124 @@
+using Google.Rpc;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
+using Sgl.Hosting;
 using Sgl.Router.Internal;
+using Status = Grpc.Core.Status;
 
 namespace Sgl.Router;
 
-/// <summary>One try of a call.</summary>
-internal sealed class Attempt(int number)
+/// <summary>The single retry loop of a hop: picks a replica for each try and takes note of how that went. See <see cref="RetryOptions"/>.</summary>
+internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, RouterMetrics metrics, TimeProvider time, ILogger logger)
 {
-    /// <summary>0-based.</summary>
-    public int Number => number;
+    // What a slow link needs; a large request is not silence.
+    private const double BytesPerSecond = 8 << 20;
 
-    /// <summary>Set once the caller has seen something that a second try would repeat.</summary>
-    public bool Committed { get; set; }
-}
+    private static readonly TimeSpan DefaultFull = TimeSpan.FromSeconds(1);
 
-/// <summary>The single retry loop of a hop; see <see cref="RetryOptions"/>.</summary>
-internal sealed class RetryLoop(string hop, RetryOptions options, RouterMetrics metrics, TimeProvider time, ILogger logger)
-{
     private readonly RetryBudget _budget = new(options.BudgetRatio, options.BudgetBurst);
 
-    public async Task<T> RunAsync<T>(Func<Attempt, Task<T>> call, string requestId, CancellationToken cancellationToken)
+    /// <summary>Calls until a try succeeds or no further one is allowed.</summary>
+    /// <param name="call">One try.</param>
+    /// <param name="requestBytes">Size of what is sent.</param>
+    /// <param name="requestId">For the log.</param>
+    /// <param name="first">Where the first try goes; null: to the best replica.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<T> RunAsync<T>(Func<Attempt, Task<T>> call, long requestBytes, string requestId, ReplicaLease? first, CancellationToken cancellationToken)
     {
         _budget.Earn();
-        TriedReplicas.Begin();
+        var patience = replicas.Options.FirstResponseTimeout + TimeSpan.FromSeconds(requestBytes / BytesPerSecond);
+        var tried = new HashSet<Replica>();
+        RpcException? last = null;
         for (var number = 0; ; number++)
         {
-            var attempt = new Attempt(number);
+            using var lease = (number == 0 ? first : null) ?? replicas.Pick(tried) ?? throw last ?? NoReplica();
+            tried.Add(lease.Replica);
+            using var attempt = new Attempt(number, lease.Replica, replicas, tried, patience, time, cancellationToken);
             try
             {
-                return await call(attempt);
+                var result = await call(attempt);
+                lease.Replica.Standing.CallSucceeds();
+                return result;
             }
-            catch (RpcException e) when (
-                HopErrors.IsAway(e) && !attempt.Committed && number + 1 < options.MaxAttempts
-                && !cancellationToken.IsCancellationRequested && _budget.TrySpend())
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && (attempt.WasCut || e is RpcException or HopException))
             {
-                metrics.CountRetry(hop);
-                var wait = Backoff(number);
-                RouterLog.Retry(logger, hop, requestId, number + 2, options.MaxAttempts, wait.TotalMilliseconds, e.Status.Detail);
-                await Task.Delay(wait, time, cancellationToken);
+                var failure = Judge(e, attempt);
+                Note(lease.Replica, failure, e);
+                last = attempt.WasCut ? Silence(lease.Replica, e) : e as RpcException;
+                if (last is null || attempt.IsCommitted || number + 1 >= options.MaxAttempts || !MayTryAgain(failure, tried))
+                {
+                    if (attempt.WasCut)
+                    {
+                        throw last!;
+                    }
+
+                    throw;
+                }
             }
+
+            metrics.CountRetry(replicas.Name);
+            var wait = replicas.HasOther(tried, ReplicaRank.Full) ? TimeSpan.Zero : Backoff(number);
+            RouterLog.Retry(logger, replicas.Name, requestId, number + 2, options.MaxAttempts, wait.TotalMilliseconds, last.Status.Detail);
+            await Task.Delay(wait, time, cancellationToken);
         }
     }
+
+    private RpcException NoReplica() => new(new Status(StatusCode.Unavailable, $"no replica of the {replicas.Name} model serves"));
+
+    private static RpcException Silence(Replica replica, Exception cause) =>
+        cause as RpcException is { StatusCode: StatusCode.Unavailable } told ? told : new(new Status(StatusCode.Unavailable, $"{replica.Label} fell silent", cause));
+
+    /// <summary>What the replica is to blame for; null: nothing.</summary>
+    private static ReplicaFailure? Judge(Exception exception, Attempt attempt) => exception switch
+    {
+        _ when attempt.WasCut => ReplicaFailure.Silent,
+        HopException => ReplicaFailure.Failed,
+        RpcException e when HopErrors.IsAway(e) => e.Status.DebugException is null ? ReplicaFailure.Unavailable : ReplicaFailure.Broken,
+        RpcException { StatusCode: StatusCode.ResourceExhausted } e when e.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason != ErrorReasons.MessageTooLarge => ReplicaFailure.Full,
+        RpcException { StatusCode: StatusCode.Internal or StatusCode.Unknown or StatusCode.DataLoss or StatusCode.Unimplemented } => ReplicaFailure.Failed,
+        _ => null,
+    };
+
+    private void Note(Replica replica, ReplicaFailure? failure, Exception exception)
+    {
+        if (failure is not { } kind)
+        {
+            replica.Standing.CallSucceeds();
+            return;
+        }
+
+        metrics.Replicas.CountFailure(replicas.Name, replica.Label, kind);
+        if (kind == ReplicaFailure.Full)
+        {
+            var wait = (exception as RpcException)?.GetRpcStatus()?.GetDetail<RetryInfo>()?.RetryDelay?.ToTimeSpan();
+            replica.Standing.CallIsRefusedAsFull(wait ?? DefaultFull);
+            return;
+        }
+
+        var gone = kind != ReplicaFailure.Failed;
+        if (replica.Standing.CallFails(unreachable: gone, eject: kind == ReplicaFailure.Silent) is { } held)
+        {
+            metrics.Replicas.CountEjection(replicas.Name, replica.Label);
+            RouterLog.ReplicaEjected(logger, replicas.Name, replica.Label, held.TotalSeconds, exception.Message);
+        }
+
+        if (gone)
+        {
+            replica.Wake();
+        }
+    }
+
+    /// <summary>
+    /// Going over to another replica that serves costs nothing: each replica is left after it broke once. All else is what the budget is for, among it
+    /// asking one that is as full as the last.
+    /// </summary>
+    private bool MayTryAgain(ReplicaFailure? failure, IReadOnlySet<Replica> tried) => failure switch
+    {
+        ReplicaFailure.Broken or ReplicaFailure.Silent => replicas.HasOther(tried, ReplicaRank.Full) || _budget.TrySpend(),
+        ReplicaFailure.Unavailable => _budget.TrySpend(),
+        ReplicaFailure.Full => replicas.HasOther(tried, ReplicaRank.Ready) && _budget.TrySpend(),
+        _ => false,
+    };
 
     private TimeSpan Backoff(int number)
     {

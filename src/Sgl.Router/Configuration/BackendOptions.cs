@@ -5,7 +5,8 @@ public sealed class BackendOptions
 {
     /// <summary>
     /// Where the replicas are: a comma-separated list of <c>http://host:port</c> or <c>https://host:port</c>, or <c>dns:///host:port</c> for all addresses
-    /// a name resolves to (a headless service), looked up again while running. Calls go round-robin over the replicas that can be connected to. Required.
+    /// a name resolves to (a headless service), looked up again while running. Each replica is probed by itself, and calls go to the least busy of those
+    /// that serve. All replicas of a service must serve the same model. Required.
     /// </summary>
     public string Address { get; set; } = "";
 
@@ -21,13 +22,20 @@ public sealed class BackendOptions
     /// <value>Default 15 s.</value>
     public TimeSpan DnsRefresh { get; set; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Longest wait for the first sign of life of a call (the services send response headers as soon as they have the request, however long their queue)
+    /// before it is tried on another replica that serves; without one it is waited on. One second per 8 MiB of the request is added.
+    /// </summary>
+    /// <value>Default 1.5 s.</value>
+    public TimeSpan FirstResponseTimeout { get; set; } = TimeSpan.FromSeconds(1.5);
+
     /// <summary>Idle time after which a connection with running calls is pinged.</summary>
-    /// <value>Default 30 s.</value>
-    public TimeSpan KeepAlivePingDelay { get; set; } = TimeSpan.FromSeconds(30);
+    /// <value>Default 5 s.</value>
+    public TimeSpan KeepAlivePingDelay { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Time without an answer to the ping after which the connection, and its calls, are given up.</summary>
-    /// <value>Default 20 s.</value>
-    public TimeSpan KeepAlivePingTimeout { get; set; } = TimeSpan.FromSeconds(20);
+    /// <value>Default 5 s.</value>
+    public TimeSpan KeepAlivePingTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>TLS towards the replicas.</summary>
     public BackendTlsOptions Tls { get; set; } = new();

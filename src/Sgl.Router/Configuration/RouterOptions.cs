@@ -15,6 +15,9 @@ public sealed class RouterOptions
     /// <summary>Retries towards both.</summary>
     public RetryOptions Retry { get; set; } = new();
 
+    /// <summary>When replicas whose calls fail are left out.</summary>
+    public EjectionOptions Ejection { get; set; } = new();
+
     /// <summary>The policy for requests that bring none.</summary>
     public PolicyOptions Policy { get; set; } = new();
 
@@ -25,9 +28,15 @@ public sealed class RouterOptions
     /// <value>Default 1000.</value>
     public int MaxConcurrentRequests { get; set; } = 1000;
 
-    /// <summary>How often both services are asked for health and model.</summary>
+    /// <summary>
+    /// How often every replica is asked for health and model, on a connection of its own; besides, at once when its health changes or a call to it breaks.
+    /// </summary>
     /// <value>Default 2 s.</value>
     public TimeSpan HealthInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Most time for the answer to such a question. A replica that is silent for longer gets no further calls where another one serves.</summary>
+    /// <value>Default 1 s.</value>
+    public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Time before a request's deadline at which the large model counts as late, so that the degraded answer still reaches the client. Used where the policy

@@ -15,9 +15,11 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Backend(nameof(options.Small), options.Small, errors);
         Backend(nameof(options.Large), options.Large, errors);
         Retry(options.Retry, errors);
+        Ejection(options.Ejection, errors);
         Policy(options.Policy, errors);
         Between(errors, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, 1, 1_000_000);
         Time(errors, nameof(options.HealthInterval), options.HealthInterval, TimeSpan.FromMilliseconds(10));
+        Time(errors, nameof(options.ProbeTimeout), options.ProbeTimeout, TimeSpan.FromMilliseconds(10));
         Time(errors, nameof(options.DegradeMargin), options.DegradeMargin, TimeSpan.Zero);
         return errors.ToResult();
     }
@@ -30,6 +32,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             "give http://host:port (several separated by commas) or dns:///host:port");
         Time(errors, $"{key}:{nameof(backend.Timeout)}", backend.Timeout, TimeSpan.FromMilliseconds(1));
         Time(errors, $"{key}:{nameof(backend.ConnectTimeout)}", backend.ConnectTimeout, TimeSpan.FromMilliseconds(1));
+        Time(errors, $"{key}:{nameof(backend.FirstResponseTimeout)}", backend.FirstResponseTimeout, TimeSpan.FromMilliseconds(10));
         Time(errors, $"{key}:{nameof(backend.DnsRefresh)}", backend.DnsRefresh, TimeSpan.FromSeconds(1));
         Time(errors, $"{key}:{nameof(backend.KeepAlivePingDelay)}", backend.KeepAlivePingDelay, TimeSpan.FromSeconds(1));
         Time(errors, $"{key}:{nameof(backend.KeepAlivePingTimeout)}", backend.KeepAlivePingTimeout, TimeSpan.FromSeconds(1));
@@ -50,6 +53,13 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Time(errors, "Retry:MaxBackoff", retry.MaxBackoff, retry.InitialBackoff);
         Between(errors, "Retry:BudgetRatio", retry.BudgetRatio, 0, 10);
         Between(errors, "Retry:BudgetBurst", retry.BudgetBurst, 0, 1_000_000);
+    }
+
+    private static void Ejection(EjectionOptions ejection, SettingErrors errors)
+    {
+        Between(errors, "Ejection:ConsecutiveFailures", ejection.ConsecutiveFailures, 1, 1000);
+        Time(errors, "Ejection:BaseTime", ejection.BaseTime, TimeSpan.FromMilliseconds(10));
+        Time(errors, "Ejection:MaxTime", ejection.MaxTime, ejection.BaseTime);
     }
 
     private static void Policy(PolicyOptions policy, SettingErrors errors)

@@ -47,4 +47,19 @@ internal static partial class RouterLog
 
     [LoggerMessage(108, LogLevel.Error, "Watching the {Hop} service failed; it is tried again", EventName = "MonitorFailed")]
     public static partial void MonitorFailed(ILogger logger, Exception exception, string hop);
+
+    [LoggerMessage(110, LogLevel.Information, "Replica {Replica} of the {Hop} model serves {Model}", EventName = "ReplicaServes")]
+    public static partial void ReplicaServes(ILogger logger, string hop, string replica, string model);
+
+    [LoggerMessage(111, LogLevel.Warning, "Replica {Replica} of the {Hop} model does not serve: {Problem}", EventName = "ReplicaDown")]
+    public static partial void ReplicaDown(ILogger logger, string hop, string replica, string problem);
+
+    [LoggerMessage(112, LogLevel.Error, "Replica {Replica} of the {Hop} model is refused: it serves {Served}, not {Expected}; {Difference}", EventName = "ReplicaRefused")]
+    public static partial void ReplicaRefused(ILogger logger, string hop, string replica, string served, string expected, string difference);
+
+    [LoggerMessage(113, LogLevel.Warning, "Replica {Replica} of the {Hop} model is left out for {Seconds:0.###} s: {Problem}", EventName = "ReplicaEjected")]
+    public static partial void ReplicaEjected(ILogger logger, string hop, string replica, double seconds, string problem);
+
+    [LoggerMessage(114, LogLevel.Information, "Replicas of the {Hop} model at {Host} are now {Addresses}; gone: {Gone}", EventName = "AddressesChanged")]
+    public static partial void AddressesChanged(ILogger logger, string hop, string host, string addresses, string gone);
 }

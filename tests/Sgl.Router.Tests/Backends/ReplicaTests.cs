@@ -35,10 +35,10 @@ public sealed class ReplicaTests
     }
 
     [Fact]
-    public async Task Answer_ManyAtOnceAndOneReplicaIsLoading_TheOneRetryGoesToTheOther()
+    public async Task Answer_ManyAtOnceAndOneReplicaRefuses_TheOneRetryGoesToTheOther()
     {
         await using var loading = new SmallPeer();
-        await loading.StartAsync(serving: false);
+        await loading.StartAsync();
         for (var i = 0; i < 200; i++)
         {
             loading.Failures.Enqueue(Faults.Unavailable("loading", TimeSpan.FromSeconds(1)).ToRpcException());
