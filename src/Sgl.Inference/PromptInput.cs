@@ -15,6 +15,9 @@ public sealed record PromptInput
     /// <summary>Per-request limits of tiles or pixels; null takes the checkpoint's.</summary>
     public ImageLimits? ImageLimits { get; init; }
 
+    /// <summary>Images stay where the parts place them, also in families that are trained with images first.</summary>
+    public bool KeepPartOrder { get; init; }
+
     /// <summary>Whether special tokens written in the texts become special tokens.</summary>
     public bool AllowSpecialTokens { get; init; }
 }

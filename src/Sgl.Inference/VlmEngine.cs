@@ -217,7 +217,7 @@ public sealed class VlmEngine : IAsyncDisposable
         TokenizedPrompt tokenized;
         try
         {
-            tokenized = template.Build(new PromptRequest(input.Messages, [.. inputs.Select(i => i.Layout.TokenCount)]) { AllowSpecialTokensInText = input.AllowSpecialTokens });
+            tokenized = template.Build(new PromptRequest(input.Messages, [.. inputs.Select(i => i.Layout.TokenCount)]) { AllowSpecialTokensInText = input.AllowSpecialTokens, KeepPartOrder = input.KeepPartOrder });
         }
         catch (PromptException e)
         {

@@ -65,7 +65,7 @@ public sealed class LargeModelService(
             GuidanceReader.CheckShape(early, model, violations);
         }
 
-        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, "input.");
+        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, "input.");
         var prepared = await preparer.PrepareAsync(chat, violations, call.Token);
         await Write(new() { Layout = prepared.Layout });
 

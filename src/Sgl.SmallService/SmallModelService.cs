@@ -32,7 +32,7 @@ public sealed class SmallModelService(
         await context.WriteResponseHeadersAsync([]);
         var violations = new ViolationList();
         var (importance, consistencyRatio) = ImportanceRules.Read(request.Importance, "importance", violations);
-        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits);
+        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder);
         var prepared = await preparer.PrepareAsync(input, violations, context.CancellationToken);
         await Write(new() { Layout = prepared.Layout });
 

@@ -9,8 +9,11 @@ public sealed class ImageLimitRulesTests
     {
         var violations = new ViolationList();
 
-        Assert.Null(ImageLimitRules.Read(null, "image_limits", violations));
-        Assert.Equal(new Sgl.Vision.ImageLimits(), ImageLimitRules.Read(new Wire.ImageLimits(), "image_limits", violations));
+        ImageLimitRules.Check(null, "image_limits", violations);
+        ImageLimitRules.Check(new Wire.ImageLimits(), "image_limits", violations);
+
+        Assert.Null(ImageLimitMapping.From(null));
+        Assert.Equal(new Sgl.Vision.ImageLimits(), ImageLimitMapping.From(new Wire.ImageLimits()));
         Assert.False(violations.Any);
     }
 
@@ -18,8 +21,9 @@ public sealed class ImageLimitRulesTests
     public void Read_AllSet_TakesThem()
     {
         var violations = new ViolationList();
-        var read = ImageLimitRules.Read(
-            new Wire.ImageLimits { MinTileCount = 2, MaxTileCount = 6, MinPixels = 3136, MaxPixels = 1_000_000 }, "image_limits", violations);
+        var wire = new Wire.ImageLimits { MinTileCount = 2, MaxTileCount = 6, MinPixels = 3136, MaxPixels = 1_000_000 };
+        ImageLimitRules.Check(wire, "image_limits", violations);
+        var read = ImageLimitMapping.From(wire);
 
         Assert.False(violations.Any);
         Assert.Equal(new Sgl.Vision.ImageLimits { MinTiles = 2, MaxTiles = 6, MinPixels = 3136, MaxPixels = 1_000_000 }, read);
@@ -44,7 +48,7 @@ public sealed class ImageLimitRulesTests
         }
 
         var violations = new ViolationList();
-        ImageLimitRules.Read(wire, "image_limits", violations);
+        ImageLimitRules.Check(wire, "image_limits", violations);
         Assert.Equal(field, violations.All.Single().Field);
     }
 
@@ -52,7 +56,7 @@ public sealed class ImageLimitRulesTests
     public void Read_PixelsOutOfRange_NamesFields()
     {
         var violations = new ViolationList();
-        ImageLimitRules.Read(new Wire.ImageLimits { MinPixels = 0, MaxPixels = -1 }, "image_limits", violations);
+        ImageLimitRules.Check(new Wire.ImageLimits { MinPixels = 0, MaxPixels = -1 }, "image_limits", violations);
         Assert.Equal(["image_limits.min_pixels", "image_limits.max_pixels"], violations.All.Select(v => v.Field));
     }
 }

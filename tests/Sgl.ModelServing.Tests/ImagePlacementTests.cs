@@ -38,4 +38,12 @@ public sealed class ImagePlacementTests
         Assert.Equal([Turn(Wire.ChatRole.User, Picture(1), Picture(0), Words("A?"), Picture(2), Words("A?"))], complete);
         Assert.Equal([1, 0, 2], ImagePlacement.Order(complete));
     }
+
+    [Fact]
+    public void Complete_NoUserText_PutsThemAtTheFirstUserTurnsEnd()
+    {
+        Wire.ChatMessage[] messages = [Turn(Wire.ChatRole.System, Words("Be brief.")), Turn(Wire.ChatRole.User, Picture(1))];
+
+        Assert.Equal([messages[0], Turn(Wire.ChatRole.User, Picture(1), Picture(0))], ImagePlacement.Complete(messages, 2));
+    }
 }

@@ -53,7 +53,7 @@ public sealed class InputDigestsTests
             [Turn(Wire.ChatRole.System, Words("")), Input.Messages[0]],
         ];
 
-        var digests = others.Select(m => Digest(Input with { Messages = m })).Append(Digest(Input)).ToList();
+        var digests = others.Select(m => Digest(Input with { Messages = m })).Append(Digest(Input)).Append(Digest(Input with { KeepPartOrder = true })).ToList();
 
         Assert.Equal(digests.Count, digests.Select(d => d.PromptSha256).Distinct().Count());
         Assert.Single(digests.Select(d => d.VisualSha256).Distinct());

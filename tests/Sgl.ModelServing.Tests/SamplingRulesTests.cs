@@ -31,9 +31,11 @@ public sealed class SamplingRulesTests
     {
         var violations = new ViolationList();
 
-        Assert.Equal(16, SamplingRules.Read(null, 16, "sampling", violations).MaxNewTokens);
-        Assert.Equal(16, SamplingRules.Read(new Wire.Sampling(), 16, "sampling", violations).MaxNewTokens);
+        SamplingRules.Check(new Wire.Sampling(), 16, "sampling", violations);
+
         Assert.False(violations.Any);
+        Assert.Equal(16, SamplingMapping.From(null, 16).MaxNewTokens);
+        Assert.Equal(16, SamplingMapping.From(new Wire.Sampling(), 16).MaxNewTokens);
     }
 
     [Theory]
@@ -85,11 +87,25 @@ public sealed class SamplingRulesTests
         Assert.Equal(["sampling.stop"], fields);
     }
 
+    [Fact]
+    public void Read_MoreThanTheLimitAsAWish_IsTheLimit()
+    {
+        var wish = new Wire.Sampling { MaxNewTokens = 5000, MinNewTokens = 3000, ClampMaxNewTokens = true };
+        var read = Read(wish, out var fields);
+
+        Assert.Empty(fields);
+        Assert.Equal((1024, 1024), (read.MaxNewTokens, read.MinNewTokens));
+        Assert.Equal((100, 100), (SamplingMapping.Fit(read, wish, 900, 1000).MaxNewTokens, SamplingMapping.Fit(read, wish, 900, 1000).MinNewTokens));
+        Assert.Equal(1024, SamplingMapping.Fit(read, wish, 900, 5000).MaxNewTokens);
+        Assert.Equal(1024, SamplingMapping.Fit(read, null, 900, 1000).MaxNewTokens);
+        Assert.Equal("messages", Assert.Throws<RequestException>(() => SamplingMapping.Fit(read, wish, 1000, 1000)).Field);
+    }
+
     private static SamplingOptions Read(Wire.Sampling sampling, out IEnumerable<string> fields)
     {
         var violations = new ViolationList();
-        var read = SamplingRules.Read(sampling, 1024, "sampling", violations);
+        SamplingRules.Check(sampling, 1024, "sampling", violations);
         fields = violations.All.Select(v => v.Field);
-        return read;
+        return SamplingMapping.From(sampling, 1024);
     }
 }

@@ -40,9 +40,79 @@ public sealed class PromptTemplateTests
         Show(_internVl.Build(new([User(new ChatPart.Image(0), new ChatPart.Image(1), Text("Compare."))], [2, 5]))));
 
     [Fact]
-    public void Build_ImagesAmongText_StayWhereTheyAre() => Assert.Equal(
+    public void Build_PartOrderKept_ImagesStayAmongTheText() => Assert.Equal(
         Head + "Image-1: <img>[2]</img>\nImage-2: <img>[5]</img>\nCompare." + Tail,
-        Show(_internVl.Build(new([User(Text("Image-1: "), new ChatPart.Image(0), Text("\nImage-2: "), new ChatPart.Image(1), Text("\nCompare."))], [2, 5]))));
+        Show(_internVl.Build(new(
+            [User(Text("Image-1: "), new ChatPart.Image(0), Text("\nImage-2: "), new ChatPart.Image(1), Text("\nCompare."))], [2, 5])
+        { KeepPartOrder = true })));
+
+    [Fact]
+    public void Build_InternVlTextBeforeImage_SamePromptAsImageFirst()
+    {
+        foreach (var name in InternVlPromptTemplate.TemplateNames)
+        {
+            var template = new InternVlPromptTemplate(_tokenizer, name);
+            Assert.Equal(
+                template.Build(new([User(new ChatPart.Image(0), Text("What?"))], [3])).Ids,
+                template.Build(new([User(Text("What?"), new ChatPart.Image(0))], [3])).Ids);
+            Assert.Equal(ImageOrder.First, template.ImageOrder);
+        }
+    }
+
+    [Fact]
+    public void Build_InternVlImagesBetweenTexts_InFrontAndTheWordsStayApart() => Assert.Equal(
+        Head + "<img>[5]</img>\n<img>[2]</img>\nOne\nTwo and three.\nFour" + Tail,
+        Show(_internVl.Build(new(
+            [User(Text("One"), new ChatPart.Image(1), Text("Two "), new ChatPart.Image(0), Text("and "), Text("three."), Text("\nFour"))], [2, 5]))));
+
+    [Fact]
+    public void Build_InternVlSeveralTurns_EachTurnsImagesStayInTheirTurn() => Assert.Equal(
+        Head + "<img>[3]</img>\nWhat?<|im_end|><|im_start|>assistant\nA dog.<|im_end|><|im_start|>user\n<img>[4]</img>\nAnd this?" + Tail,
+        Show(_internVl.Build(new(
+            [User(Text("What?"), new ChatPart.Image(0)), new(ChatRole.Assistant, [Text("A dog.")]), User(Text("And this?"), new ChatPart.Image(1))], [3, 4]))));
+
+    [Fact]
+    public void Build_QuestionOfAnImageAlone_IsAPrompt()
+    {
+        Assert.Equal(Head + "<img>[3]</img>\n" + Tail, Show(_internVl.Build(new([User(new ChatPart.Image(0))], [3]))));
+        Assert.Equal(
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>[3]<|vision_end|><|im_end|>\n<|im_start|>assistant\n",
+            Show(new Qwen2VlPromptTemplate(_tokenizer).Build(new([User(new ChatPart.Image(0))], [3])), "<|image_pad|>"));
+    }
+
+    [Fact]
+    public void Build_EmptyAnswerAndLaterInstructions_WhereTheyStand() => Assert.Equal(
+        Head + "What?<|im_end|><|im_start|>assistant\n<|im_end|><|im_start|>system\nBe brief.<|im_end|><|im_start|>user\nWell?<|im_end|><|im_start|>system\nOne word." + Tail,
+        Show(_internVl.Build(new(
+            [User(Text("What?")), new(ChatRole.Assistant, []), new(ChatRole.System, [Text("Be brief.")]), User(Text("Well?")), new(ChatRole.System, [Text("One word.")])], []))));
+
+    [Fact]
+    public void Build_QwenTextBeforeImage_StaysThere() => Assert.Equal(
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nWhat?<|vision_start|>[3]<|vision_end|><|im_end|>\n<|im_start|>assistant\n",
+        Show(new Qwen2VlPromptTemplate(_tokenizer).Build(new([User(Text("What?"), new ChatPart.Image(0))], [3])), "<|image_pad|>"));
+
+    [Theory]
+    [InlineData(false, false, "[4]\nWhat?")]
+    [InlineData(false, true, "What?[4]")]
+    [InlineData(true, false, "What?[4]And?[2]")]
+    public void Build_LlavaOneVisionOriginal_TheOnlyImageFirstSeveralAsGiven(bool two, bool keep, string turn)
+    {
+        ChatPart[] parts = [Text("What?"), new ChatPart.Image(0), .. two ? new ChatPart[] { Text("And?"), new ChatPart.Image(1) } : []];
+        Assert.Equal(
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n" + turn + "<|im_end|>\n<|im_start|>assistant\n",
+            Show(new LlavaOneVisionPromptTemplate(_tokenizer).Build(new([User(parts)], two ? [4, 2] : [4]) { KeepPartOrder = keep }), "<image>"));
+    }
+
+    [Theory]
+    [InlineData(LlavaOneVisionFormat.HubLineBreak)]
+    [InlineData(LlavaOneVisionFormat.HubSpace)]
+    public void Build_PartOrderThatTheHubTemplatesCannotWrite_NamesTheTurn(LlavaOneVisionFormat format)
+    {
+        var template = new LlavaOneVisionPromptTemplate(_tokenizer, format);
+        var request = new PromptRequest([User(Text("Hi.")), new(ChatRole.Assistant, [Text("Hi.")]), User(Text("What?"), new ChatPart.Image(0))], [4]) { KeepPartOrder = true };
+        Assert.Equal("messages[2].parts", Assert.Throws<PromptException>(() => template.Build(request)).Field);
+        Assert.NotEmpty(template.Build(request with { Messages = [User(new ChatPart.Image(0), Text("What?"))] }).Ids);
+    }
 
     [Fact]
     public void Build_ImagesInAnotherOrder_AreReportedAsTheyStand()
@@ -213,7 +283,6 @@ public sealed class PromptTemplateTests
         { "messages", new([new(ChatRole.System, [Text("x")])], []) },
         { "messages[0].parts", new([User()], []) },
         { "messages[0].parts", new([User(Text(" \n"))], []) },
-        { "messages[0].parts", new([User(new ChatPart.Image(0))], [3]) },
         { "messages[0].parts[0]", new([User(new ChatPart.Image(1), Text("x"))], [3]) },
         { "messages[0].parts[0]", new([User(new ChatPart.Image(-1), Text("x"))], [3]) },
         { "messages[0].parts[0]", new([User(new ChatPart.Image(0), Text("x"))], []) },
@@ -221,7 +290,7 @@ public sealed class PromptTemplateTests
         { "messages[0].parts[0]", new([User(new ChatPart.Text(null!))], []) },
         { "images[1]", new([User(new ChatPart.Image(0), Text("x"))], [3, 4]) },
         { "images[0]", new([User(Text("x"))], [0]) },
-        { "messages[1].role", new([User(Text("x")), new(ChatRole.System, [Text("y")]), User(Text("x"))], []) },
+        { "messages[2].role", new([User(Text("x")), new(ChatRole.Assistant, [Text("y")]), new(ChatRole.System, [Text("y")])], []) },
         { "messages[1].role", new([User(Text("x")), new(ChatRole.Assistant, [Text("y")])], []) },
         { "messages[0].role", new([new((ChatRole)7, [Text("y")]), User(Text("x"))], []) },
         { "messages[1].parts[0]", new([User(Text("x")), new(ChatRole.Assistant, [new ChatPart.Image(0)]), User(Text("x"))], [3]) },

@@ -76,17 +76,25 @@ public sealed class RequestPreparer : IDisposable
     {
         var started = _time.GetTimestamp();
         ChatRules.Check(input.Messages, input.Images.Count, $"{input.Field}messages", violations);
-        var sampling = SamplingRules.Read(input.Sampling, _engine.MaxNewTokens, $"{input.Field}sampling", violations);
-        var limits = ImageLimitRules.Read(input.ImageLimits, $"{input.Field}image_limits", violations);
+        SamplingRules.Check(input.Sampling, _engine.MaxNewTokens, $"{input.Field}sampling", violations);
+        ImageLimitRules.Check(input.ImageLimits, $"{input.Field}image_limits", violations);
         var images = _images.Read(input.Images, _engine.MaxImages, $"{input.Field}images", violations, cancellationToken);
         violations.ThrowIfAny();
 
         var messages = ImagePlacement.Complete(input.Messages, images.Count);
         var order = ImagePlacement.Order(messages);
-        var prompt = new PromptInput { Images = images, Messages = ChatMapping.From(messages), ImageLimits = limits };
+        var prompt = new PromptInput
+        {
+            Images = images,
+            Messages = ChatMapping.From(messages),
+            ImageLimits = ImageLimitMapping.From(input.ImageLimits),
+            KeepPartOrder = input.KeepPartOrder,
+        };
         try
         {
             var prepared = await engine.PrepareAsync(prompt, cancellationToken);
+            var sampling = SamplingMapping.From(input.Sampling, _engine.MaxNewTokens);
+            sampling = SamplingMapping.Fit(sampling, input.Sampling, prepared.Ids.Length, engine.Model.MaxSequenceTokens);
             var key = engine.Model.VisualLayoutKey;
             var layout = WireLayout.From(prepared, key, InputDigests.Of(input with { Messages = messages }, key, order));
             return new PreparedRequest(engine, prepared, layout, sampling, _time.GetElapsedTime(started), input.Field);

@@ -20,7 +20,7 @@ public static class InputDigests
         return new Wire.InputDigest
         {
             VisualSha256 = Visual(input, visualLayoutKey, imageOrder),
-            PromptSha256 = Prompt(input.Messages),
+            PromptSha256 = Prompt(input.Messages, input.KeepPartOrder),
         };
     }
 
@@ -72,9 +72,14 @@ public static class InputDigests
         return ByteString.CopyFrom(hash.GetHashAndReset());
     }
 
-    private static ByteString Prompt(IReadOnlyList<Wire.ChatMessage> messages)
+    private static ByteString Prompt(IReadOnlyList<Wire.ChatMessage> messages, bool keepPartOrder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        if (keepPartOrder)
+        {
+            Append(hash, "keep_part_order");
+        }
+
         foreach (var message in messages)
         {
             Append(hash, (long)message.Role);

@@ -7,10 +7,12 @@ namespace Sgl.ModelServing;
 /// <param name="Messages">Turns, oldest first.</param>
 /// <param name="Sampling">Null: defaults.</param>
 /// <param name="ImageLimits">Null: the checkpoint's.</param>
+/// <param name="KeepPartOrder">Images stay where the parts place them, also in families that are trained with images first.</param>
 /// <param name="Field">Path of the message that holds these fields, with its dot; empty for the request itself.</param>
 public sealed record ChatInput(
     IReadOnlyList<Wire.Image> Images,
     IReadOnlyList<Wire.ChatMessage> Messages,
     Wire.Sampling? Sampling,
     Wire.ImageLimits? ImageLimits,
+    bool KeepPartOrder = false,
     string Field = "");

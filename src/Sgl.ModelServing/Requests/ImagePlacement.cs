@@ -5,7 +5,7 @@ namespace Sgl.ModelServing;
 /// <summary>Gives every image an explicit place in the chat.</summary>
 public static class ImagePlacement
 {
-    /// <summary>The turns, with images that no part places put in front of the first user text, in order.</summary>
+    /// <summary>The turns, with images that no part places put in front of the first user text, in order; without such a text at the first user turn's end.</summary>
     /// <param name="messages">Valid turns; they are not changed.</param>
     /// <param name="imageCount">Images of the request.</param>
     public static IReadOnlyList<Wire.ChatMessage> Complete(IReadOnlyList<Wire.ChatMessage> messages, int imageCount)
@@ -18,8 +18,9 @@ public static class ImagePlacement
         }
 
         var complete = messages.Select(m => m.Clone()).ToList();
-        var parts = complete.First(m => m.Role == Wire.ChatRole.User && m.Parts.Any(IsText)).Parts;
-        var at = parts.IndexOf(parts.First(IsText));
+        var asked = complete.Where(m => m.Role == Wire.ChatRole.User).ToList();
+        var parts = (asked.Find(m => m.Parts.Any(IsText)) ?? asked[0]).Parts;
+        var at = parts.TakeWhile(p => !IsText(p)).Count();
         foreach (var image in missing)
         {
             parts.Insert(at++, new Wire.ChatPart { ImageIndex = image });

@@ -101,10 +101,11 @@ internal sealed class AnswerPipeline
 
     private RequestPolicy Check(Wire.AnswerRequest request, ModelPair models)
     {
-        var violations = new List<FieldViolation>();
+        var violations = new ViolationList();
         RequestRules.Check(request, models, violations);
         var policy = PolicyRules.Resolve(request.Policy, Policy, models.Large.Info, violations);
-        return violations.Count == 0 ? policy : throw new RequestFaultException(violations);
+        violations.ThrowIfAny();
+        return policy;
     }
 
     private void Report(Wire.AnswerCompleted completed, string requestId)

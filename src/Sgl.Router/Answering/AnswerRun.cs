@@ -65,6 +65,7 @@ internal sealed class AnswerRun(
             Importance = policy.Importance,
             // Without a large model to guide, importance is only worth its bytes when the client wants to see it.
             OmitImportance = request.OmitImportance && !policy.MayAskLarge,
+            KeepPartOrder = request.KeepPartOrder,
         };
         question.Images.AddRange(request.Images);
         question.Messages.AddRange(request.Messages);
@@ -140,7 +141,7 @@ internal sealed class AnswerRun(
 
     private Wire.LargeInput Input()
     {
-        var input = new Wire.LargeInput { Sampling = request.Sampling, ImageLimits = request.ImageLimits };
+        var input = new Wire.LargeInput { Sampling = request.Sampling, ImageLimits = request.ImageLimits, KeepPartOrder = request.KeepPartOrder };
         input.Images.AddRange(request.Images);
         input.Messages.AddRange(request.Messages);
         return input;
@@ -163,12 +164,9 @@ internal sealed class AnswerRun(
                 Wire.RoutingReason.LargeUnavailable, "the large model cannot be reached", Faults.Unavailable(away, pipeline.Options.HealthInterval));
         }
 
-        var violations = new List<FieldViolation>();
+        var violations = new ViolationList();
         var points = PrunePoints.Resolve(policy.Prune, large.Info, policy.PruneField, violations);
-        if (violations.Count > 0)
-        {
-            throw new RequestFaultException(violations);
-        }
+        violations.ThrowIfAny();
 
         var guidance = LargeHop.Guidance(points, _small);
         guidance.Draft = policy.Draft ? Pairing.Draft(pipeline.Models.Small.Info, large.Info, _small) : null;

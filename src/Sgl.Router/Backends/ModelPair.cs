@@ -16,4 +16,20 @@ internal sealed record BackendState(bool Serving, Wire.ModelInfo? Info, string P
 internal sealed record ModelPair(BackendState Small, BackendState Large, string PairingProblem)
 {
     public static ModelPair Unknown { get; } = new(BackendState.Unknown, BackendState.Unknown, "");
+
+    /// <summary>A limit that both models keep; null where neither tells one.</summary>
+    public long? Least(Func<Wire.ModelInfo, long> limit)
+    {
+        long? least = null;
+        foreach (var info in new[] { Small.Info, Large.Info })
+        {
+            // 0 stands for a limit that the service does not tell.
+            if (info is not null && limit(info) is > 0 and var value)
+            {
+                least = Math.Min(least ?? value, value);
+            }
+        }
+
+        return least;
+    }
 }

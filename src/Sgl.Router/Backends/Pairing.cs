@@ -36,8 +36,7 @@ internal static class Pairing
                 + $"'{large.VisualLayoutKey}'), so importance from one says nothing about the other; serve two models of one family with equal tile settings";
         }
 
-        var violations = new List<Hosting.FieldViolation>();
-        PrunePoints.Resolve(policy.Prune, large, "Router:Policy:Prune", violations);
+        var violations = ViolationList.Of(v => PrunePoints.Resolve(policy.Prune, large, "Router:Policy:Prune", v));
         return string.Join("; ", violations.Select(v => $"{v.Field} {v.Description}"));
     }
 }

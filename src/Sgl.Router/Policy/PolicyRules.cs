@@ -1,6 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
 using Sgl.Guidance;
-using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -15,13 +14,13 @@ internal static class PolicyRules
     /// <param name="defaults">The router's.</param>
     /// <param name="large">The large model, where it is known.</param>
     /// <param name="violations">Gets what is wrong; the result is then not to be used.</param>
-    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, DefaultPolicy defaults, Wire.ModelInfo? large, List<FieldViolation> violations)
+    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, DefaultPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
     {
         policy ??= new Wire.RoutingPolicy();
         var criterion = policy.Criterion == Wire.ExitCriterion.Unspecified ? defaults.Criterion : WireGuidance.To(policy.Criterion);
         if (criterion is null)
         {
-            violations.Add(new($"{Field}.criterion", $"{(int)policy.Criterion} is not a known criterion"));
+            violations.Add($"{Field}.criterion", $"{(int)policy.Criterion} is not a known criterion");
         }
 
         var importance = Importance(policy.Importance, defaults.Importance, violations);
@@ -51,12 +50,12 @@ internal static class PolicyRules
     }
 
     private static void Threshold(
-        Wire.RoutingPolicy policy, ExitCriterion? criterion, Wire.ImportanceOptions importance, DefaultPolicy defaults, List<FieldViolation> violations)
+        Wire.RoutingPolicy policy, ExitCriterion? criterion, Wire.ImportanceOptions importance, DefaultPolicy defaults, ViolationList violations)
     {
         const string at = $"{Field}.threshold";
         if (policy.HasThreshold && !(policy.Threshold >= 0))
         {
-            violations.Add(new(at, FormattableString.Invariant($"must be a number from 0 (always exits) to 1, or above 1 (never exits); was {policy.Threshold}")));
+            violations.Add(at, FormattableString.Invariant($"must be a number from 0 (always exits) to 1, or above 1 (never exits); was {policy.Threshold}"));
         }
 
         if (policy.Force != Wire.Route.Unspecified || criterion is null)
@@ -66,29 +65,29 @@ internal static class PolicyRules
 
         if (!policy.HasThreshold && !defaults.IsAdaptive && criterion != defaults.Criterion)
         {
-            violations.Add(new(
-                at, $"is required with criterion {WireGuidance.Name(criterion.Value)}: the router's own threshold belongs to {WireGuidance.Name(defaults.Criterion)}"));
+            violations.Add(
+                at, $"is required with criterion {WireGuidance.Name(criterion.Value)}: the router's own threshold belongs to {WireGuidance.Name(defaults.Criterion)}");
         }
 
         if (importance.SkipConsistency
             && criterion is ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency)
         {
-            violations.Add(new($"{Field}.importance.skip_consistency", $"criterion {WireGuidance.Name(criterion.Value)} needs the consistency pass"));
+            violations.Add($"{Field}.importance.skip_consistency", $"criterion {WireGuidance.Name(criterion.Value)} needs the consistency pass");
         }
     }
 
     private static (IReadOnlyList<Wire.PrunePoint> Points, string Field) Prune(
-        Wire.RoutingPolicy policy, DefaultPolicy defaults, List<FieldViolation> violations)
+        Wire.RoutingPolicy policy, DefaultPolicy defaults, ViolationList violations)
     {
         if (policy.Unpruned && policy.Prune.Count > 0)
         {
-            violations.Add(new($"{Field}.unpruned", "excludes policy.prune; set one of the two"));
+            violations.Add($"{Field}.unpruned", "excludes prune; set one of the two");
         }
 
         return policy.Unpruned ? ([], Field + ".prune") : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune") : (defaults.Prune, "Router:Policy:Prune");
     }
 
-    private static Wire.ImportanceOptions Importance(Wire.ImportanceOptions? wanted, Wire.ImportanceOptions defaults, List<FieldViolation> violations)
+    private static Wire.ImportanceOptions Importance(Wire.ImportanceOptions? wanted, Wire.ImportanceOptions defaults, ViolationList violations)
     {
         const string at = $"{Field}.importance";
         var options = defaults.Clone();
@@ -101,12 +100,12 @@ internal static class PolicyRules
         Known(wanted.Source, $"{at}.source", violations);
         if (wanted.HasLayerFraction && !(wanted.LayerFraction > 0 && wanted.LayerFraction <= 1))
         {
-            violations.Add(new($"{at}.layer_fraction", FormattableString.Invariant($"must be above 0 and at most 1, was {wanted.LayerFraction}")));
+            violations.Add($"{at}.layer_fraction", FormattableString.Invariant($"must be above 0 and at most 1, was {wanted.LayerFraction}"));
         }
 
         if (wanted.HasConsistencyRatio && !(wanted.ConsistencyRatio >= 0 && wanted.ConsistencyRatio <= 1))
         {
-            violations.Add(new($"{at}.consistency_ratio", FormattableString.Invariant($"must be between 0 and 1, was {wanted.ConsistencyRatio}")));
+            violations.Add($"{at}.consistency_ratio", FormattableString.Invariant($"must be between 0 and 1, was {wanted.ConsistencyRatio}"));
         }
 
         // Merging takes every field that the request set and leaves the router's value in the others.
@@ -114,7 +113,7 @@ internal static class PolicyRules
         return options;
     }
 
-    private static TimeSpan? LargeTimeout(Duration? timeout, List<FieldViolation> violations)
+    private static TimeSpan? LargeTimeout(Duration? timeout, ViolationList violations)
     {
         const string at = $"{Field}.large_timeout";
         if (timeout is null)
@@ -135,16 +134,16 @@ internal static class PolicyRules
             // Not a normalised duration; told below like one out of range.
         }
 
-        violations.Add(new(at, $"must be above 0 and at most {LongestTimeout.TotalSeconds:0} s"));
+        violations.Add(at, $"must be above 0 and at most {LongestTimeout.TotalSeconds:0} s");
         return null;
     }
 
-    private static void Known<T>(T value, string field, List<FieldViolation> violations)
+    private static void Known<T>(T value, string field, ViolationList violations)
         where T : struct, System.Enum
     {
         if (!System.Enum.IsDefined(value))
         {
-            violations.Add(new(field, $"{value:D} is not a known value"));
+            violations.Add(field, $"{value:D} is not a known value");
         }
     }
 }

@@ -1,5 +1,4 @@
 using Sgl.Guidance;
-using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -22,7 +21,7 @@ internal static class PrunePoints
     /// <param name="violations">Gets what is wrong.</param>
     /// <returns>By rising layer.</returns>
     public static IReadOnlyList<ResolvedPoint> Resolve(
-        IReadOnlyList<Wire.PrunePoint> points, Wire.ModelInfo? large, string field, List<FieldViolation> violations)
+        IReadOnlyList<Wire.PrunePoint> points, Wire.ModelInfo? large, string field, ViolationList violations)
     {
         var resolved = new List<(ResolvedPoint Point, int Index)>();
         for (var i = 0; i < points.Count; i++)
@@ -31,11 +30,11 @@ internal static class PrunePoints
             var ratioIsFine = point.HasKeepRatio && point.KeepRatio is >= 0 and <= 1;
             if (!point.HasKeepRatio)
             {
-                violations.Add(new($"{at}.keep_ratio", "is required: the share of visual tokens that stay, 0 to 1"));
+                violations.Add($"{at}.keep_ratio", "is required: the share of visual tokens that stay, 0 to 1");
             }
             else if (!ratioIsFine)
             {
-                violations.Add(new($"{at}.keep_ratio", FormattableString.Invariant($"must be between 0 and 1, was {point.KeepRatio}")));
+                violations.Add($"{at}.keep_ratio", FormattableString.Invariant($"must be between 0 and 1, was {point.KeepRatio}"));
             }
 
             if (Layer(point, large, at, violations) is { } layer && ratioIsFine)
@@ -50,43 +49,43 @@ internal static class PrunePoints
             var (before, after) = (resolved[i - 1], resolved[i]);
             if (before.Point.Layer == after.Point.Layer)
             {
-                violations.Add(new($"{field}[{after.Index}]", $"falls on layer {after.Point.Layer} like {field}[{before.Index}]; use one point per layer"));
+                violations.Add($"{field}[{after.Index}]", $"falls on layer {after.Point.Layer} like point {before.Index}; use one point per layer");
             }
             else if (after.Point.KeepRatio > before.Point.KeepRatio)
             {
-                violations.Add(new(
+                violations.Add(
                     $"{field}[{after.Index}].keep_ratio",
-                    FormattableString.Invariant($"is {after.Point.KeepRatio}, more than the {before.Point.KeepRatio} kept at the earlier layer {before.Point.Layer}; what was dropped cannot come back")));
+                    FormattableString.Invariant($"is {after.Point.KeepRatio}, more than the {before.Point.KeepRatio} kept at the earlier layer {before.Point.Layer}; what was dropped cannot come back"));
             }
         }
 
         return [.. resolved.Select(r => r.Point)];
     }
 
-    private static int? Layer(Wire.PrunePoint point, Wire.ModelInfo? large, string at, List<FieldViolation> violations)
+    private static int? Layer(Wire.PrunePoint point, Wire.ModelInfo? large, string at, ViolationList violations)
     {
         switch (point.PositionCase)
         {
             case Wire.PrunePoint.PositionOneofCase.Layer when point.Layer < 0:
-                violations.Add(new($"{at}.layer", $"must be 0 or above, was {point.Layer}"));
+                violations.Add($"{at}.layer", $"must be 0 or above, was {point.Layer}");
                 return null;
             case Wire.PrunePoint.PositionOneofCase.Layer when large is not null && !large.PruneLayers.Contains(point.Layer):
-                violations.Add(new($"{at}.layer", $"{point.Layer} is not a prune layer of {large.Name}; use one of {string.Join(", ", large.PruneLayers)}"));
+                violations.Add($"{at}.layer", $"{point.Layer} is not a prune layer of {large.Name}; use one of {string.Join(", ", large.PruneLayers)}");
                 return null;
             case Wire.PrunePoint.PositionOneofCase.Layer:
                 return large is null ? null : point.Layer;
             case Wire.PrunePoint.PositionOneofCase.LayerFraction when !(point.LayerFraction >= 0 && point.LayerFraction <= 1):
-                violations.Add(new($"{at}.layer_fraction", FormattableString.Invariant($"must be between 0 and 1, was {point.LayerFraction}")));
+                violations.Add($"{at}.layer_fraction", FormattableString.Invariant($"must be between 0 and 1, was {point.LayerFraction}"));
                 return null;
             case Wire.PrunePoint.PositionOneofCase.LayerFraction:
                 return large is null ? null : Nearest(point.LayerFraction, large, at, violations);
             default:
-                violations.Add(new(at, "needs layer or layer_fraction"));
+                violations.Add(at, "needs layer or layer_fraction");
                 return null;
         }
     }
 
-    private static int? Nearest(double fraction, Wire.ModelInfo large, string at, List<FieldViolation> violations)
+    private static int? Nearest(double fraction, Wire.ModelInfo large, string at, ViolationList violations)
     {
         var wanted = PruneSchedule.Layer(large.LayerCount, fraction);
         if (wanted >= large.LayerCount)
@@ -96,7 +95,7 @@ internal static class PrunePoints
 
         if (large.PruneLayers.Count == 0)
         {
-            violations.Add(new($"{at}.layer_fraction", $"{large.Name} has no prune layers"));
+            violations.Add($"{at}.layer_fraction", $"{large.Name} has no prune layers");
             return null;
         }
 

@@ -3,7 +3,7 @@ namespace Sgl.Text;
 /// <summary>Who speaks.</summary>
 public enum ChatRole
 {
-    /// <summary>Instructions to the model; at most one message, the first.</summary>
+    /// <summary>Instructions to the model.</summary>
     System,
 
     /// <summary>The person who asks.</summary>

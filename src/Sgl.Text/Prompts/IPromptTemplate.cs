@@ -12,6 +12,9 @@ public interface IPromptTemplate
     /// <summary>The text that ends a turn; an answer is cut where it appears.</summary>
     string Separator { get; }
 
+    /// <summary>Where the images of a turn stand unless a request keeps its own order.</summary>
+    ImageOrder ImageOrder { get; }
+
     /// <summary>Builds the prompt, up to where the answer begins.</summary>
     /// <param name="request">The conversation.</param>
     /// <exception cref="PromptException">The conversation is not possible; names the field.</exception>

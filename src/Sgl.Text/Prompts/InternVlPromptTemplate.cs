@@ -7,7 +7,7 @@ namespace Sgl.Text;
 /// <c>config.json</c> names the format.
 /// </summary>
 /// <remarks>
-/// Each image is <c>&lt;img&gt;</c>, its <c>&lt;IMG_CONTEXT&gt;</c> tokens, <c>&lt;/img&gt;</c>; an image in front of a message's text is
+/// The images of a turn stand in front of its text, as the models were trained, unless a request keeps its own order. Each image is <c>&lt;img&gt;</c>, its <c>&lt;IMG_CONTEXT&gt;</c> tokens, <c>&lt;/img&gt;</c>; an image in front of a message's text is
 /// followed by a line break (the reference's <c>&lt;image&gt;\n</c>).
 /// </remarks>
 public sealed class InternVlPromptTemplate : IPromptTemplate
@@ -62,6 +62,9 @@ public sealed class InternVlPromptTemplate : IPromptTemplate
     public string Separator { get; }
 
     /// <inheritdoc/>
+    public ImageOrder ImageOrder => _builder.ImageOrder;
+
+    /// <inheritdoc/>
     public TokenizedPrompt Build(PromptRequest request) => _builder.Build(request);
 
     private static ChatFormat ChatMl(string end, string system) =>
@@ -79,5 +82,6 @@ public sealed class InternVlPromptTemplate : IPromptTemplate
         Placeholder = "<IMG_CONTEXT>",
         ImageTail = "</img>",
         BreakAfterLeadingImage = true,
+        ImageOrder = ImageOrder.First,
     };
 }

@@ -54,7 +54,7 @@ public sealed partial class LlavaOneVisionPromptTemplate : IPromptTemplate
             ImageTail = format == LlavaOneVisionFormat.HubLineBreak ? "\n" : "",
             TextHead = format == LlavaOneVisionFormat.HubSpace ? "\n" : "",
             BreakAfterLeadingImage = original,
-            ImagesFirst = !original,
+            ImageOrder = original ? ImageOrder.SingleFirst : ImageOrder.AlwaysFirst,
             CutAtImages = original,
             CutId = tokenizer.TokenToId(ImageToken) ?? tokenizer.TokenToId("<|endoftext|>") ?? StopTokenIds[0],
         });
@@ -101,6 +101,9 @@ public sealed partial class LlavaOneVisionPromptTemplate : IPromptTemplate
 
         return LlavaOneVisionFormat.Original;
     }
+
+    /// <inheritdoc/>
+    public ImageOrder ImageOrder => _builder.ImageOrder;
 
     /// <inheritdoc/>
     public TokenizedPrompt Build(PromptRequest request) => _builder.Build(request);

@@ -11,6 +11,9 @@ public sealed record PromptRequest(IReadOnlyList<ChatMessage> Messages, IReadOnl
     /// only the markers of regions (<c>&lt;ref&gt;</c>, <c>&lt;box&gt;</c>, <c>&lt;quad&gt;</c> and their kin) are.
     /// </summary>
     public bool AllowSpecialTokensInText { get; init; }
+
+    /// <summary>Images stay where the parts place them, whatever <see cref="IPromptTemplate.ImageOrder"/> is; refused where the format cannot express it.</summary>
+    public bool KeepPartOrder { get; init; }
 }
 
 /// <summary>Where the visual tokens of an image are in <see cref="TokenizedPrompt.Ids"/>.</summary>

@@ -26,6 +26,7 @@ public sealed class Qwen2VlPromptTemplate : IPromptTemplate
             Placeholder = "<|image_pad|>",
             ImageTail = "<|vision_end|>",
             OtherPlaceholders = ["<|video_pad|>"],
+            ImageOrder = ImageOrder.AsGiven,
         };
         ChatPromptBuilder.AddedTokenId(tokenizer, format.ImageHead);
         ChatPromptBuilder.AddedTokenId(tokenizer, format.ImageTail);
@@ -40,6 +41,9 @@ public sealed class Qwen2VlPromptTemplate : IPromptTemplate
 
     /// <inheritdoc/>
     public string Separator => "<|im_end|>";
+
+    /// <inheritdoc/>
+    public ImageOrder ImageOrder => _builder.ImageOrder;
 
     /// <inheritdoc/>
     public TokenizedPrompt Build(PromptRequest request) => _builder.Build(request);

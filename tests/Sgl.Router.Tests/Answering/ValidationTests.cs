@@ -19,12 +19,13 @@ public sealed class ValidationTests : IAsyncLifetime
         { "messages[0].role", r => r.Messages[0].Role = (Wire.ChatRole)77 },
         { "messages[0].role", r => r.Messages[0].Role = Wire.ChatRole.Assistant },
         {
-            "messages[1].role", r =>
+            "messages[2].role", r =>
             {
-                r.Messages.Insert(0, r.Messages[0].Clone());
-                r.Messages.Insert(1, new Wire.ChatMessage { Role = Wire.ChatRole.System, Parts = { new Wire.ChatPart { Text = "x" } } });
+                r.Messages.Add(new Wire.ChatMessage { Role = Wire.ChatRole.Assistant });
+                r.Messages.Add(new Wire.ChatMessage { Role = Wire.ChatRole.System, Parts = { new Wire.ChatPart { Text = "x" } } });
             }
         },
+        { "messages", r => r.Messages.Add(Enumerable.Repeat(r.Messages[0], 1024)) },
         { "messages[0].parts", r => r.Messages[0].Parts.Clear() },
         { "messages[0].parts", r => r.Messages[0].Parts[0].Text = " \n" },
         { "messages[0].parts[1]", r => r.Messages[0].Parts.Add(new Wire.ChatPart()) },

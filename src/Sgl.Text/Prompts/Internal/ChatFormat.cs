@@ -39,8 +39,8 @@ internal sealed record ChatFormat
     /// <summary>What stands before each text of a message.</summary>
     public string TextHead { get; init; } = "";
 
-    /// <summary>Whether a message's images all come before its text.</summary>
-    public bool ImagesFirst { get; init; }
+    /// <summary>Where a message's images stand.</summary>
+    public required ImageOrder ImageOrder { get; init; }
 
     /// <summary>
     /// Whether the placeholder is no token: the text is cut where an image is and the parts are encoded one by one.

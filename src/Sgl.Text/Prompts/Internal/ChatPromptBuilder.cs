@@ -17,6 +17,8 @@ internal sealed class ChatPromptBuilder
         _placeholderId = format.CutAtImages ? format.CutId : AddedTokenId(tokenizer, format.Placeholder);
     }
 
+    public ImageOrder ImageOrder => _format.ImageOrder;
+
     /// <summary>The id of a token that the format needs.</summary>
     /// <exception cref="ArgumentException">The tokenizer does not have it.</exception>
     public static int AddedTokenId(ITokenizer tokenizer, string token)
@@ -44,42 +46,38 @@ internal sealed class ChatPromptBuilder
     private PromptText Compose(PromptRequest request, bool placed)
     {
         var text = new PromptText();
-        var messages = request.Messages;
-        var hasSystem = messages[0].Role == ChatRole.System;
-        if (hasSystem || _format.DefaultSystem is not null)
+        if (request.Messages[0].Role != ChatRole.System && _format.DefaultSystem is { } system)
         {
             text.Append(_format.SystemHead);
-            if (hasSystem)
-            {
-                AppendTexts(text, messages[0].Parts);
-            }
-            else
-            {
-                text.Append(_format.DefaultSystem!);
-            }
-
+            text.Append(system);
             text.Append(_format.TurnEnd);
         }
 
         var imagesPending = !placed && request.ImageTokenCounts.Count > 0;
-        foreach (var message in messages.Skip(hasSystem ? 1 : 0))
+        for (var i = 0; i < request.Messages.Count; i++)
         {
-            if (message.Role == ChatRole.Assistant)
+            var message = request.Messages[i];
+            switch (message.Role)
             {
-                text.Append(_format.AssistantHead);
-                AppendTexts(text, message.Parts);
-            }
-            else
-            {
-                text.Append(_format.UserHead);
-                IReadOnlyList<ChatPart> parts = message.Parts;
-                if (imagesPending)
-                {
-                    parts = [.. Enumerable.Range(0, request.ImageTokenCounts.Count).Select(i => new ChatPart.Image(i)), .. parts];
-                    imagesPending = false;
-                }
+                case ChatRole.System:
+                    text.Append(_format.SystemHead);
+                    AppendTexts(text, message.Parts);
+                    break;
+                case ChatRole.Assistant:
+                    text.Append(_format.AssistantHead);
+                    AppendTexts(text, message.Parts);
+                    break;
+                default:
+                    text.Append(_format.UserHead);
+                    IReadOnlyList<ChatPart> parts = message.Parts;
+                    if (imagesPending)
+                    {
+                        parts = [.. Enumerable.Range(0, request.ImageTokenCounts.Count).Select(n => new ChatPart.Image(n)), .. parts];
+                        imagesPending = false;
+                    }
 
-                AppendUser(text, parts);
+                    AppendUser(text, Ordered(parts, request.KeepPartOrder, i));
+                    break;
             }
 
             text.Append(_format.TurnEnd);
@@ -89,14 +87,51 @@ internal sealed class ChatPromptBuilder
         return text;
     }
 
-    private void AppendUser(PromptText text, IReadOnlyList<ChatPart> parts)
+    /// <summary>The parts in the order in which the format writes them.</summary>
+    private ChatPart[] Ordered(IReadOnlyList<ChatPart> parts, bool keep, int message)
     {
-        ChatPart[] ordered = [.. parts.Where(p => p is not ChatPart.Text { Value.Length: 0 })];
-        if (_format.ImagesFirst)
+        ChatPart[] given = [.. parts.Where(p => p is not ChatPart.Text { Value.Length: 0 })];
+        var images = given.OfType<ChatPart.Image>().ToArray();
+        if (images.Length == 0 || given.Take(images.Length).All(p => p is ChatPart.Image))
         {
-            ordered = [.. ordered.OfType<ChatPart.Image>(), .. ordered.OfType<ChatPart.Text>()];
+            return given;
         }
 
+        switch (_format.ImageOrder)
+        {
+            case ImageOrder.AlwaysFirst when keep:
+                throw new PromptException(
+                    $"messages[{message}].parts", "this model's chat template has the images of a turn in front of its text, so their order cannot be kept; place the images first");
+            case ImageOrder.AlwaysFirst:
+                return [.. images, .. given.OfType<ChatPart.Text>()];
+            case ImageOrder.First when !keep:
+            case ImageOrder.SingleFirst when !keep && images.Length == 1:
+                return [.. images, .. Texts(given)];
+            default:
+                return given;
+        }
+    }
+
+    /// <summary>The texts; where an image between two of them was taken away, a line break keeps their words apart.</summary>
+    private static IEnumerable<ChatPart.Text> Texts(ChatPart[] parts)
+    {
+        var (last, gap) = ("", false);
+        foreach (var part in parts)
+        {
+            if (part is not ChatPart.Text text)
+            {
+                gap = last.Length > 0;
+                continue;
+            }
+
+            var apart = gap && !char.IsWhiteSpace(last[^1]) && !char.IsWhiteSpace(text.Value[0]);
+            yield return apart ? new ChatPart.Text("\n" + text.Value) : text;
+            (last, gap) = (text.Value, false);
+        }
+    }
+
+    private void AppendUser(PromptText text, ChatPart[] ordered)
+    {
         var leading = true;
         for (var i = 0; i < ordered.Length; i++)
         {

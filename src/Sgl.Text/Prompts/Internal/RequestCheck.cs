@@ -28,15 +28,22 @@ internal static class RequestCheck
             CheckMessage(request.Messages[i], i, placedAt);
         }
 
+        // Behind the question only instructions may stand.
         var last = request.Messages.Count - 1;
-        if (request.Messages[last].Role != ChatRole.User)
+        var asked = last;
+        while (request.Messages[asked].Role == ChatRole.System)
+        {
+            asked--;
+        }
+
+        if (request.Messages[asked].Role != ChatRole.User)
         {
             throw new PromptException($"messages[{last}].role", "the last message must be the user's");
         }
 
-        if (!request.Messages[last].Parts.OfType<ChatPart.Text>().Any(p => !string.IsNullOrWhiteSpace(p.Value)))
+        if (request.Messages[asked].Parts.All(p => p is ChatPart.Text text && string.IsNullOrWhiteSpace(text.Value)))
         {
-            throw new PromptException($"messages[{last}].parts", "the question is empty");
+            throw new PromptException($"messages[{asked}].parts", "the question is empty");
         }
 
         var placed = placedAt.Any(p => p is not null);
@@ -50,11 +57,6 @@ internal static class RequestCheck
         if (!Enum.IsDefined(message.Role))
         {
             throw new PromptException($"messages[{index}].role", $"unknown role {(int)message.Role}");
-        }
-
-        if (message.Role == ChatRole.System && index > 0)
-        {
-            throw new PromptException($"messages[{index}].role", "a system message must be the first");
         }
 
         for (var j = 0; j < message.Parts.Count; j++)

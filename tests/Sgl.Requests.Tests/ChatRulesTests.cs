@@ -1,8 +1,7 @@
-using Sgl.ModelServing.Fixtures;
 using static Sgl.ModelServing.Fixtures.Chats;
 using Wire = Sgl.V1;
 
-namespace Sgl.ModelServing;
+namespace Sgl.Requests.Tests;
 
 public sealed class ChatRulesTests
 {
@@ -26,19 +25,24 @@ public sealed class ChatRulesTests
     public void Check_EmptyQuestion_NamesItsParts(string question) => Assert.Equal(["messages[0].parts"], Check(1, User(question)));
 
     [Fact]
-    public void Check_QuestionOfAnImageAlone_NamesItsParts() =>
-        Assert.Equal(["messages[0].parts"], Check(1, Turn(Wire.ChatRole.User, Picture(0))));
+    public void Check_QuestionOfAnImageAlone_FindsNothing() => Assert.Empty(Check(1, Turn(Wire.ChatRole.User, Picture(0))));
 
     [Fact]
-    public void Check_LastTurnOfTheAssistant_NamesItsRole() =>
+    public void Check_EmptyAnswerAndLaterInstructions_FindsNothing() => Assert.Empty(Check(
+        0, User("Hello"), Turn(Wire.ChatRole.Assistant), Turn(Wire.ChatRole.System, Words("Be brief.")), User("Well?"), Turn(Wire.ChatRole.System, Words("One word."))));
+
+    [Fact]
+    public void Check_LastTurnOfTheAssistant_NamesItsRole()
+    {
         Assert.Equal(["messages[1].role"], Check(0, User("Hello"), Turn(Wire.ChatRole.Assistant, Words("Hi"))));
+        Assert.Equal(["messages[0].role"], Check(0, Turn(Wire.ChatRole.System, Words("Be brief."))));
+    }
 
     [Fact]
     public void Check_SeveralMistakes_NamesAllOfThem() => Assert.Equal(
         [
             "messages[0].role",
             "messages[0].parts",
-            "messages[1].role",
             "messages[1].parts[0].image_index",
             "messages[1].parts[1]",
             "messages[2].role",
@@ -52,10 +56,22 @@ public sealed class ChatRulesTests
             Turn((Wire.ChatRole)9, Words("?")),
             Turn(Wire.ChatRole.User, Picture(1), Picture(0), Picture(0), Words("?"))));
 
-    private static IEnumerable<string> Check(int images, params Wire.ChatMessage[] messages)
+    [Fact]
+    public void Check_TooManyTurns_NamesTheList() =>
+        Assert.Equal(["messages"], Check(0, [.. Enumerable.Repeat(User("x"), ChatRules.MostMessages + 1)]));
+
+    [Fact]
+    public void Check_MillionsOfMistakes_StopsAtADozen()
     {
-        var violations = new ViolationList();
-        ChatRules.Check(messages, images, "messages", violations);
-        return violations.All.Select(v => v.Field);
+        var turn = Turn(Wire.ChatRole.User);
+        turn.Parts.Add(Enumerable.Repeat(new Wire.ChatPart(), 1_000_000));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.Equal(ViolationList.Most, Check(0, turn).Count());
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100_000);
     }
+
+    private static IEnumerable<string> Check(int images, params Wire.ChatMessage[] messages) =>
+        ViolationList.Of(violations => ChatRules.Check(messages, images, "messages", violations)).Select(v => v.Field);
 }
