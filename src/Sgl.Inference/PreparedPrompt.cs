@@ -25,7 +25,7 @@ public sealed class PreparedPrompt
     /// <summary>A prompt whose visual features exist already, e.g. merged ones. Its family must number positions without looking at images.</summary>
     /// <param name="ids">Prompt ids; visual positions hold the placeholder id.</param>
     /// <param name="spans">Positions of each image's visual tokens, ascending.</param>
-    /// <param name="features">[N_I, hidden].</param>
+    /// <param name="features">[N_I, <see cref="Sgl.Models.VlmConfig.FeatureWidth"/>].</param>
     public static PreparedPrompt FromFeatures(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features) =>
         new(ids, spans, []) { _features = Task.FromResult(features) };
 

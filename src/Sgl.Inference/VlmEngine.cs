@@ -86,7 +86,10 @@ public sealed class VlmEngine : IAsyncDisposable
     public async Task EncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken) =>
         await FeaturesAsync(prompt, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Visual features of a prompt, [N_I, hidden]; computed once.</summary>
+    /// <summary>
+    /// Visual features of a prompt, [N_I, <see cref="VlmConfig.FeatureWidth"/>]: per token what replaces its embedding, and what is added behind the first
+    /// layers (DeepStack); computed once.
+    /// </summary>
     public Task<float[]> FeaturesAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(prompt);
@@ -128,6 +131,11 @@ public sealed class VlmEngine : IAsyncDisposable
         _rules.Check(prompt, options);
         var submitted = _time.GetTimestamp();
         var features = await FeaturesAsync(prompt, cancellationToken).ConfigureAwait(false);
+        if (features.LongLength != (long)prompt.VisualTokenCount * _checkpoint.Config.FeatureWidth)
+        {
+            throw new ArgumentException($"{prompt.VisualTokenCount} visual tokens of this model have {_checkpoint.Config.FeatureWidth} numbers each.", nameof(prompt));
+        }
+
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var sequence = new Sequence(prompt, features, PromptPositions.Of(prompt, _checkpoint), options, _checkpoint.Config.Language.Layers, gone.Token)
         {

@@ -61,6 +61,9 @@ public sealed record LanguageModelConfig
     /// </summary>
     public bool TiedHead { get; init; }
 
+    /// <summary>Layers 0..n-1 behind which something is added to the rows of visual tokens (Qwen3-VL's DeepStack); 0 for other families.</summary>
+    public int DeepStackLayers { get; init; }
+
     /// <summary><c>max_position_embeddings</c>: prompts beyond it are refused unless the rotary scaling reaches further.</summary>
     public required int MaxPositions { get; init; }
 }

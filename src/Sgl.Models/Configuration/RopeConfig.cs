@@ -27,10 +27,14 @@ public abstract record RopeConfig(double Theta)
     /// <param name="AttentionFactor">m, multiplies cos and sin always.</param>
     public sealed record Long(double Theta, IReadOnlyList<double> ShortFactor, IReadOnlyList<double> LongFactor, int OriginalMaxPositions, double AttentionFactor) : RopeConfig(Theta);
 
-    /// <summary>Qwen2-VL's multimodal rotary embedding: frequency indices are dealt to the t, h and w axes in sections.</summary>
+    /// <summary>
+    /// The multimodal rotary embedding of the Qwen families: each frequency turns with the t, the h or the w axis. In sections (Qwen2-VL), the first
+    /// turn with t, the next with h, the rest with w; interleaved (Qwen3-VL), they take turns t, h, w, t, h, w, ... until a section is used up, and t has the rest.
+    /// </summary>
     /// <param name="Theta"><c>rope_theta</c>.</param>
     /// <param name="Sections"><c>rope_scaling.mrope_section</c>, sums to head_dim / 2.</param>
-    public sealed record Multimodal(double Theta, IReadOnlyList<int> Sections) : RopeConfig(Theta);
+    /// <param name="Interleaved"><c>mrope_interleaved</c>.</param>
+    public sealed record Multimodal(double Theta, IReadOnlyList<int> Sections, bool Interleaved = false) : RopeConfig(Theta);
 
     /// <summary>Llama 3.1 frequency-dependent scaling.</summary>
     /// <param name="Theta"><c>rope_theta</c>.</param>

@@ -11,6 +11,12 @@ public enum VisionArchitecture
 
     /// <summary>Qwen2-VL's vision transformer with 2-D rotary embedding and merger.</summary>
     Qwen2Vl,
+
+    /// <summary>Qwen2.5-VL's: as Qwen2-VL's with RMSNorm, gated MLP and attention inside windows in most blocks.</summary>
+    Qwen25Vl,
+
+    /// <summary>Qwen3-VL's: as Qwen2-VL's with an interpolated position table beside the rotary embedding, and DeepStack.</summary>
+    Qwen3Vl,
 }
 
 /// <summary>Normalisation of a vision block.</summary>
@@ -34,6 +40,9 @@ public enum ActivationKind
 
     /// <summary>x * sigmoid(1.702 x) (<c>quick_gelu</c>).</summary>
     QuickGelu,
+
+    /// <summary>x * sigmoid(x) (<c>silu</c>).</summary>
+    Silu,
 }
 
 /// <summary>A vision tower and the projector behind it.</summary>
@@ -45,7 +54,7 @@ public sealed record VisionConfig
     /// <summary>Blocks that run (SigLIP: the last stored one may be unused).</summary>
     public required int Layers { get; init; }
 
-    /// <summary>Inner width (Qwen2-VL: <c>embed_dim</c>).</summary>
+    /// <summary>Inner width (Qwen2-VL: <c>embed_dim</c>; Qwen2.5-VL and Qwen3-VL: <c>hidden_size</c>).</summary>
     public required int HiddenSize { get; init; }
 
     /// <summary>Attention heads.</summary>
@@ -54,7 +63,7 @@ public sealed record VisionConfig
     /// <summary>Inner width of the MLP.</summary>
     public required int IntermediateSize { get; init; }
 
-    /// <summary>Side of the square input in pixels; 0 for Qwen2-VL.</summary>
+    /// <summary>Side of the square input in pixels; 0 where any size is taken (Qwen).</summary>
     public int ImageSize { get; init; }
 
     /// <summary>Side of a patch in pixels.</summary>
@@ -86,4 +95,22 @@ public sealed record VisionConfig
 
     /// <summary>Qwen2-VL <c>temporal_patch_size</c>.</summary>
     public int TemporalPatchSize { get; init; } = 1;
+
+    /// <summary>Whether images come as patches of any grid (Qwen) instead of square tiles.</summary>
+    public bool AnyGrid => Architecture is VisionArchitecture.Qwen2Vl or VisionArchitecture.Qwen25Vl or VisionArchitecture.Qwen3Vl;
+
+    /// <summary>Qwen2.5-VL <c>window_size</c> as merged tokens a side.</summary>
+    public int WindowTokens { get; init; }
+
+    /// <summary>Qwen2.5-VL <c>fullatt_block_indexes</c>: blocks whose attention sees the whole image instead of a window.</summary>
+    public IReadOnlySet<int> FullAttentionBlocks { get; init; } = new HashSet<int>();
+
+    /// <summary>Qwen3-VL: side of the square position table, the root of <c>num_position_embeddings</c>.</summary>
+    public int PositionSide { get; init; }
+
+    /// <summary>
+    /// Qwen3-VL <c>deepstack_visual_indexes</c>: the output of these blocks is merged too, and what comes from the j-th block in running order is added
+    /// behind decoder layer j.
+    /// </summary>
+    public IReadOnlyList<int> DeepStackBlocks { get; init; } = [];
 }

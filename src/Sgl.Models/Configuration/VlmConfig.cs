@@ -1,6 +1,6 @@
 namespace Sgl.Models;
 
-/// <summary>The model families of the paper. Everything that differs between them stands in one file per family.</summary>
+/// <summary>The model families. Everything that differs between them stands in one file per family.</summary>
 public enum VlmFamily
 {
     /// <summary>InternVL2 (model_type <c>internvl_chat</c>): dynamic tiles plus thumbnail, pixel shuffle.</summary>
@@ -8,6 +8,12 @@ public enum VlmFamily
 
     /// <summary>Qwen2-VL (model_type <c>qwen2_vl</c>): native resolution, merger, M-RoPE.</summary>
     Qwen2Vl,
+
+    /// <summary>Qwen2.5-VL (model_type <c>qwen2_5_vl</c>): as Qwen2-VL with windows of attention in the tower.</summary>
+    Qwen25Vl,
+
+    /// <summary>Qwen3-VL (model_type <c>qwen3_vl</c>): native resolution, interleaved M-RoPE, DeepStack.</summary>
+    Qwen3Vl,
 
     /// <summary>LLaVA-OneVision (model_type <c>llava_onevision</c> or <c>llava_qwen</c>): SigLIP, anyres, newline tokens.</summary>
     LlavaOneVision,
@@ -24,6 +30,12 @@ public sealed record VlmConfig
 
     /// <summary>The vision tower.</summary>
     public required VisionConfig Vision { get; init; }
+
+    /// <summary>
+    /// Numbers per visual token that the tower yields: what replaces the placeholder's embedding, then what is added behind decoder layers 0, 1, ...
+    /// (<see cref="VisionConfig.DeepStackBlocks"/>), each of the decoder's width.
+    /// </summary>
+    public int FeatureWidth => Language.HiddenSize * (1 + Vision.DeepStackBlocks.Count);
 
     /// <summary>Id of the placeholder token whose embedding is replaced by visual features; null where only the tokenizer knows it (InternVL).</summary>
     public int? ImageTokenId { get; init; }

@@ -4,7 +4,7 @@ namespace Sgl.Models;
 public static class VlmFamilies
 {
     /// <summary>All families.</summary>
-    public static IReadOnlyList<IVlmFamily> All { get; } = [new InternVl2Family(), new Qwen2VlFamily(), new LlavaOneVisionFamily()];
+    public static IReadOnlyList<IVlmFamily> All { get; } = [new InternVl2Family(), new Qwen2VlFamily(), new Qwen25VlFamily(), new Qwen3VlFamily(), new LlavaOneVisionFamily()];
 
     /// <summary>Finds the family of a <c>config.json</c>.</summary>
     /// <param name="config">The file; an unknown <c>model_type</c> is added to its problems.</param>

@@ -10,6 +10,7 @@ namespace Sgl.Models;
 /// <remarks>
 /// Inputs: <c>hidden</c> float32 [B, S, hidden]; <c>cos</c>, <c>sin</c> float32 [P, d/2] with <c>rope_rows</c> int64 [B, S] into them;
 /// <c>seqlens_k</c> int32 [B] = entries after this step - 1; <c>total_length</c> int32 [1] = the largest number of entries after this step;
+/// <c>deepstack.i</c> float32 [R, hidden], for each of the first layers that has one: what is added to the rows behind layer i, R = S, or 1 for all rows;
 /// <c>past_key.i</c>, <c>past_value.i</c> compute type [B, kv, capacity, d], bound to the same memory as <c>present_*.i</c>.
 /// With importance of chosen rows: <c>importance_rows</c> int64 [R] rows of S whose attention counts, <c>importance_limit</c> int64 [B, R] the last key each may see,
 /// <c>importance_weight</c> float32 [G, R] which row belongs to which of G groups; output <c>importance</c> float32 [layers, B, G, T], T = total_length:
@@ -28,6 +29,10 @@ public static class DecoderStageGraph
         ArgumentNullException.ThrowIfNull(config);
         return (config.HeadDim + HeadDimMultiple - 1) / HeadDimMultiple * HeadDimMultiple;
     }
+
+    /// <summary>Name of the input that is added behind a layer below <see cref="LanguageModelConfig.DeepStackLayers"/>.</summary>
+    /// <param name="layer">The layer.</param>
+    public static string DeepStackInput(int layer) => $"deepstack.{layer}";
 
     /// <summary>Builds the graph of layers <paramref name="firstLayer"/>..<paramref name="lastLayer"/> (inclusive).</summary>
     /// <param name="config">Decoder configuration.</param>
@@ -96,6 +101,11 @@ public static class DecoderStageGraph
             var output = g.Linear(g.Reshape(Narrow(g, attended, config), -1, config.Heads * config.HeadDim), layer.Output, config.HiddenSize, config.Heads * config.HeadDim);
             (normed, residual) = SkipNorm(g, output, residual, layer.MlpNorm, config);
             var mlp = g.Linear(SwiGlu(g, normed, config, layer.GateUp), layer.Down, config.HiddenSize, config.IntermediateSize);
+            if (i < config.DeepStackLayers)
+            {
+                mlp = g.Op("Add", [mlp, g.ToCompute(g.Input(DeepStackInput(i), E.Float, "R", config.HiddenSize))]);
+            }
+
             if (i == lastLayer)
             {
                 residual = g.Op("Add", [residual, mlp]);

@@ -18,6 +18,7 @@ internal static class GraphLayers
         ActivationKind.Gelu => g.Op("Gelu", [x], GraphBuilder.Attr("approximate", "none")),
         ActivationKind.GeluTanh => g.Op("Gelu", [x], GraphBuilder.Attr("approximate", "tanh")),
         ActivationKind.QuickGelu => g.Contributed("QuickGelu", [x], GraphBuilder.Attr("alpha", 1.702f)),
+        ActivationKind.Silu => g.Silu(x),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 

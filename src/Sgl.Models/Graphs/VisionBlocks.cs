@@ -5,37 +5,49 @@ internal static class VisionBlocks
 {
     /// <summary>Runs all blocks.</summary>
     /// <param name="g">Graph.</param>
-    /// <param name="x">[images * tokens, width].</param>
+    /// <param name="x">[n, width].</param>
     /// <param name="config">Tower.</param>
     /// <param name="names">Tensor names.</param>
-    /// <param name="tokens">Tokens per image, -1 when only the run knows.</param>
-    /// <param name="rotate">Applies a rotary embedding to [images, tokens, width] queries and keys; null where positions are learned.</param>
-    public static string Build(GraphBuilder g, string x, VisionConfig config, VisionNames names, long tokens, Func<string, string>? rotate = null)
+    /// <param name="attention">Attention of the block of this number.</param>
+    /// <param name="observe">Sees each block's number and output.</param>
+    public static string Build(
+        GraphBuilder g, string x, VisionConfig config, VisionNames names, Func<int, Attention> attention, Action<int, string>? observe = null)
     {
         long width = config.HiddenSize;
-        foreach (var block in names.Blocks)
+        for (var i = 0; i < names.Blocks.Count; i++)
         {
+            var block = names.Blocks[i];
             var (q, k, v) = Project(g, g.Norm(x, block.Norm1, width, config.NormEps), block, config);
-            string Three(string y) => tokens < 0 ? g.Reshape(y, 1, -1, width) : g.Reshape(y, -1, tokens, width);
-            (q, k, v) = (Three(q), Three(k), Three(v));
-            if (rotate is not null)
-            {
-                (q, k) = (rotate(q), rotate(k));
-            }
-
-            var attended = g.Contributed("MultiHeadAttention", [q, k, v], GraphBuilder.Attr("num_heads", (long)config.Heads));
-            var attention = g.Linear(g.Reshape(attended, -1, width), block.Output, width, width);
-            x = g.Op("Add", [x, Scale(g, attention, block.LayerScale1, width)]);
-            var inner = g.Activate(g.Linear(g.Norm(x, block.Norm2, width, config.NormEps), block.Fc1, config.IntermediateSize, width), config.Activation);
-            x = g.Op("Add", [x, Scale(g, g.Linear(inner, block.Fc2, width, config.IntermediateSize), block.LayerScale2, width)]);
+            var attended = g.Linear(attention(i)(q, k, v), block.Output, width, width);
+            x = g.Op("Add", [x, Scale(g, attended, block.LayerScale1, width)]);
+            var mlp = Mlp(g, g.Norm(x, block.Norm2, width, config.NormEps), block, config);
+            x = g.Op("Add", [x, Scale(g, mlp, block.LayerScale2, width)]);
+            observe?.Invoke(i, x);
         }
 
         return x;
     }
 
     /// <summary>Linear, GELU (erf), linear: the projector behind every tower.</summary>
-    public static string Projector(GraphBuilder g, string x, VisionNames names, long inputs, long inner, long outputs) =>
-        g.Linear(g.Activate(g.Linear(x, names.Projector1, inner, inputs), ActivationKind.Gelu), names.Projector2, outputs, inner);
+    public static string Projector(GraphBuilder g, string x, LinearNames first, LinearNames second, long inputs, long inner, long outputs) =>
+        g.Linear(g.Activate(g.Linear(x, first, inner, inputs), ActivationKind.Gelu), second, outputs, inner);
+
+    private static string Mlp(GraphBuilder g, string x, VisionBlockNames block, VisionConfig config)
+    {
+        long width = config.HiddenSize, inner = config.IntermediateSize;
+        string activated;
+        if (block.Gate is null)
+        {
+            activated = g.Activate(g.Linear(x, block.Fc1, inner, width), config.Activation);
+        }
+        else
+        {
+            var two = g.Linears(x, width, (block.Gate, inner), (block.Fc1, inner));
+            activated = g.Op("Mul", [g.Activate(two[0], config.Activation), two[1]]);
+        }
+
+        return g.Linear(activated, block.Fc2, width, inner);
+    }
 
     private static (string Query, string Key, string Value) Project(GraphBuilder g, string x, VisionBlockNames block, VisionConfig config)
     {

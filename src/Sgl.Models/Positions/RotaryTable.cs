@@ -40,11 +40,14 @@ public sealed class RotaryTable
                 break;
             case RopeConfig.Multimodal m:
                 _frequencies = plain;
-                _axes = [.. m.Sections.SelectMany((count, axis) => Enumerable.Repeat(axis, count))];
-                if (_axes.Length != headDim / 2)
+                if (m.Sections.Sum() != headDim / 2)
                 {
                     throw new ArgumentException($"The sections [{string.Join(", ", m.Sections)}] do not sum to {headDim / 2}.", nameof(config));
                 }
+
+                _axes = m.Interleaved
+                    ? [.. Enumerable.Range(0, headDim / 2).Select(i => i % 3 > 0 && i < 3 * m.Sections[i % 3] ? i % 3 : 0)]
+                    : [.. m.Sections.SelectMany((count, axis) => Enumerable.Repeat(axis, count))];
 
                 break;
             case RopeConfig.Llama3 l:

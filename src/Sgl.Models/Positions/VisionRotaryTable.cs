@@ -1,14 +1,16 @@
 namespace Sgl.Models;
 
-/// <summary>Qwen2-VL's 2-D rotary embedding of the vision tower (specs: families, section 3.5).</summary>
+/// <summary>The 2-D rotary embedding of the Qwen families' vision towers (specs: families, section 3.5).</summary>
 public sealed class VisionRotaryTable
 {
-    private const double Theta = 10_000;
+    /// <summary>Base of the frequencies, which no configuration changes.</summary>
+    internal const double Theta = 10_000;
+
     private readonly int _merge;
     private readonly float[] _frequencies;
 
     /// <summary>Prepares the frequencies.</summary>
-    /// <param name="config">A Qwen2-VL tower whose head_dim is a multiple of 4.</param>
+    /// <param name="config">A tower whose head_dim is a multiple of 4.</param>
     public VisionRotaryTable(VisionConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);

@@ -75,11 +75,12 @@ public static class ExpectedTensors
 
         if (names.PositionEmbedding is { } positions)
         {
-            yield return names.ClassEmbedding is null ? Tensor(positions, side * side, width) : Tensor(positions, 1, (side * side) + 1, width);
+            var rows = vision.AnyGrid ? (long)vision.PositionSide * vision.PositionSide : side * side;
+            yield return names.ClassEmbedding is null ? Tensor(positions, rows, width) : Tensor(positions, 1, rows + 1, width);
         }
 
         long p = vision.PatchSize;
-        yield return vision.Architecture == VisionArchitecture.Qwen2Vl
+        yield return vision.AnyGrid
             ? Tensor(names.PatchEmbedding.Weight, width, vision.Channels, vision.TemporalPatchSize, p, p)
             : Tensor(names.PatchEmbedding.Weight, width, vision.Channels, p, p);
         if (names.PatchEmbedding.Bias is { } patchBias)
@@ -95,15 +96,20 @@ public static class ExpectedTensors
         long merged = width * vision.MergeSize * vision.MergeSize;
         if (names.ProjectorNorm is { } norm)
         {
-            foreach (var tensor in Norm(norm, vision.Architecture == VisionArchitecture.Qwen2Vl ? width : merged))
+            foreach (var tensor in Norm(norm, vision.AnyGrid ? width : merged))
             {
                 yield return tensor;
             }
         }
 
-        // Qwen2-VL's merger keeps the merged width inside, the other projectors have the decoder's.
-        var inner = vision.Architecture == VisionArchitecture.Qwen2Vl ? merged : hidden;
+        // Qwen's merger keeps the merged width inside, the other projectors have the decoder's.
+        var inner = vision.AnyGrid ? merged : hidden;
         foreach (var tensor in Linear(names.Projector1, inner, merged).Concat(Linear(names.Projector2, hidden, inner)))
+        {
+            yield return tensor;
+        }
+
+        foreach (var tensor in names.DeepStack.SelectMany(m => Norm(m.Norm, merged).Concat(Linear(m.First, merged, merged)).Concat(Linear(m.Second, hidden, merged))))
         {
             yield return tensor;
         }
@@ -125,6 +131,11 @@ public static class ExpectedTensors
             _ => throw new InvalidOperationException($"{names.Qkv} is not known"),
         });
         tensors.AddRange([.. Linear(names.Output, width, width), .. Linear(names.Fc1, inner, width), .. Linear(names.Fc2, width, inner)]);
+        if (names.Gate is { } gate)
+        {
+            tensors.AddRange(Linear(gate, inner, width));
+        }
+
         tensors.AddRange(new[] { names.QueryNorm, names.KeyNorm, names.LayerScale1, names.LayerScale2 }.OfType<string>().Select(n => Tensor(n, width)));
         return tensors;
     }

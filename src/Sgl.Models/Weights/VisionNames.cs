@@ -43,6 +43,9 @@ public sealed record VisionBlockNames
     /// <summary>Norm before the MLP.</summary>
     public required NormNames Norm2 { get; init; }
 
+    /// <summary>Gate of a gated MLP, whose up projection is <see cref="Fc1"/> and whose down projection is <see cref="Fc2"/>; null for a plain one.</summary>
+    public LinearNames? Gate { get; init; }
+
     /// <summary>First linear layer of the MLP.</summary>
     public required LinearNames Fc1 { get; init; }
 
@@ -53,22 +56,28 @@ public sealed record VisionBlockNames
     public string? LayerScale2 { get; init; }
 }
 
+/// <summary>Tensors of a merger: norm, linear, GELU, linear.</summary>
+/// <param name="Norm">Norm, over merge * merge * width.</param>
+/// <param name="First">[merge * merge * width, merge * merge * width].</param>
+/// <param name="Second">[hidden, merge * merge * width].</param>
+public sealed record MergerNames(NormNames Norm, LinearNames First, LinearNames Second);
+
 /// <summary>Tensors of a vision tower and its projector.</summary>
 public sealed record VisionNames
 {
     /// <summary>Class token [1, 1, width]; null where absent.</summary>
     public string? ClassEmbedding { get; init; }
 
-    /// <summary>Position table ([1, 1 + n, width] InternViT, [n, width] SigLIP); null for rotary positions.</summary>
+    /// <summary>Position table ([1, 1 + n, width] InternViT, [n, width] SigLIP and Qwen3-VL); null where positions are rotary only.</summary>
     public string? PositionEmbedding { get; init; }
 
-    /// <summary>Patch projection: [width, 3, p, p], Qwen2-VL [width, 3, 2, p, p].</summary>
+    /// <summary>Patch projection: [width, 3, p, p], Qwen [width, 3, 2, p, p].</summary>
     public required LinearNames PatchEmbedding { get; init; }
 
     /// <summary>Blocks that run.</summary>
     public required IReadOnlyList<VisionBlockNames> Blocks { get; init; }
 
-    /// <summary>Norm in front of the projector: over 4 x width (InternVL mlp1.0), over width per patch (Qwen2-VL ln_q); null for LLaVA.</summary>
+    /// <summary>Norm in front of the projector: over 4 x width (InternVL mlp1.0), over width per patch (Qwen); null for LLaVA.</summary>
     public NormNames? ProjectorNorm { get; init; }
 
     /// <summary>First projector layer.</summary>
@@ -76,6 +85,9 @@ public sealed record VisionNames
 
     /// <summary>Second projector layer.</summary>
     public required LinearNames Projector2 { get; init; }
+
+    /// <summary>Mergers of the DeepStack, in the order of <see cref="VisionConfig.DeepStackBlocks"/>.</summary>
+    public IReadOnlyList<MergerNames> DeepStack { get; init; } = [];
 
     /// <summary>LLaVA's <c>image_newline</c> [hidden]; null where absent.</summary>
     public string? ImageNewline { get; init; }

@@ -167,10 +167,25 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
     private async Task VisionAsync(string model, VlmEngine engine, PreparedPrompt prompt, GoldenTensors golden, CancellationToken cancellationToken)
     {
         var features = await engine.FeaturesAsync(prompt, cancellationToken).ConfigureAwait(false);
-        _comparison.Floats($"{model}.vision_features", features, golden.Floats("vision_features"), _tolerances.Vision);
+        var width = engine.Model.HiddenSize;
+        var parts = features.Length / Math.Max(1, prompt.VisualTokenCount) / width;
+        _comparison.Floats($"{model}.vision_features", Part(features, 0, parts, width), golden.Floats("vision_features"), _tolerances.Vision);
+        var deepStack = golden.Count(DeepStackName);
+        _comparison.Identical($"{model}.deepstack_count", [parts - 1], [deepStack]);
+        for (var j = 0; j < Math.Min(deepStack, parts - 1); j++)
+        {
+            _comparison.Floats($"{model}.deepstack_features", Part(features, 1 + j, parts, width), golden.Floats(DeepStackName(j)), _tolerances.Vision);
+        }
+
         var last = (await engine.VisionLastHiddenAsync(prompt, cancellationToken).ConfigureAwait(false)).SelectMany(r => r).ToArray();
         _comparison.Floats($"{model}.vision_last_hidden", last, golden.Floats("vision_last_hidden"), _tolerances.Vision);
     }
+
+    private static string DeepStackName(int j) => string.Create(CultureInfo.InvariantCulture, $"deepstack_features.{j}");
+
+    /// <summary>The j-th of several rows that lie side by side for each visual token.</summary>
+    private static float[] Part(float[] features, int j, int parts, int width) =>
+        [.. Enumerable.Range(0, features.Length / (parts * width)).SelectMany(token => features.AsSpan(((token * parts) + j) * width, width).ToArray())];
 
     /// <summary>What the unpruned prompt is and gives.</summary>
     private void ComparePrefill(string model, GenerationTrace trace, GoldenTensors golden, double logitTolerance)

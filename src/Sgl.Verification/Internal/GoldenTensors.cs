@@ -11,6 +11,18 @@ internal sealed class GoldenTensors : IDisposable
 
     public bool Has(string name) => _store.Contains(name);
 
+    /// <summary>How many arrays of a numbered series there are.</summary>
+    public int Count(Func<int, string> name)
+    {
+        var count = 0;
+        while (Has(name(count)))
+        {
+            count++;
+        }
+
+        return count;
+    }
+
     public int[] Shape(string name) => [.. _store[name].Shape.Select(d => (int)d)];
 
     public float[] Floats(string name) => _store.ReadFloat32(name);

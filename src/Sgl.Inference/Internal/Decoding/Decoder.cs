@@ -18,7 +18,7 @@ internal sealed class Decoder : IDisposable
     private readonly Head _head;
     private readonly EmbeddingTable _embeddings;
     private readonly RotaryTable _rotary;
-    private readonly StageInputs _inputs = new();
+    private readonly StageInputs _inputs;
     private readonly ImportanceReader _importance;
     private readonly ForwardRows _rows;
     private readonly float[] _work;
@@ -30,6 +30,7 @@ internal sealed class Decoder : IDisposable
         _head = head;
         _embeddings = embeddings;
         _rotary = new RotaryTable(config.Rope, config.HeadDim);
+        _inputs = new StageInputs(config.DeepStackLayers);
         _importance = new ImportanceReader(_inputs);
         _rows = new ForwardRows(embeddings, _rotary, config.HiddenSize);
         _work = new float[config.VocabularySize];
@@ -237,6 +238,7 @@ internal sealed class Decoder : IDisposable
     {
         var slot = sequence.Slots[s];
         _rows.WriteRotary(_inputs);
+        _rows.WriteDeepStack(_inputs, _stages[s].Placement.First, _stages[s].Placement.Last);
         var total = _rows.Cached + _rows.Count;
         _inputs.SeqLens.Span(1)[0] = total - 1;
         _inputs.Total.Span(1)[0] = total;
@@ -270,6 +272,7 @@ internal sealed class Decoder : IDisposable
         }
 
         WriteDecodeRotary(s, group, batch);
+        _inputs.ClearDeepStack(width);
         ImportanceShape? shape = group.Any(sequence => sequence.Importance is not null) ? _importance.AskDecode(entries) : null;
         var sums = stage.Run(_inputs, _inputs.BatchIn, _inputs.BatchOut, batch, rows: 1, total, slab, firstSlot: 0, shape);
         var output = _inputs.BatchOut.Span(batch * width);

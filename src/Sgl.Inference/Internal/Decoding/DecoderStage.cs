@@ -17,6 +17,7 @@ internal sealed class DecoderStage : IDisposable
     private readonly InferenceSession? _plain;
     private readonly InferenceSession? _importance;
     private readonly InferenceSession? _stepImportance;
+    private readonly int[] _deepStackLayers;
     private readonly string[] _plainInputs;
     private readonly string[] _importanceInputs;
     private readonly string[] _plainOutputs;
@@ -53,7 +54,8 @@ internal sealed class DecoderStage : IDisposable
 
         var layers = Enumerable.Range(placement.First, placement.Count).ToList();
         string[] inputs = ["hidden", "cos", "sin", "rope_rows", "seqlens_k", "total_length"];
-        _plainInputs = [.. inputs, .. layers.SelectMany(i => new[] { $"past_key.{i}", $"past_value.{i}" })];
+        _deepStackLayers = [.. layers.Where(i => i < config.DeepStackLayers)];
+        _plainInputs = [.. inputs, .. layers.SelectMany(i => new[] { $"past_key.{i}", $"past_value.{i}" }), .. _deepStackLayers.Select(DecoderStageGraph.DeepStackInput)];
         _importanceInputs = [.. _plainInputs, "importance_rows", "importance_limit", "importance_weight"];
         _plainOutputs = ["hidden_out", .. layers.SelectMany(i => new[] { $"present_key.{i}", $"present_value.{i}" })];
         _importanceOutputs = [.. _plainOutputs, "importance"];
@@ -75,7 +77,7 @@ internal sealed class DecoderStage : IDisposable
 
     /// <summary>
     /// Runs the layers over <paramref name="batch"/> sequences of <paramref name="rows"/> new rows each, in slots <paramref name="firstSlot"/>...
-    /// Cos, sin, seqlens and total must be in <paramref name="inputs"/>; with importance, its inputs too.
+    /// Cos, sin, seqlens, total and the DeepStack of these layers must be in <paramref name="inputs"/>; with importance, its inputs too.
     /// </summary>
     /// <param name="total">Largest number of entries behind this run, T.</param>
     /// <returns>Importance [layers, B, G, T] in scratch memory, empty when not asked for.</returns>
@@ -117,6 +119,7 @@ internal sealed class DecoderStage : IDisposable
                 Own(inputs.SeqLens.Tensor(batch)),
                 Own(inputs.Total.Tensor(1)),
                 .. kv,
+                .. _deepStackLayers.Select(i => Own(inputs.DeepStack[i].Tensor(inputs.DeepStackRows, _config.HiddenSize))),
             ];
             List<OrtValue> outs = [Own(hiddenOut.Tensor(shape)), .. kv];
             if (asksRows)

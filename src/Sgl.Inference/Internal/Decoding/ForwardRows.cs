@@ -7,11 +7,16 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <summary>The rows of one forward pass over a prompt: hidden state, position ids, and which visual tokens are still among them.</summary>
 internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary, int width) : IDisposable
 {
+    private const int NoFeature = -1;
+
     private Scratch<float> _hidden = new();
     private Scratch<float> _next = new();
     private VisualTokens _visual = VisualTokens.Create([], 0);
     private KeepMask? _present;
     private int[][] _positions = [];
+    private float[] _features = [];
+    private int[] _featureOf = [];
+    private int _featureWidth;
     private int _promptMaxPosition;
     private int _maxPosition;
     private int _answerRows;
@@ -40,6 +45,9 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
         _answerRows = answer.Count;
         Cached = 0;
         Count = ids.Length + answer.Count;
+        _features = sequence.Features;
+        _featureWidth = sequence.VisualPositions.Length == 0 ? 0 : _features.Length / sequence.VisualPositions.Length;
+        _featureOf = new int[Count];
         var hidden = _hidden.Span(Count * width);
         var feature = 0;
         for (var i = 0; i < Count; i++)
@@ -47,10 +55,12 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
             var row = hidden.Slice(i * width, width);
             if (feature < sequence.VisualPositions.Length && sequence.VisualPositions[feature] == i)
             {
-                sequence.Features.AsSpan(feature++ * width, width).CopyTo(row);
+                _features.AsSpan(feature * _featureWidth, width).CopyTo(row);
+                _featureOf[i] = feature++;
             }
             else
             {
+                _featureOf[i] = NoFeature;
                 embeddings.Read(i < ids.Length ? ids[i] : answer[i - ids.Length], row);
             }
         }
@@ -75,6 +85,7 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
             if (from != i)
             {
                 hidden.Slice(from * width, width).CopyTo(hidden[(i * width)..]);
+                _featureOf[i] = _featureOf[from];
                 foreach (var axis in _positions)
                 {
                     axis[i] = axis[from];
@@ -98,6 +109,7 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
         Count -= Cached;
         var hidden = _hidden.Span((Cached + Count) * width);
         hidden[(Cached * width)..].CopyTo(hidden);
+        _featureOf.AsSpan(Cached, Count).CopyTo(_featureOf);
         foreach (var axis in _positions)
         {
             axis.AsSpan(Cached, Count).CopyTo(axis);
@@ -115,6 +127,28 @@ internal sealed class ForwardRows(EmbeddingTable embeddings, RotaryTable rotary,
 
         var values = Count * rotary.Width;
         rotary.Compute(flat, _maxPosition, inputs.Cos.Span(values), inputs.Sin.Span(values));
+    }
+
+    /// <summary>Writes what is added behind some of the layers: to each visual token that is left its own part of the tower's output, to the other rows nothing.</summary>
+    public void WriteDeepStack(StageInputs inputs, int first, int last)
+    {
+        inputs.DeepStackRows = Count;
+        for (var layer = first; layer <= last && layer < inputs.DeepStack.Count; layer++)
+        {
+            var target = inputs.DeepStack[layer].Span(Count * width);
+            for (var i = 0; i < Count; i++)
+            {
+                var row = target.Slice(i * width, width);
+                if (_featureOf[i] == NoFeature)
+                {
+                    row.Clear();
+                }
+                else
+                {
+                    _features.AsSpan((_featureOf[i] * _featureWidth) + ((1 + layer) * width), width).CopyTo(row);
+                }
+            }
+        }
     }
 
     /// <summary>Makes the stage's output the next stage's input.</summary>

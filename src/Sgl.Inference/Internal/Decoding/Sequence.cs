@@ -34,7 +34,7 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 {
     public PreparedPrompt Prompt { get; } = prompt;
 
-    /// <summary>Visual features [N_I, hidden].</summary>
+    /// <summary>Visual features [N_I, <see cref="VlmConfig.FeatureWidth"/>].</summary>
     public float[] Features { get; } = features;
 
     public PromptPositions Positions { get; } = positions;

@@ -3,8 +3,15 @@ using Sgl.Inference.Internal.Runtime;
 namespace Sgl.Inference.Internal.Decoding;
 
 /// <summary>Input memory of stage runs, reused from run to run. Used by the engine thread only.</summary>
-internal sealed class StageInputs : IDisposable
+/// <param name="deepStackLayers">Layers behind which something is added to the rows.</param>
+internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
 {
+    /// <summary>What is added behind each of the first layers, [<see cref="DeepStackRows"/>, hidden].</summary>
+    public IReadOnlyList<Scratch<float>> DeepStack { get; } = [.. Enumerable.Range(0, deepStackLayers).Select(_ => new Scratch<float>())];
+
+    /// <summary>Rows of <see cref="DeepStack"/>: one for each row of the run, or a single one for all.</summary>
+    public int DeepStackRows { get; set; }
+
     public Scratch<float> Cos { get; } = new();
 
     public Scratch<float> Sin { get; } = new();
@@ -31,6 +38,16 @@ internal sealed class StageInputs : IDisposable
 
     public Scratch<float> BatchOut { get; } = new();
 
+    /// <summary>Adds nothing behind any layer: generated tokens are text.</summary>
+    public void ClearDeepStack(int width)
+    {
+        DeepStackRows = 1;
+        foreach (var layer in DeepStack)
+        {
+            layer.Span(width).Clear();
+        }
+    }
+
     /// <summary>Fills rope rows 0..count-1.</summary>
     public void SetRopeRows(int count)
     {
@@ -43,6 +60,11 @@ internal sealed class StageInputs : IDisposable
 
     public void Dispose()
     {
+        foreach (var layer in DeepStack)
+        {
+            layer.Dispose();
+        }
+
         Cos.Dispose();
         Sin.Dispose();
         RopeRows.Dispose();

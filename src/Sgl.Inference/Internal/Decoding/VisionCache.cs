@@ -52,7 +52,7 @@ internal sealed class VisionCache(long budget)
         }
     }
 
-    /// <summary>The features of an image, [tokens, hidden], not to be changed; null where they are not known.</summary>
+    /// <summary>The features of an image, [tokens, feature width], not to be changed; null where they are not known.</summary>
     public float[]? Find(VisionKey key)
     {
         lock (_gate)

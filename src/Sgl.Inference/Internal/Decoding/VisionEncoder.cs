@@ -6,15 +6,14 @@ using Sgl.Vision;
 namespace Sgl.Inference.Internal.Decoding;
 
 /// <summary>Visual features of a prompt's images.</summary>
-/// <param name="Features">[N_I, hidden], in token order.</param>
+/// <param name="Features">[N_I, <see cref="VlmConfig.FeatureWidth"/>], in token order.</param>
 /// <param name="CachedTokens">How many of the N_I were known from earlier.</param>
 internal sealed record EncodedImages(float[] Features, int CachedTokens);
 
-/// <summary>Vision tower and projector: preprocessed images to visual features [N_I, hidden] in token order. One image at a time.</summary>
+/// <summary>Vision tower and projector: preprocessed images to visual features [N_I, <see cref="VlmConfig.FeatureWidth"/>] in token order. One image at a time.</summary>
 internal sealed class VisionEncoder : IDisposable
 {
-    private static readonly string[] TileInputs = ["pixel_values"];
-    private static readonly string[] PatchInputs = ["pixel_values", "cos", "sin"];
+    private static readonly string[] PixelInputs = ["pixel_values"];
     private static readonly string[] Outputs = ["features"];
     private static readonly string[] TracedOutputs = ["features", "last_hidden"];
 
@@ -23,7 +22,6 @@ internal sealed class VisionEncoder : IDisposable
     private readonly RunOptions _runOptions = new();
     private readonly int _batch;
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly VisionRotaryTable? _rotary;
     private readonly VisionCache _cache;
     private bool _disposed;
 
@@ -33,7 +31,6 @@ internal sealed class VisionEncoder : IDisposable
         _checkpoint = checkpoint;
         _batch = batch;
         _session = sessions.Create(VisionGraph.Build(checkpoint.Config, checkpoint.Vision, computeType), device);
-        _rotary = checkpoint.Config.Vision.Architecture == VisionArchitecture.Qwen2Vl ? new VisionRotaryTable(checkpoint.Config.Vision) : null;
     }
 
     /// <summary>Encodes the images of one prompt. Waits for its turn, unless all of them are known; a cancelled caller stops between runs.</summary>
@@ -111,8 +108,8 @@ internal sealed class VisionEncoder : IDisposable
     /// <param name="cancellationToken">Stops the work.</param>
     private EncodedImages Encode(IReadOnlyList<VisualInput> images, VisionKey[] keys, IList<float[]>? lastHidden, CancellationToken cancellationToken)
     {
-        var width = _checkpoint.Config.Language.HiddenSize;
-        var features = new float[images.Sum(i => i.Layout.TokenCount) * width];
+        var width = _checkpoint.Config.FeatureWidth;
+        var features = new float[images.Sum(i => (long)i.Layout.TokenCount) * width];
         int offset = 0, cached = 0;
         for (var i = 0; i < images.Count; i++)
         {
@@ -127,9 +124,9 @@ internal sealed class VisionEncoder : IDisposable
                 continue;
             }
 
-            if (_rotary is not null)
+            if (image.Grid is { } grid)
             {
-                EncodePatches(image, target, lastHidden);
+                EncodePatches(image, grid, target, lastHidden);
             }
             else if (_checkpoint.Vision.ImageNewline is { } newline)
             {
@@ -164,22 +161,32 @@ internal sealed class VisionEncoder : IDisposable
             long[] shape = [count, .. image.Shape.Skip(1).Select(d => (long)d)];
             using var pixels = OrtValue.CreateTensorValueFromMemory(
                 OrtMemoryInfo.DefaultInstance, image.PixelValues.AsMemory(first * tileValues, count * tileValues), shape);
-            Run(TileInputs, [pixels], target.Slice(first * tileFeatures, count * tileFeatures), lastHidden);
+            Run(PixelInputs, [pixels], target.Slice(first * tileFeatures, count * tileFeatures), lastHidden);
         }
     }
 
-    private void EncodePatches(VisualInput image, Span<float> target, IList<float[]>? lastHidden)
+    private void EncodePatches(VisualInput image, (int T, int H, int W) grid, Span<float> target, IList<float[]>? lastHidden)
     {
-        var grid = image.Grid ?? throw new InvalidOperationException("a Qwen2-VL image without its grid");
-        long patches = image.Shape[0];
-        var cos = new float[patches * _rotary!.Width];
-        var sin = new float[patches * _rotary.Width];
-        _rotary.Compute(grid, cos, sin);
-        using var pixels = OrtValue.CreateTensorValueFromMemory(image.PixelValues, [patches, image.Shape[1]]);
-        using var cosValue = OrtValue.CreateTensorValueFromMemory(cos, [patches, _rotary.Width]);
-        using var sinValue = OrtValue.CreateTensorValueFromMemory(sin, [patches, _rotary.Width]);
-        Run(PatchInputs, [pixels, cosValue, sinValue], target, lastHidden);
+        var inputs = VisionGraph.Inputs(_checkpoint.Config.Vision, grid);
+        var values = new List<OrtValue>(1 + inputs.Count) { OrtValue.CreateTensorValueFromMemory(image.PixelValues, [image.Shape[0], image.Shape[1]]) };
+        try
+        {
+            values.AddRange(inputs.Select(TensorOf));
+            Run([.. PixelInputs, .. inputs.Select(i => i.Name)], [.. values], target, lastHidden);
+        }
+        finally
+        {
+            values.ForEach(v => v.Dispose());
+        }
     }
+
+    private static OrtValue TensorOf(TowerInput input) => input switch
+    {
+        TowerInput.Floats f => OrtValue.CreateTensorValueFromMemory(f.Values, [.. f.Shape]),
+        TowerInput.Rows r => OrtValue.CreateTensorValueFromMemory(r.Values, [.. r.Shape]),
+        TowerInput.Lengths l => OrtValue.CreateTensorValueFromMemory(l.Values, [.. l.Shape]),
+        _ => throw new InvalidOperationException($"{input.Name} is of an unknown kind"),
+    };
 
     private void Run(string[] names, OrtValue[] inputs, Span<float> target, IList<float[]>? lastHidden)
     {

@@ -50,7 +50,8 @@ internal static class RopeParser
             Kind.Dynamic => new RopeConfig.DynamicNtk(theta, Factor(scaling), maxPositions),
             Kind.Long => Long(text, scaling, theta, headDim, maxPositions, yarn: false),
             Kind.Yarn => Long(text, scaling, theta, headDim, maxPositions, yarn: true),
-            Kind.Multimodal => new RopeConfig.Multimodal(theta, Sections(scaling, headDim)),
+            Kind.Multimodal => new RopeConfig.Multimodal(
+                theta, Sections(scaling, kind.Sections, headDim), scaling.Bool("mrope_interleaved", kind.Interleaved)),
             Kind.Llama3 => Llama3(scaling, theta),
             _ => new RopeConfig.Default(theta),
         };
@@ -87,9 +88,9 @@ internal static class RopeParser
             scaling.PositiveNumber("attention_factor", m));
     }
 
-    private static int[] Sections(ConfigReader scaling, int headDim)
+    private static int[] Sections(ConfigReader scaling, IReadOnlyList<int>? classSections, int headDim)
     {
-        var sections = scaling.Integers("mrope_section");
+        var sections = classSections is null || scaling.Has("mrope_section") ? scaling.Integers("mrope_section") : classSections;
         if (sections.Count > 0 && (sections.Count != 3 || sections.Any(s => s < 1 || s > headDim) || sections.Sum() != headDim / 2))
         {
             scaling.Problem("mrope_section", $"3 positive numbers with sum head_dim / 2 = {headDim / 2}", $"[{string.Join(", ", sections)}]");

@@ -22,6 +22,12 @@ internal sealed record TextClass(DecoderArchitecture Architecture)
     /// <summary>Whether positions have three axes (<c>mrope_section</c>).</summary>
     public bool Multimodal { get; init; }
 
+    /// <summary><c>mrope_interleaved</c>.</summary>
+    public bool Interleaved { get; init; }
+
+    /// <summary><c>mrope_section</c>; null makes it required.</summary>
+    public IReadOnlyList<int>? Sections { get; init; }
+
     /// <summary><c>max_position_embeddings</c>.</summary>
     public int MaxPositions { get; init; } = 2048;
 
@@ -48,6 +54,16 @@ internal sealed record TextClass(DecoderArchitecture Architecture)
         MaxPositions = 32768,
         RmsNormEps = 1e-5,
         Theta = 1_000_000,
+    };
+
+    public static TextClass NestedQwen3Vl { get; } = Qwen3 with
+    {
+        Sizes = new(4096, 32, 32, 32, 22016, 151936),
+        Multimodal = true,
+        Interleaved = true,
+        Sections = [24, 20, 20],
+        MaxPositions = 128_000,
+        Theta = 5_000_000,
     };
 
     public static TextClass NestedLlama { get; } = Llama with { Sizes = new(4096, 32, null, 32, 11008, 32000) };
