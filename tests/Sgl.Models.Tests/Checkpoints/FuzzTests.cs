@@ -70,6 +70,8 @@ public sealed class FuzzTests
     [Theory]
     [InlineData("internvl")]
     [InlineData("qwen2vl")]
+    [InlineData("Qwen2.5-VL-7B")]
+    [InlineData("Qwen3-VL-8B")]
     [InlineData("llavaov")]
     [InlineData("original")]
     public void OpenConfig_ExchangedValues_OnlyCheckpointException(string family)
@@ -78,6 +80,7 @@ public sealed class FuzzTests
         {
             "internvl" => RealConfigs.InternVl2_4B,
             "qwen2vl" => RealConfigs.Qwen2Vl_2B,
+            "Qwen2.5-VL-7B" or "Qwen3-VL-8B" => QwenCheckpoints.Describe(family).Config,
             "llavaov" => RealConfigs.LlavaOv_05B,
             _ => RealConfigs.LlavaOv_05B_Original,
         };

@@ -14,6 +14,10 @@ public sealed class GoldenCheckpointTests
     [InlineData("goldens-families", "large-qwen2vl", DecoderArchitecture.Qwen2)]
     [InlineData("goldens-families", "small-llavaov", DecoderArchitecture.Qwen2)]
     [InlineData("goldens-families", "large-llavaov", DecoderArchitecture.Qwen2)]
+    [InlineData("goldens-families-2", "small-qwen25vl", DecoderArchitecture.Qwen2)]
+    [InlineData("goldens-families-2", "large-qwen25vl", DecoderArchitecture.Qwen2)]
+    [InlineData("goldens-families-2", "small-qwen3vl", DecoderArchitecture.Qwen3)]
+    [InlineData("goldens-families-2", "large-qwen3vl", DecoderArchitecture.Qwen3)]
     public void Open_GoldenFolder_UsesEveryTensor(string set, string name, DecoderArchitecture architecture)
     {
         using var checkpoint = Checkpoint.Open(SharedData.Require(set, "checkpoints", name));

@@ -27,7 +27,7 @@ public sealed partial class TrueWidthTests
         var (config, all) = RealShapeTests.Describe(name);
         var rows = VocabularyRows().Match(config[config.LastIndexOf("\"vocab_size\"", StringComparison.Ordinal)..]).Groups[1].Value;
         config = VocabularyRows().Replace(config, $"\"vocab_size\":{Vocabulary}");
-        config = LayerCount().Replace(config, "\"$1\":1");
+        config = DeepStack().Replace(LayerCount().Replace(config, "\"$1\":1"), "$1[0]");
         var tensors = new SpecTensors();
         foreach (var (tensor, shape) in all)
         {
@@ -70,6 +70,9 @@ public sealed partial class TrueWidthTests
     [GeneratedRegex("\"(num_hidden_layers|depth)\": *[0-9]+")]
     private static partial Regex LayerCount();
 
-    [GeneratedRegex(@"\.(?:layers|blocks)\.([0-9]+)\.")]
+    [GeneratedRegex("(\"deepstack_visual_indexes\": *)\\[[^]]*\\]")]
+    private static partial Regex DeepStack();
+
+    [GeneratedRegex(@"\.(?:layers|blocks|deepstack_merger_list)\.([0-9]+)\.")]
     private static partial Regex LayerIndex();
 }

@@ -8,16 +8,32 @@ public sealed class PositionIdsTests
     private const int ImageToken = 505;
     private static readonly int[] Row = [0, 1, 2, 3];
 
-    [SkippableTheory]
-    [InlineData("text_only")]
-    [InlineData("image_first")]
-    [InlineData("image_last")]
-    [InlineData("two_images")]
-    [InlineData("adjacent_images")]
-    [InlineData("wide")]
-    public void Multimodal_GoldenPrompt_EqualsReference(string name)
+    public static TheoryData<string, string, string> GoldenPrompts
     {
-        var golden = TestSafetensors.Open(SharedData.Require("goldens-families", "geometry", "qwen2vl_rope_index.safetensors"));
+        get
+        {
+            var data = new TheoryData<string, string, string>();
+            string[] common = ["text_only", "image_first", "image_last", "two_images", "adjacent_images", "wide"];
+            foreach (var name in common)
+            {
+                data.Add("goldens-families", "qwen2vl", name);
+            }
+
+            foreach (var name in common.Concat(["single_token_image", "tall", "three_images"]))
+            {
+                data.Add("goldens-families-2", "qwen25vl", name);
+                data.Add("goldens-families-2", "qwen3vl", name);
+            }
+
+            return data;
+        }
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(GoldenPrompts))]
+    public void Multimodal_GoldenPrompt_EqualsReference(string set, string family, string name)
+    {
+        var golden = TestSafetensors.Open(SharedData.Require(set, "geometry", $"{family}_rope_index.safetensors"));
         var ids = golden.Longs($"{name}.input_ids");
         var grids = golden.Contains($"{name}.image_grid_thw") ? golden.Longs($"{name}.image_grid_thw") : [];
         var positions = PositionIds.Multimodal(ids.Length, Grids(ids, grids));

@@ -47,6 +47,17 @@ public sealed class RotaryTableTests
             Check(rope, 8, [t, h, w], Math.Max(t, Math.Max(h, w)), i => ((i < 2 ? t : i < 5 ? h : w) * Plain(1e6, i, 8), 1)));
     }
 
+    [Theory]
+    [InlineData(new[] { 6, 3, 3 }, "THWTHWTHWTTT")]
+    [InlineData(new[] { 6, 5, 5 }, "THWTHWTHWTHWTHWT")]
+    [InlineData(new[] { 3, 1, 4 }, "THWTTWTT")]
+    [InlineData(new[] { 24, 20, 20 }, "THWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTHWTTTT")]
+    public void Compute_Interleaved_DealsFrequenciesInTurns(int[] sections, string axes) =>
+        Gen.Select(Gen.Int[0, 3000], Gen.Int[0, 3000], Gen.Int[0, 3000]).Sample(
+            (t, h, w) => Check(
+                new RopeConfig.Multimodal(5e6, sections, Interleaved: true), axes.Length, [t, h, w], Math.Max(t, Math.Max(h, w)), i => ((axes[i] switch { 'H' => h, 'W' => w, _ => t }) * Plain(5e6, i, axes.Length), 1)),
+            iter: 20);
+
     [Fact]
     public void Compute_Llama3_ScalesSlowFrequenciesOnly() =>
         Gen.Select(HalfDimensions, Gen.Int[0, 8000]).Sample((half, position) =>
