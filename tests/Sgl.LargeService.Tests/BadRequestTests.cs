@@ -12,6 +12,18 @@ public sealed class BadRequestTests(LargeServer server)
 {
     private static Wire.LargeInput Question => Ask("What shape is black?", Samples.Image("shapes.jpg"));
 
+    // A router with several replicas takes silence for a dead one, so the headers must not wait for work.
+    [Fact]
+    public async Task Generate_InputIsHere_HeadersLeaveBeforeAnyWork()
+    {
+        var input = Ask("What shape is black?", new Wire.Image { Data = ByteString.CopyFromUtf8("no image") });
+
+        var (inHeaders, status) = await RawCall.StatusAsync(
+            server.Service.Endpoints.Grpc, "/sgl.v1.LargeService/Generate", new Wire.LargeServiceGenerateRequest { Input = input, Guidance = Unpruned() });
+
+        Assert.Equal((false, $"{(int)StatusCode.InvalidArgument}"), (inHeaders, status));
+    }
+
     [Fact]
     public async Task Generate_UnknownPruneLayer_ListsTheAllowedOnes()
     {

@@ -14,6 +14,10 @@ public sealed class SettingsTests
             ["Router:Large:Address"] = "http://a:1,https://b:2",
             ["Router:Large:Timeout"] = "soon",
             ["Router:Retry:MaxAttempts"] = "0",
+            ["Router:Large:FirstResponseTimeout"] = "00:00:00",
+            ["Router:ProbeTimeout"] = "-00:00:01",
+            ["Router:Ejection:ConsecutiveFailures"] = "0",
+            ["Router:Ejection:BaseTime"] = "00:05:00",
             ["Router:Policy:File"] = "/no/such/policy.json",
             ["Router:Policy:Threshold"] = "0.5",
             ["Router:Policy:TargetExitRatio"] = "1.5",
@@ -31,6 +35,10 @@ public sealed class SettingsTests
         Contains("Router:Large:Address is 'http://a:1,https://b:2': http and https are mixed");
         Contains("Router:Large:Timeout is 'soon', which cannot be read");
         Contains("Router:Retry:MaxAttempts is 0");
+        Contains("Router:Large:FirstResponseTimeout is 00:00:00");
+        Contains("Router:ProbeTimeout is -00:00:01");
+        Contains("Router:Ejection:ConsecutiveFailures is 0");
+        Contains("Router:Ejection:MaxTime is 00:01:00; use a time from 00:05:00");
         Contains("Router:Policy:File cannot be used: '/no/such/policy.json' cannot be read");
         Contains("Router:Policy:Threshold is set together with Policy:File");
         Contains("Router:Policy:TargetExitRatio is 1.5");

@@ -19,6 +19,17 @@ public sealed class BadRequestTests(SmallServer server)
         { "empty", "empty" },
     };
 
+    // A router with several replicas takes silence for a dead one, so the headers must not wait for work.
+    [Fact]
+    public async Task Generate_RequestIsHere_HeadersLeaveBeforeAnyWork()
+    {
+        var request = new Wire.SmallServiceGenerateRequest { Messages = { Chats.User("What shape is black?") }, Images = { new Wire.Image { Data = ByteString.CopyFromUtf8("no image") } } };
+
+        var (inHeaders, status) = await RawCall.StatusAsync(server.Service.Endpoints.Grpc, "/sgl.v1.SmallService/Generate", request);
+
+        Assert.Equal((false, $"{(int)StatusCode.InvalidArgument}"), (inHeaders, status));
+    }
+
     [Theory]
     [MemberData(nameof(BadImages))]
     public async Task Generate_BadImage_NamesItsDataAndGoesOnServing(string kind, string described)

@@ -15,22 +15,25 @@ internal static class ModelChoice
 {
     public static (Wire.ModelInfo? Small, Wire.ModelInfo? Large) Choose(ModelOffer small, ModelOffer large, DefaultPolicy policy)
     {
-        var (keptSmall, keptLarge) = (Kept(small), Kept(large));
-        if (Pairing.Problem(keptSmall, keptLarge, policy).Length > 0)
-        {
-            (keptSmall, keptLarge) = (null, null);
-        }
+        var kept = Best(small, large, Kept(small), Kept(large), policy);
+        return Fits(kept, policy) ? kept : Best(small, large, null, null, policy);
+    }
 
+    private static (Wire.ModelInfo? Small, Wire.ModelInfo? Large) Best(
+        ModelOffer small, ModelOffer large, Wire.ModelInfo? keptSmall, Wire.ModelInfo? keptLarge, DefaultPolicy policy)
+    {
         var pairs =
             from s in keptSmall is null ? Candidates(small) : [keptSmall]
             from l in keptLarge is null ? Candidates(large) : [keptLarge]
             select (Small: s, Large: l);
         return pairs
-            .OrderBy(p => Pairing.Problem(p.Small, p.Large, policy).Length > 0)
+            .OrderByDescending(p => Fits(p, policy))
             .ThenByDescending(p => Calibrated(p.Small, policy.File?.SmallModel) + Calibrated(p.Large, policy.File?.LargeModel))
             .ThenByDescending(p => Count(small, p.Small) + Count(large, p.Large))
             .First();
     }
+
+    private static bool Fits((Wire.ModelInfo? Small, Wire.ModelInfo? Large) pair, DefaultPolicy policy) => Pairing.Problem(pair.Small, pair.Large, policy).Length == 0;
 
     private static Wire.ModelInfo? Kept(ModelOffer offer) =>
         offer.Established is { } model && offer.Known.Any(k => ModelIdentity.Alike(k, model)) ? model : null;

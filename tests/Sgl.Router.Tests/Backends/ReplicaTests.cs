@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Grpc.Core;
 using Sgl.Hosting;
 using Sgl.Hosting.Tests;
@@ -69,6 +71,147 @@ public sealed class ReplicaTests
         Assert.Equal(1, small.Calls);
     }
 
+    [Fact]
+    public async Task Answer_NameHasSeveralAddressesThatChange_CallsFollow()
+    {
+        var addresses = new[] { "127.0.0.1", "127.0.0.2", "127.0.0.3" };
+        var peers = new List<SmallPeer>();
+        foreach (var address in addresses)
+        {
+            var peer = new SmallPeer { Host = address, Port = peers.Count > 0 ? peers[0].Port : 0 };
+            await peer.StartAsync();
+            peers.Add(peer);
+        }
+
+        IPAddress[] known = [IPAddress.Parse(addresses[0]), IPAddress.Parse(addresses[1]), IPAddress.Parse(addresses[1])];
+        HostLookup lookup = (host, _) =>
+        {
+            Assert.Equal("models.internal", host);
+            return known.Length > 0 ? Task.FromResult(known) : throw new SocketException((int)SocketError.TryAgain);
+        };
+        await using var trio = await Trio.StartWithoutWaitingAsync(
+            null, true, lookup, ("Router:Small:Address", $"dns:///models.internal:{peers[0].Port}"), ("Router:Small:DnsRefresh", "00:00:01"));
+        await trio.Health.WaitUntilServingAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        await CallsAsync(5, 5, 0);
+
+        known = [IPAddress.Parse(addresses[1]), IPAddress.Parse(addresses[2])];
+        await trio.UntilAsync(async () => await Serving(2) == 1 && await Serving(0) == 0);
+        await CallsAsync(5, 10, 5);
+
+        // A name server that fails for a while is no reason to forget the replicas.
+        known = [];
+        await Task.Delay(TimeSpan.FromSeconds(2.5));
+        await CallsAsync(5, 15, 10);
+        Assert.DoesNotContain($"replica=\"{addresses[0]}:{peers[0].Port}\"", await trio.Http.GetStringAsync(new Uri(trio.Endpoints.Metrics!, "/metrics")), StringComparison.Ordinal);
+        foreach (var peer in peers)
+        {
+            await peer.DisposeAsync();
+        }
+
+        Task<double> Serving(int i) => trio.MetricAsync("sgl_router_replica_serving", $"replica=\"{addresses[i]}:{peers[0].Port}\"");
+
+        async Task CallsAsync(params int[] expected)
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync()).Path);
+            }
+
+            Assert.Equal(expected, peers.Select(p => p.Calls));
+        }
+    }
+
+    [Fact]
+    public async Task Start_NameIsUnknown_NotServingWithTheNameAndServesOnceItIsKnown()
+    {
+        await using var small = new SmallPeer();
+        await small.StartAsync();
+        var known = false;
+        HostLookup lookup = (_, _) => known ? Task.FromResult<IPAddress[]>([IPAddress.Loopback]) : throw new SocketException((int)SocketError.HostNotFound);
+        await using var trio = await Trio.StartWithoutWaitingAsync(null, true, lookup, ("Router:Small:Address", $"dns:///models.internal:{small.Port}"));
+
+        await trio.UntilAsync(() => Task.FromResult(trio.Health.Reason.Contains("models.internal cannot be looked up", StringComparison.Ordinal)));
+        known = true;
+
+        await trio.Health.WaitUntilServingAsync().WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public async Task Start_AddressNamedTwice_IsOneReplica()
+    {
+        await using var small = new SmallPeer();
+        await small.StartAsync();
+        await using var trio = await Trio.StartAsync(("Router:Small:Address", $"{small.Address}, {small.Address}/"));
+
+        // MetricAsync allows one series only.
+        Assert.Equal(1, await trio.MetricAsync("sgl_router_replica_serving", "backend=\"small\""));
+    }
+
+    [Fact]
+    public async Task Start_ReplicasOfUnlikeModels_TheOddOneIsRefusedByNameInLogMetricAndHealth()
+    {
+        await using var first = new LargePeer { Info = Large("tuned", "peer/16") };
+        await using var second = new LargePeer();
+        await using var third = new LargePeer();
+        foreach (var peer in new[] { first, second, third })
+        {
+            await peer.StartAsync();
+        }
+
+        using var log = new CollectedLog();
+        await using var trio = await Trio.StartWithoutWaitingAsync(
+            (small, _) => small.Scores = _ => SmallPeer.Decision(0.1), true, log, ("Router:Large:Address", $"{first.Address},{second.Address},{third.Address}"));
+        await trio.UntilAsync(() => Task.FromResult(trio.Health.Note.Length > 0));
+
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal("large-peer", (await trio.AnswerAsync()).Large.Model);
+        }
+
+        Assert.Equal(0, first.Calls);
+        Assert.Equal(1, await trio.MetricAsync("sgl_router_replica_refused", $"replica=\"127.0.0.1:{first.Port}\""));
+        Assert.Equal(0, await trio.MetricAsync("sgl_router_replica_refused", $"replica=\"127.0.0.1:{second.Port}\""));
+        var told = $"it serves another model at 127.0.0.1:{first.Port}: name 'tuned' instead of 'large-peer'";
+        Assert.Contains(log.Lines, l => l.Contains($"Replica 127.0.0.1:{first.Port} of the large model is refused: it serves tuned, not large-peer", StringComparison.Ordinal));
+        Assert.Equal($"serving\na replica of the large model is not used: {told}\n", await trio.Http.GetStringAsync(new Uri(trio.Endpoints.Metrics!, "/readyz")));
+    }
+
+    [Fact]
+    public async Task Answer_OnlyReplicaOfTheModelDies_AnotherModelDoesNotTakeItsPlace()
+    {
+        await using var tuned = new LargePeer { Info = Large("tuned", "peer/16") };
+        await using var large = new LargePeer();
+        await tuned.StartAsync();
+        await large.StartAsync();
+        await using var trio = await Trio.StartAsync(
+            (small, _) => small.Scores = _ => SmallPeer.Decision(0.1), ("Router:Large:Address", $"{large.Address},{tuned.Address}"));
+        Assert.Equal("large-peer", (await trio.AnswerAsync()).Large.Model);
+
+        await large.StopAsync();
+        await trio.UntilAsync(async () => (await trio.Client.GetInfoAsync(new())).Large is null);
+        Assert.Equal(Wire.RoutingReason.LargeUnavailable, (await trio.AnswerAsync()).Reason);
+        Assert.Equal(0, tuned.Calls);
+
+        // Where the replica itself comes back with the other model, that is an upgrade.
+        large.Info = Large("tuned", "peer/16");
+        await large.StartAsync();
+        await trio.UntilAsync(async () => (await trio.Client.GetInfoAsync(new())).Large is { Name: "tuned" });
+        Assert.Equal("tuned", (await trio.AnswerAsync()).Large.Model);
+    }
+
+    [Fact]
+    public async Task GetInfo_ReplicasWithOtherLimits_TheTightestCount()
+    {
+        await using var one = new SmallPeer();
+        await using var other = new SmallPeer();
+        (one.Info.MaxImageCount, other.Info.MaxImageCount, one.Info.MaxNewTokens, other.Info.MaxNewTokens) = (2, 4, 100, 50);
+        await one.StartAsync();
+        await other.StartAsync();
+        await using var trio = await Trio.StartAsync(("Router:Small:Address", $"{one.Address},{other.Address}"));
+
+        await trio.UntilAsync(async () => (await trio.Client.GetInfoAsync(new())).Small is { MaxImageCount: 2, MaxNewTokens: 50 });
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -104,4 +247,7 @@ public sealed class ReplicaTests
             Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => trio.AnswerAsync())).StatusCode);
         }
     }
+
+    private static Wire.ModelInfo Large(string name, string layout) =>
+        new() { Name = name, Family = "peer", LayerCount = 10, VisualLayoutKey = layout, MaxNewTokens = 200, PruneLayers = { 0, 1, 2, 4 } };
 }

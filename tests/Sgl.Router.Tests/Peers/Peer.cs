@@ -30,9 +30,15 @@ internal abstract class Peer : IAsyncDisposable
     /// <summary>Deadline of each call.</summary>
     public ConcurrentQueue<DateTime> Deadlines { get; } = [];
 
-    public int Port { get; private set; }
+    /// <summary>Calls get no response at all, not even headers, although the peer is healthy.</summary>
+    public bool Mute { get; set; }
 
-    public string Address => $"{(Tls.Count > 0 ? "https" : "http")}://127.0.0.1:{Port}";
+    /// <summary>Where it listens; port 0: the system chooses.</summary>
+    public int Port { get; set; }
+
+    public string Host { get; init; } = "127.0.0.1";
+
+    public string Address => $"{(Tls.Count > 0 ? "https" : "http")}://{Host}:{Port}";
 
     /// <summary>Settings of TLS; none: h2c.</summary>
     public IReadOnlyDictionary<string, string?> Tls { get; set; } = new Dictionary<string, string?>();
@@ -43,7 +49,7 @@ internal abstract class Peer : IAsyncDisposable
 
     public async Task StartAsync(bool serving = true)
     {
-        var builder = SglHost.CreateEmbeddedBuilder([new("Listen:Port", $"{Port}"), new("Listen:DrainTimeout", "00:00:00"), .. Tls]);
+        var builder = SglHost.CreateEmbeddedBuilder([new("Listen:Address", Host), new("Listen:Port", $"{Port}"), new("Listen:DrainTimeout", "00:00:00"), .. Tls]);
         builder.AddSglHosting(new ServiceSetup { Name = "peer", HealthNames = [ServiceName] });
         AddService(builder.Services);
         _app = builder.Build();
@@ -101,6 +107,7 @@ internal abstract class Peer : IAsyncDisposable
 
         try
         {
+            await (Mute ? Task.Delay(Timeout.Infinite, context.CancellationToken) : Task.CompletedTask);
             await answer();
         }
         catch (Exception) when (context.CancellationToken.IsCancellationRequested)

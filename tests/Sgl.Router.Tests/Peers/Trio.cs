@@ -4,6 +4,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Sgl.Hosting;
 using Wire = Sgl.V1;
 
@@ -48,7 +49,20 @@ internal sealed class Trio : IAsyncDisposable
         return trio;
     }
 
-    public static async Task<Trio> StartWithoutWaitingAsync(Action<SmallPeer, LargePeer>? script, bool startLarge, params (string Key, string Value)[] settings)
+    public static Task<Trio> StartWithoutWaitingAsync(Action<SmallPeer, LargePeer>? script, bool startLarge, params (string Key, string Value)[] settings) =>
+        StartWithoutWaitingAsync(script, startLarge, all => RouterHost.Create(all), settings);
+
+    public static Task<Trio> StartWithoutWaitingAsync(
+        Action<SmallPeer, LargePeer>? script, bool startLarge, ILoggerFactory log, params (string Key, string Value)[] settings) =>
+        StartWithoutWaitingAsync(script, startLarge, all => RouterHost.Create(all, log), settings);
+
+    /// <summary>Starts all three, with names that are looked up as <paramref name="lookup"/> says.</summary>
+    public static Task<Trio> StartWithoutWaitingAsync(
+        Action<SmallPeer, LargePeer>? script, bool startLarge, HostLookup lookup, params (string Key, string Value)[] settings) =>
+        StartWithoutWaitingAsync(script, startLarge, all => RouterHost.Create(all, lookup), settings);
+
+    private static async Task<Trio> StartWithoutWaitingAsync(
+        Action<SmallPeer, LargePeer>? script, bool startLarge, Func<Dictionary<string, string?>, WebApplication> create, (string Key, string Value)[] settings)
     {
         var (small, large) = (new SmallPeer(), new LargePeer());
         script?.Invoke(small, large);
@@ -73,7 +87,7 @@ internal sealed class Trio : IAsyncDisposable
             all[key] = value;
         }
 
-        var router = RouterHost.Create(all);
+        var router = create(all);
         await router.StartAsync();
         return new Trio(router) { Small = small, Large = large };
     }
