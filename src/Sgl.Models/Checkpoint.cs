@@ -153,7 +153,13 @@ public sealed class Checkpoint : IDisposable
             names = family.Names(config, weights.Contains);
         }
 
-        var unused = TensorCheck.Check(ExpectedTensors.Decoder(config.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision)), weights, problems);
+        var needed = ExpectedTensors.Decoder(config.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision));
+        var unused = TensorCheck.Check(needed, weights, problems).ToArray();
+        if (unused.FirstOrDefault(n => family.WhyRefused(n) is not null) is { } foreign)
+        {
+            problems.Add("*.safetensors", foreign, "no such tensor", "one", family.WhyRefused(foreign));
+        }
+
         return new Checkpoint(folder, config, family, weights, names)
         {
             Generation = generation with { StopTokenIds = options.StopTokenIds ?? family.StopTokenIds(config, generation.StopTokenIds, template) },

@@ -8,12 +8,12 @@ namespace Sgl.Models;
 /// <param name="Key">Configuration key as a path (<c>llm_config.hidden_size</c>) or tensor name; null when the whole file is meant.</param>
 /// <param name="Expected">What would have been accepted.</param>
 /// <param name="Found">What is there.</param>
-public sealed record CheckpointProblem(string File, string? Key, string Expected, string Found)
+/// <param name="Hint">What to use instead, where that is known.</param>
+public sealed record CheckpointProblem(string File, string? Key, string Expected, string Found, string? Hint = null)
 {
-    /// <summary>One line that names file, key, expected and found.</summary>
-    public override string ToString() => Key is null
-        ? $"{File}: expected {Expected}, found {Found}"
-        : $"{File}, {Key}: expected {Expected}, found {Found}";
+    /// <summary>One line that names file, key, expected and found, and what to use instead.</summary>
+    public override string ToString() =>
+        $"{File}{(Key is null ? "" : ", " + Key)}: expected {Expected}, found {Found}{(Hint is null ? "" : $" ({Hint})")}";
 }
 
 /// <summary>A checkpoint folder cannot be used. Carries every problem that was found, not only the first.</summary>

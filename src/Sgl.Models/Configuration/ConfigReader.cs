@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Unicode;
+using Sgl.Models.Internal;
 using Sgl.Text;
 
 namespace Sgl.Models;
@@ -123,8 +124,9 @@ public sealed class ConfigReader
     /// <param name="key">Key.</param>
     /// <param name="expected">What would have been accepted.</param>
     /// <param name="found">What is there; taken from the file when null.</param>
-    public void Problem(string key, string expected, string? found = null) =>
-        Problems.Add(File, Path + key, expected, found ?? (TryGet(key, out var e) ? Describe(e) : _object.TryGetProperty(key, out _) ? "null" : "nothing"));
+    /// <param name="hint">What to use instead, where that is known.</param>
+    public void Problem(string key, string expected, string? found = null, string? hint = null) =>
+        Problems.Add(File, Path + key, expected, found ?? (TryGet(key, out var e) ? Describe(e) : _object.TryGetProperty(key, out _) ? "null" : "nothing"), hint);
 
     /// <summary>A required object.</summary>
     /// <param name="key">Key.</param>
@@ -174,6 +176,26 @@ public sealed class ConfigReader
 
         Problem(key, $"an integer from {smallest} to {largest}");
         return fallback ?? smallest;
+    }
+
+    /// <summary>The side of a square: an integer, or a pair of equal ones.</summary>
+    /// <param name="key">Key.</param>
+    /// <param name="fallback">Value when absent.</param>
+    /// <param name="largest">Largest accepted value.</param>
+    public int SquareSide(string key, int fallback, int largest = LargestSize)
+    {
+        if (!TryGet(key, out var element) || element.ValueKind != JsonValueKind.Array)
+        {
+            return PositiveInt(key, fallback, largest);
+        }
+
+        if (Ints(element) is [var height, var width] && height == width && height >= 1 && height <= largest)
+        {
+            return height;
+        }
+
+        Problem(key, $"an integer from 1 to {largest}, or two equal ones");
+        return fallback;
     }
 
     /// <summary>An optional token id.</summary>
@@ -282,7 +304,7 @@ public sealed class ConfigReader
             }
         }
 
-        Problem(key, known.Count == 1 ? $"\"{known[0].Word}\"" : $"one of {string.Join(", ", known.Select(k => $"\"{k.Word}\""))}");
+        Problem(key, known.Count == 1 ? $"\"{known[0].Word}\"" : $"one of {string.Join(", ", known.Select(k => $"\"{k.Word}\""))}", hint: UnsupportedModels.Hint(word));
         return known[0].Meaning;
     }
 

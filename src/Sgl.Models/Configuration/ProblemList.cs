@@ -17,8 +17,9 @@ public sealed class ProblemList(string folder)
     /// <param name="key">Key or tensor name, null for the whole file.</param>
     /// <param name="expected">What would have been accepted.</param>
     /// <param name="found">What is there.</param>
-    public void Add(string file, string? key, string expected, string found) =>
-        _problems.Add(new CheckpointProblem(file, key, expected, found));
+    /// <param name="hint">What to use instead, where that is known.</param>
+    public void Add(string file, string? key, string expected, string found, string? hint = null) =>
+        _problems.Add(new CheckpointProblem(file, key, expected, found, hint));
 
     /// <summary>Throws when there is any problem.</summary>
     /// <exception cref="CheckpointException">With all problems.</exception>

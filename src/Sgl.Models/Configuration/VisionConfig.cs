@@ -78,6 +78,9 @@ public sealed record VisionConfig
     /// <summary>Epsilon of the blocks' norms.</summary>
     public float NormEps { get; init; } = 1e-6f;
 
+    /// <summary>Epsilon of the norms over q and k.</summary>
+    public float QkNormEps { get; init; } = 1e-6f;
+
     /// <summary>Whether qkv has a bias.</summary>
     public bool QkvBias { get; init; } = true;
 

@@ -3,7 +3,7 @@ namespace Sgl.Models;
 /// <summary>The model families. Everything that differs between them stands in one file per family.</summary>
 public enum VlmFamily
 {
-    /// <summary>InternVL2 (model_type <c>internvl_chat</c>): dynamic tiles plus thumbnail, pixel shuffle.</summary>
+    /// <summary>InternVL2 to 3.5 (model_type <c>internvl_chat</c> or <c>internvl</c>): dynamic tiles plus thumbnail, pixel shuffle.</summary>
     InternVl,
 
     /// <summary>Qwen2-VL (model_type <c>qwen2_vl</c>): native resolution, merger, M-RoPE.</summary>
@@ -46,10 +46,10 @@ public sealed record VlmConfig
     /// <summary>Visual tokens of one tile after pixel shuffle (InternVL) or of one view (SigLIP); 0 where it depends on the image.</summary>
     public int TokensPerTile { get; init; }
 
-    /// <summary>InternVL <c>min_dynamic_patch</c>.</summary>
+    /// <summary>InternVL <c>min_dynamic_patch</c>; the native layout has it in the image processor's file.</summary>
     public int MinTiles { get; init; } = 1;
 
-    /// <summary>InternVL <c>max_dynamic_patch</c>.</summary>
+    /// <summary>InternVL <c>max_dynamic_patch</c>; the native layout has it in the image processor's file.</summary>
     public int MaxTiles { get; init; } = 12;
 
     /// <summary>InternVL <c>use_thumbnail</c>.</summary>

@@ -34,6 +34,10 @@ public interface IVlmFamily
     /// <param name="name">Tensor name.</param>
     bool IsKnownUnused(VlmConfig config, string name);
 
+    /// <summary>Why a tensor that the model does not need shows that the folder is of a kind that cannot be opened; null for all others.</summary>
+    /// <param name="name">Tensor name.</param>
+    string? WhyRefused(string name) => null;
+
     /// <summary>Creates the image preprocessing.</summary>
     /// <param name="config">Configuration without problems.</param>
     /// <param name="preprocessorConfig"><c>preprocessor_config.json</c>, null when absent. Problems are collected by the reader.</param>

@@ -1,10 +1,17 @@
+using Sgl.Models.Internal;
+
 namespace Sgl.Models;
 
 /// <summary>The families that can be opened.</summary>
 public static class VlmFamilies
 {
     /// <summary>All families.</summary>
-    public static IReadOnlyList<IVlmFamily> All { get; } = [new InternVl2Family(), new Qwen2VlFamily(), new Qwen25VlFamily(), new Qwen3VlFamily(), new LlavaOneVisionFamily()];
+    public static IReadOnlyList<IVlmFamily> All { get; } =
+    [
+        new InternVlChatFamily(), new InternVlNativeFamily(),
+        new Qwen2VlFamily(), new Qwen25VlFamily(), new Qwen3VlFamily(),
+        new LlavaOneVisionFamily(),
+    ];
 
     /// <summary>Finds the family of a <c>config.json</c>.</summary>
     /// <param name="config">The file; an unknown <c>model_type</c> is added to its problems.</param>
@@ -18,7 +25,7 @@ public static class VlmFamilies
             return family;
         }
 
-        config.Problem("model_type", $"one of {string.Join(", ", All.SelectMany(f => f.ModelTypes).Select(t => $"\"{t}\""))}");
+        config.Problem("model_type", $"one of {string.Join(", ", All.SelectMany(f => f.ModelTypes).Select(t => $"\"{t}\""))}", hint: UnsupportedModels.Hint(config.TextOrNull("model_type")));
         return null;
     }
 }

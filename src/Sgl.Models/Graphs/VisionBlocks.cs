@@ -68,8 +68,8 @@ internal static class VisionBlocks
         }
 
         return (
-            block.QueryNorm is null ? q : g.RmsNorm(q, block.QueryNorm, width, config.NormEps),
-            block.KeyNorm is null ? k : g.RmsNorm(k, block.KeyNorm, width, config.NormEps),
+            block.QueryNorm is null ? q : g.RmsNorm(q, block.QueryNorm, width, config.QkNormEps),
+            block.KeyNorm is null ? k : g.RmsNorm(k, block.KeyNorm, width, config.QkNormEps),
             v);
     }
 

@@ -8,7 +8,7 @@ public sealed class BrokenConfigTests
     private const string Int = "an integer from 1 to 268435456";
     private const string LlmArchitectures = "a list that begins with one of \"InternLM2ForCausalLM\", \"Qwen2ForCausalLM\", \"Qwen3ForCausalLM\", \"LlamaForCausalLM\", \"Phi3ForCausalLM\"";
     private const string Activations = "one of \"gelu\", \"gelu_pytorch_tanh\", \"quick_gelu\"";
-    private const string ModelTypes = "one of \"internvl_chat\", \"qwen2_vl\", \"qwen2_5_vl\", \"qwen3_vl\", \"llava_onevision\", \"llava_qwen\"";
+    private const string ModelTypes = "one of \"internvl_chat\", \"internvl\", \"qwen2_vl\", \"qwen2_5_vl\", \"qwen3_vl\", \"llava_onevision\", \"llava_qwen\"";
 
     public static TheoryData<string, string?, string, string> Settings => new()
     {

@@ -12,6 +12,9 @@ internal static class VisionParsing
         ("quick_gelu", ActivationKind.QuickGelu),
     ];
 
+    /// <summary><c>norm_type</c>.</summary>
+    public static IReadOnlyList<(string Word, NormKind Meaning)> Norms { get; } = [("layer_norm", NormKind.LayerNorm), ("rms_norm", NormKind.RmsNorm)];
+
     /// <summary>What stands where a required object was missing, so that reading can go on to the next problem.</summary>
     public static LanguageModelConfig NoDecoder { get; } = new()
     {

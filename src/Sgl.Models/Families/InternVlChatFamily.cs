@@ -5,13 +5,11 @@ using Sgl.Vision;
 namespace Sgl.Models;
 
 /// <summary>
-/// InternVL2 (specs: families, sections 1, 2.1, 2.2, 3.1): InternViT in tiles of a dynamic grid, pixel shuffle, a two-layer projector, and one
-/// of four decoders.
+/// InternVL2, 2.5, 3 and 3.5 in the authors' layout (specs: families, sections 1, 2.1, 2.2, 3.1; families-2, section 1): InternViT in tiles of a dynamic
+/// grid, pixel shuffle, a two-layer projector, and one of five decoders.
 /// </summary>
-public sealed class InternVl2Family : IVlmFamily
+public sealed class InternVlChatFamily : IVlmFamily
 {
-    private const int MostTiles = 1024;
-
     private static readonly (string Name, TextClass Class)[] Decoders =
     [
         ("InternLM2ForCausalLM", TextClass.InternLm2),
@@ -34,17 +32,16 @@ public sealed class InternVl2Family : IVlmFamily
         var before = config.Problems.Count;
         var vision = config.RequiredObject("vision_config");
         var text = config.RequiredObject("llm_config");
+        InternVlParts.RefuseFlash(config);
         var tower = vision is null ? VisionParsing.NoTower(VisionArchitecture.InternVit) : Tower(vision, config);
         var tileSize = config.PositiveInt("force_image_size", tower.ImageSize);
-        var merge = tower.MergeSize;
-        var side = tileSize / tower.PatchSize;
         if (config.Problems.Count == before)
         {
             CheckSizes(config, vision!, tower, tileSize);
         }
 
-        var smallest = config.PositiveInt("min_dynamic_patch", 1, MostTiles);
-        var largest = config.PositiveInt("max_dynamic_patch", 6, MostTiles);
+        var smallest = config.PositiveInt("min_dynamic_patch", 1, InternVlParts.MostTiles);
+        var largest = config.PositiveInt("max_dynamic_patch", 6, InternVlParts.MostTiles);
         if (smallest > largest)
         {
             config.Problem("max_dynamic_patch", $"at least min_dynamic_patch ({smallest})");
@@ -53,18 +50,17 @@ public sealed class InternVl2Family : IVlmFamily
         return new VlmConfig
         {
             Family = VlmFamily.InternVl,
-
             Language = text is null ? VisionParsing.NoDecoder : Decoder(config, text),
             Vision = tower,
             TileSize = tileSize,
-            TokensPerTile = side / merge * (side / merge),
+            TokensPerTile = InternVlParts.TokensPerTile(tower),
             MinTiles = smallest,
             MaxTiles = largest,
             UseThumbnail = config.Bool("use_thumbnail", false),
             DynamicImageSize = config.Bool("dynamic_image_size", false),
             Template = config.Has("template") ? config.OneOf("template", [.. InternVlPromptTemplate.TemplateNames.Select(n => (n, n))]) : null,
             SystemMessage = config.OptionalString("system_message"),
-            TorchDtype = config.OptionalString("torch_dtype"),
+            TorchDtype = CommonKeys.StoredType(config, text),
             EosTokenIds = text?.TokenIds("eos_token_id") ?? [],
         };
     }
@@ -81,26 +77,13 @@ public sealed class InternVl2Family : IVlmFamily
     public bool IsKnownUnused(VlmConfig config, string name) => KnownUnused.RotaryBuffer(name) || KnownUnused.TiedHead(config, name);
 
     /// <inheritdoc/>
+    public string? WhyRefused(string name) => InternVlParts.WhyRefused(name);
+
+    /// <inheritdoc/>
     public (IImagePreprocessor Preprocessor, string LayoutKey) CreatePreprocessor(VlmConfig config, ConfigReader? preprocessorConfig)
     {
         ArgumentNullException.ThrowIfNull(config);
-        var defaults = new InternVlImageOptions();
-        var (mean, std) = ImageNormalization.Read(preprocessorConfig, defaults.Mean, defaults.Std);
-        var options = new InternVlImageOptions
-        {
-            ImageSize = config.TileSize,
-            MinTiles = config.MinTiles,
-            MaxTiles = config.MaxTiles,
-            UseThumbnail = config.UseThumbnail,
-            DynamicImageSize = config.DynamicImageSize,
-            TokensPerTileSide = config.TileSize / config.Vision.PatchSize / config.Vision.MergeSize,
-            Mean = mean,
-            Std = std,
-        };
-        var order = config.Vision.TransposedShuffle ? "columns" : "rows";
-        return (
-            new InternVlPreprocessor(options),
-            $"internvl;tile={options.ImageSize};tokens={options.TokensPerTileSide}x{options.TokensPerTileSide};order={order};tiles={options.MinTiles}..{options.MaxTiles};thumbnail={options.UseThumbnail};dynamic={options.DynamicImageSize}");
+        return InternVlParts.Preprocessor(config, preprocessorConfig);
     }
 
     /// <inheritdoc/>
@@ -156,7 +139,7 @@ public sealed class InternVl2Family : IVlmFamily
             }
         }
 
-        text.Problem(Key, $"a list that begins with one of {string.Join(", ", Decoders.Select(d => $"\"{d.Name}\""))}", names.Count == 0 ? "nothing" : $"\"{names[0]}\"");
+        text.Problem(Key, $"a list that begins with one of {string.Join(", ", Decoders.Select(d => $"\"{d.Name}\""))}", names.Count == 0 ? "nothing" : $"\"{names[0]}\"", UnsupportedModels.Hint(names.Count == 0 ? null : names[0]));
         return TextClass.Llama;
     }
 
@@ -167,14 +150,12 @@ public sealed class InternVl2Family : IVlmFamily
             top.Problem("select_layer", "-1 (the last layer's output)");
         }
 
-        var ratio = top.PositiveNumber("downsample_ratio", 0.5);
-        var merge = (int)Math.Round(Math.Min(1 / ratio, 1 << 10));
-        if (merge < 1 || Math.Abs((merge * ratio) - 1) > 1e-9)
+        if (vision.Bool("use_moe", false))
         {
-            top.Problem("downsample_ratio", "1/n with a whole number n, such as 0.5");
-            merge = 1;
+            vision.Problem("use_moe", "false");
         }
 
+        var eps = (float)vision.PositiveNumber("layer_norm_eps", 1e-6);
         return new VisionConfig
         {
             Architecture = VisionArchitecture.InternVit,
@@ -185,12 +166,13 @@ public sealed class InternVl2Family : IVlmFamily
             ImageSize = vision.PositiveInt("image_size", largest: 1 << 14),
             PatchSize = vision.PositiveInt("patch_size", largest: 1 << 14),
             Channels = vision.PositiveInt("num_channels", 3),
-            Norm = vision.OneOf("norm_type", [("layer_norm", NormKind.LayerNorm), ("rms_norm", NormKind.RmsNorm)], "rms_norm"),
-            NormEps = (float)vision.PositiveNumber("layer_norm_eps", 1e-6),
+            Norm = vision.OneOf("norm_type", VisionParsing.Norms, "rms_norm"),
+            NormEps = eps,
+            QkNormEps = eps,
             QkvBias = vision.Bool("qkv_bias", false),
             QkNorm = vision.Bool("qk_normalization", true),
             Activation = vision.OneOf("hidden_act", VisionParsing.Activations, "gelu"),
-            MergeSize = merge,
+            MergeSize = InternVlParts.MergeSize(top),
 
             // The class default when the key is absent is the older order.
             TransposedShuffle = top.OneOf("ps_version", [("v2", false), ("v1", true)], "v1"),
@@ -199,19 +181,11 @@ public sealed class InternVl2Family : IVlmFamily
 
     private static void CheckSizes(ConfigReader config, ConfigReader vision, VisionConfig tower, int tileSize)
     {
-        VisionParsing.CheckHeads(vision, "hidden_size", tower.HiddenSize, "num_attention_heads", tower.Heads);
-        VisionParsing.CheckChannels(vision, "num_channels", tower.Channels);
-        if (tower.ImageSize % tower.PatchSize != 0)
-        {
-            vision.Problem("image_size", $"a multiple of patch_size ({tower.PatchSize})");
-        }
-        else if (tower.ImageSize != tileSize)
+        var before = config.Problems.Count;
+        InternVlParts.CheckTower(config, vision, tower);
+        if (config.Problems.Count == before && tower.ImageSize != tileSize)
         {
             config.Problem("force_image_size", $"vision_config.image_size ({tower.ImageSize}), the size that the position table was made for");
-        }
-        else if (tileSize / tower.PatchSize % tower.MergeSize != 0)
-        {
-            config.Problem("downsample_ratio", $"a ratio 1/n whose n divides the {tileSize / tower.PatchSize} patches of a tile's side");
         }
     }
 
