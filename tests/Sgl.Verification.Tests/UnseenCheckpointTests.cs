@@ -18,6 +18,9 @@ public class UnseenCheckpointTests
         ["internlm2, one key head, 9 tokens per tile, large tower"] = new CheckpointShape { Layers = 2, Hidden = 24, Heads = 3, KvHeads = 1, TileSize = 84, LargeTower = true, Seed = 2 },
         ["qwen2, a key head per head, patches of 8"] = new CheckpointShape { Decoder = DecoderKind.Qwen2, Hidden = 64, Heads = 4, KvHeads = 4, TileSize = 48, PatchSize = 8, Seed = 3 },
         ["llama, 7 layers, head width 12, large tower"] = new CheckpointShape { Decoder = DecoderKind.Llama, Layers = 7, Hidden = 120, Heads = 10, KvHeads = 5, LargeTower = true, TowerLayers = 3, Seed = 4, RopeTheta = 10_000 },
+        ["qwen3, head width 20 of 48 / 6, 5 layers"] = new CheckpointShape { Decoder = DecoderKind.Qwen3, Layers = 5, OwnHeadDim = 20, Seed = 9 },
+        ["qwen3, one key head, heads narrower than the hidden size, large tower"] = new CheckpointShape { Decoder = DecoderKind.Qwen3, Layers = 2, Hidden = 72, Heads = 4, KvHeads = 1, OwnHeadDim = 12, LargeTower = true, TileSize = 84, Seed = 10 },
+        ["llama, head width of its own"] = new CheckpointShape { Decoder = DecoderKind.Llama, Hidden = 40, Heads = 4, OwnHeadDim = 16, Seed = 11 },
         ["phi3, long factors, head width 10"] = new CheckpointShape { Decoder = DecoderKind.Phi3, Layers = 4, Hidden = 40, Heads = 4, KvHeads = 4, OriginalMaxPositions = 16, Seed = 5 },
         ["phi3, short factors, grouped"] = new CheckpointShape { Decoder = DecoderKind.Phi3, Hidden = 64, Heads = 8, KvHeads = 2, Seed = 6 },
     };

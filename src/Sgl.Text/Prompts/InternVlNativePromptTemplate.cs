@@ -29,6 +29,7 @@ public sealed class InternVlNativePromptTemplate : IPromptTemplate
             Placeholder = "<IMG_CONTEXT>",
             ImageTail = "</img>\n",
             OtherPlaceholders = ["<video>"],
+            ImageOrder = ImageOrder.First,
         });
     }
 
@@ -40,6 +41,9 @@ public sealed class InternVlNativePromptTemplate : IPromptTemplate
 
     /// <inheritdoc/>
     public string Separator => "<|im_end|>";
+
+    /// <inheritdoc/>
+    public ImageOrder ImageOrder => _builder.ImageOrder;
 
     /// <inheritdoc/>
     public TokenizedPrompt Build(PromptRequest request) => _builder.Build(request);

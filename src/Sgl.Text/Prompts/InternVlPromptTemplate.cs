@@ -3,7 +3,7 @@ using Sgl.Text.Internal;
 namespace Sgl.Text;
 
 /// <summary>
-/// The prompt of InternVL2 and InternVL2.5 (<c>conversation.py</c> of the checkpoints). The key <c>template</c> of
+/// The prompt of InternVL2 (four formats), and of 2.5, 3 and 3.5 (<c>internvl2_5</c>) in the authors' layout (<c>conversation.py</c> of the checkpoints). The key <c>template</c> of
 /// <c>config.json</c> names the format.
 /// </summary>
 /// <remarks>

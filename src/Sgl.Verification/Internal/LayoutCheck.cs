@@ -7,7 +7,7 @@ internal static class LayoutCheck
 {
     /// <param name="comparison">Collects.</param>
     /// <param name="visual">The preprocessed image.</param>
-    /// <param name="expected">The manifest's <c>layout</c> (LLaVA-OneVision) or <c>grid_thw</c> (Qwen2-VL), by key; other keys are left alone.</param>
+    /// <param name="expected">The manifest's <c>layout</c> (LLaVA-OneVision, InternVL) or <c>grid_thw</c> (Qwen-VL), by key; other keys are left alone.</param>
     public static void Run(Comparison comparison, VisualInput visual, IReadOnlyDictionary<string, int[]> expected)
     {
         foreach (var (key, actual) in Actual(visual))
@@ -27,10 +27,15 @@ internal static class LayoutCheck
         if (visual.Grid is { } grid)
         {
             yield return ("grid_thw", [grid.T, grid.H, grid.W]);
+            yield break;
         }
 
         if (visual.Packed is not { } packed)
         {
+            var cells = visual.Layout.Tiles.Where(t => t.Kind == TileKind.Tile).ToArray();
+            yield return ("tiles", [visual.Layout.Tiles.Count]);
+            yield return ("grid_tiles", [cells.DistinctBy(t => t.Y).Count(), cells.DistinctBy(t => t.X).Count()]);
+            yield return ("thumbnail", [visual.Layout.Tiles.Count - cells.Length]);
             yield break;
         }
 

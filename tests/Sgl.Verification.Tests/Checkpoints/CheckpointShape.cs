@@ -7,6 +7,7 @@ internal enum DecoderKind
 {
     InternLm2,
     Qwen2,
+    Qwen3,
     Llama,
     Phi3,
 }
@@ -64,7 +65,10 @@ internal sealed record CheckpointShape
 
     public ulong Seed { get; init; } = 1;
 
-    public int HeadDim => Hidden / Heads;
+    /// <summary>Values per head where heads do not share out the hidden size (Qwen3, Llama); null: they do.</summary>
+    public int? OwnHeadDim { get; init; }
+
+    public int HeadDim => OwnHeadDim ?? Hidden / Heads;
 
     public int PatchesPerSide => TileSize / PatchSize;
 
@@ -84,6 +88,7 @@ internal sealed record CheckpointShape
             {
                 DecoderKind.InternLm2 => "InternLM2ForCausalLM",
                 DecoderKind.Qwen2 => "Qwen2ForCausalLM",
+                DecoderKind.Qwen3 => "Qwen3ForCausalLM",
                 DecoderKind.Llama => "LlamaForCausalLM",
                 _ => "Phi3ForCausalLM",
             }),
@@ -100,6 +105,11 @@ internal sealed record CheckpointShape
             ["rope_theta"] = RopeTheta,
             ["vocab_size"] = Vocabulary,
         };
+        if (OwnHeadDim is { } headDim)
+        {
+            text["head_dim"] = headDim;
+        }
+
         if (Decoder == DecoderKind.Phi3)
         {
             text["original_max_position_embeddings"] = OriginalMaxPositions;
@@ -217,7 +227,7 @@ internal sealed record CheckpointShape
 
     private void DecoderLayer(string p, Action<string, long, long, float> matrix, Action<string, long> vector, Action<string, long, float> scale)
     {
-        long q = Hidden, kv = (long)KvHeads * HeadDim;
+        long q = (long)Heads * HeadDim, kv = (long)KvHeads * HeadDim;
         // Queries and keys larger than the rest, so that attention is not flat.
         const float Sharp = 1.6f;
         switch (Decoder)
@@ -249,6 +259,12 @@ internal sealed record CheckpointShape
                     {
                         vector($"{p}self_attn.{name}_proj.bias", rows);
                     }
+                }
+
+                if (Decoder == DecoderKind.Qwen3)
+                {
+                    scale(p + "self_attn.q_norm.weight", HeadDim, Sharp);
+                    scale(p + "self_attn.k_norm.weight", HeadDim, Sharp);
                 }
 
                 matrix(p + "mlp.gate_proj.weight", Inner, Hidden, 1);

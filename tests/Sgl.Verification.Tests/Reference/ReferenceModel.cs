@@ -113,7 +113,7 @@ internal sealed class ReferenceModel(CheckpointShape shape, StoredType type = St
 
     private (double[] Q, double[] K, double[] V) Qkv(double[] x, string p)
     {
-        int d = shape.HeadDim, q = shape.Hidden, kv = shape.KvHeads * d;
+        int d = shape.HeadDim, q = shape.Heads * d, kv = shape.KvHeads * d;
         switch (shape.Decoder)
         {
             case DecoderKind.InternLm2:
@@ -128,9 +128,14 @@ internal sealed class ReferenceModel(CheckpointShape shape, StoredType type = St
                 return (all[..q], all[q..(q + kv)], all[(q + kv)..]);
             default:
                 double[] One(string name) => Linear(x, $"{p}self_attn.{name}_proj.weight", shape.Decoder == DecoderKind.Qwen2 ? $"{p}self_attn.{name}_proj.bias" : null);
-                return (One("q"), One("k"), One("v"));
+                return (PerHead(One("q"), p + "self_attn.q_norm.weight"), PerHead(One("k"), p + "self_attn.k_norm.weight"), One("v"));
         }
     }
+
+    /// <summary>Qwen3 norms every head of q and k by itself, in front of the rotation.</summary>
+    private double[] PerHead(double[] x, string weight) => shape.Decoder == DecoderKind.Qwen3
+        ? [.. Enumerable.Range(0, x.Length / shape.HeadDim).SelectMany(h => Rms(x[(h * shape.HeadDim)..((h + 1) * shape.HeadDim)], weight, 1e-5))]
+        : x;
 
     private double[] Mlp(double[] x, string p)
     {
