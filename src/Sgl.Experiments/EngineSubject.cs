@@ -20,12 +20,13 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
 
     private readonly VlmEngine _small;
     private readonly VlmEngine _large;
-    private readonly ImageDecoder _decoder = new(new ImageDecoderOptions());
+    private readonly ImageDecoder _decoder;
     private readonly RecentPrompts _smallPrompts = new();
     private readonly RecentPrompts _largePrompts = new();
 
-    private EngineSubject(VlmEngine small, VlmEngine large, string smallWeights, string largeWeights)
+    private EngineSubject(VlmEngine small, VlmEngine large, string smallWeights, string largeWeights, ImageDecoderOptions pictures)
     {
+        _decoder = new ImageDecoder(pictures);
         _small = small;
         _large = large;
         Description = new SubjectDescription(
@@ -48,9 +49,10 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     /// <param name="large">Options of the large model; its prune layers must hold every layer that a method prunes at.</param>
     /// <param name="progress">Progress of both, one after the other.</param>
     /// <param name="cancellationToken">Stops.</param>
+    /// <param name="pictures">How both see images; null: upright and on white.</param>
     /// <exception cref="EvaluationException">The two lay out an image in different visual tokens.</exception>
     public static async Task<EngineSubject> LoadAsync(
-        EngineOptions small, EngineOptions large, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
+        EngineOptions small, EngineOptions large, IProgress<LoadProgress>? progress, CancellationToken cancellationToken, ImageDecoderOptions? pictures = null)
     {
         ArgumentNullException.ThrowIfNull(small);
         ArgumentNullException.ThrowIfNull(large);
@@ -61,7 +63,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             var largeEngine = await VlmEngine.LoadAsync(large, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
             if (largeEngine.Model.VisualLayoutKey == smallEngine.Model.VisualLayoutKey)
             {
-                return new EngineSubject(smallEngine, largeEngine, smallWeights, largeWeights);
+                return new EngineSubject(smallEngine, largeEngine, smallWeights, largeWeights, pictures ?? new ImageDecoderOptions());
             }
 
             await largeEngine.DisposeAsync().ConfigureAwait(false);
@@ -146,7 +148,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         var (prompt, _) = await PromptAsync(_small, _smallPrompts, question, cancellation).ConfigureAwait(false);
         var result = await GenerateAsync(
             _small, prompt, new GenerationOptions { Sampling = Sampling(question), Importance = new ImportanceOptions() }, cancellation).ConfigureAwait(false);
-        var pixels = _decoder.Decode(await question.Image.ReadAsync(cancellation).ConfigureAwait(false));
+        var pixels = _decoder.Decode(await question.Image.ReadAsync(cancellation).ConfigureAwait(false), cancellation);
         return new TokenImportance(pixels, prompt.Images[0].Layout, result.Importance!, result.Text);
     }
 

@@ -78,6 +78,29 @@ public sealed class VlmEngine : IAsyncDisposable
     public Task<PreparedPrompt> PrepareAsync(PromptInput input, CancellationToken cancellationToken) =>
         Task.Run(() => Prepare(input, cancellationToken), cancellationToken);
 
+    /// <summary>What <see cref="PrepareAsync"/> will take for images of these sizes, the images themselves not counted. Looks at no pixel.</summary>
+    /// <param name="sizes">Columns and rows of all images of the prompt.</param>
+    /// <param name="limits">Per-request limits of tiles or pixels; null takes the checkpoint's.</param>
+    /// <returns>One for each image.</returns>
+    /// <exception cref="RequestException">An image cannot be used, or all of them have more visual tokens than a sequence may.</exception>
+    public IReadOnlyList<ProcessingCost> EstimateProcessing(IReadOnlyList<(int Width, int Height)> sizes, ImageLimits? limits)
+    {
+        ArgumentNullException.ThrowIfNull(sizes);
+        var preprocessor = _checkpoint.Preprocessor.ForImages(sizes.Count);
+        var costs = new ProcessingCost[sizes.Count];
+        long tokens = 0;
+        for (var i = 0; i < costs.Length; i++)
+        {
+            var (width, height) = sizes[i];
+            tokens += Usable(i, () => preprocessor.Plan(width, height, limits)).TokenCount;
+            costs[i] = Usable(i, () => preprocessor.Cost(width, height, limits));
+        }
+
+        return tokens <= Model.MaxSequenceTokens
+            ? costs
+            : throw new RequestException("messages", $"the prompt has {tokens} visual tokens, at most {Model.MaxSequenceTokens} of all kinds are allowed");
+    }
+
     /// <summary>Preprocesses one image as <see cref="PrepareAsync"/> does.</summary>
     /// <exception cref="ImageException">The image is outside the family's limits.</exception>
     public VisualInput Preprocess(RgbImage image, ImageLimits? limits = null) => _checkpoint.Preprocessor.Process(image, limits);
@@ -207,25 +230,18 @@ public sealed class VlmEngine : IAsyncDisposable
             throw new RequestException("images", $"has {input.Images.Count} images, at most {_options.MaxImages} are allowed");
         }
 
+        // The prompt first: one that is too long is refused before a pixel is touched.
         var preprocessor = _checkpoint.Preprocessor.ForImages(input.Images.Count);
-        var inputs = new VisualInput[input.Images.Count];
-        for (var i = 0; i < inputs.Length; i++)
+        var tokenCounts = new int[input.Images.Count];
+        for (var i = 0; i < tokenCounts.Length; i++)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
-            {
-                inputs[i] = preprocessor.Process(input.Images[i], input.ImageLimits);
-            }
-            catch (ImageException e)
-            {
-                throw new RequestException($"images[{i}]", e.Message, e);
-            }
+            tokenCounts[i] = Usable(i, () => preprocessor.Plan(input.Images[i].Width, input.Images[i].Height, input.ImageLimits)).TokenCount;
         }
 
         TokenizedPrompt tokenized;
         try
         {
-            tokenized = template.Build(new PromptRequest(input.Messages, [.. inputs.Select(i => i.Layout.TokenCount)]) { AllowSpecialTokensInText = input.AllowSpecialTokens, KeepPartOrder = input.KeepPartOrder });
+            tokenized = template.Build(new PromptRequest(input.Messages, tokenCounts) { AllowSpecialTokensInText = input.AllowSpecialTokens, KeepPartOrder = input.KeepPartOrder });
         }
         catch (PromptException e)
         {
@@ -236,11 +252,32 @@ public sealed class VlmEngine : IAsyncDisposable
             throw new RequestException("messages", e.Message, e);
         }
 
+        if (tokenized.Ids.Length > Model.MaxSequenceTokens)
+        {
+            throw new RequestException(
+                "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed");
+        }
+
+        var inputs = new VisualInput[input.Images.Count];
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            inputs[i] = Usable(i, () => preprocessor.Process(input.Images[i], input.ImageLimits, cancellationToken));
+        }
+
         var ordered = tokenized.Images.OrderBy(s => s.Start).ToList();
-        var prompt = new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])]) { PreprocessTime = _time.GetElapsedTime(start) };
-        return prompt.Ids.Length <= Model.MaxSequenceTokens
-            ? prompt
-            : throw new RequestException("messages", $"the prompt has {prompt.Ids.Length} tokens ({prompt.VisualTokenCount} of them visual), at most {Model.MaxSequenceTokens} are allowed");
+        return new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])]) { PreprocessTime = _time.GetElapsedTime(start) };
+    }
+
+    private static T Usable<T>(int image, Func<T> use)
+    {
+        try
+        {
+            return use();
+        }
+        catch (ImageException e)
+        {
+            throw new RequestException($"images[{image}]", e.Message, e);
+        }
     }
 
     private async Task<float[]> TimedEncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken)

@@ -3,9 +3,11 @@ using Sgl.Vision.Internal;
 namespace Sgl.Vision;
 
 /// <summary>
-/// Encoded bytes to RGB pixels, equal to Pillow's <c>Image.open(...).convert("RGB")</c>: PNG, JPEG, WebP, GIF and BMP; alpha is
-/// dropped, of an animation the first frame is taken. Two known differences: 16-bit gray keeps its high byte, where Pillow clips to
-/// white, and transparent GIF pixels are black, where Pillow shows the palette's colour. Thread-safe.
+/// Encoded bytes to RGB pixels, upright and on white as people see them: PNG, JPEG, WebP, GIF, BMP and TIFF; of an animation the first
+/// frame, of a TIFF the first page. With <see cref="ImageDecoderOptions.ApplyExifOrientation"/> off and <see cref="AlphaHandling.Drop"/> the
+/// pixels are those of Pillow's <c>Image.open(...).convert("RGB")</c>. Two known differences: 16-bit gray keeps its high byte, where Pillow
+/// clips to white, and under <see cref="AlphaHandling.Drop"/> transparent GIF pixels are black, where Pillow shows the palette's colour.
+/// Thread-safe.
 /// </summary>
 /// <param name="options">Limits and choices.</param>
 public sealed class ImageDecoder(ImageDecoderOptions options)
@@ -18,12 +20,10 @@ public sealed class ImageDecoder(ImageDecoderOptions options)
     {
     }
 
-    /// <summary>Decodes one image.</summary>
+    /// <summary>Reads what a file says about itself, and checks it against the limits. No pixel is decoded.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <exception cref="ImageException">
-    /// The bytes are empty, too many, of no format that is read, truncated or corrupt, or announce too many pixels.
-    /// </exception>
-    public RgbImage Decode(ReadOnlySpan<byte> encoded)
+    /// <exception cref="ImageException">As from <see cref="Decode"/>; damage behind the header is not seen.</exception>
+    public ImageHeader ReadHeader(ReadOnlySpan<byte> encoded)
     {
         if (encoded.IsEmpty)
         {
@@ -36,13 +36,31 @@ public sealed class ImageDecoder(ImageDecoderOptions options)
                 ImageErrorReason.TooManyBytes, $"The image has {encoded.Length} bytes; at most {_options.MaxBytes} are accepted.");
         }
 
-        var format = ImageFormats.Detect(encoded);
-        return format switch
+        var header = ImageFormats.Detect(encoded) switch
         {
-            ImageFormat.Unknown => throw new ImageException(
-                ImageErrorReason.UnsupportedFormat, "The bytes are not a PNG, JPEG, WebP, GIF or BMP image."),
-            ImageFormat.Bmp => BmpReader.Read(encoded, _options.MaxPixels),
-            _ => VipsReader.Read(encoded, format, _options),
+            ImageFormat.Png => PngHeader.Read(encoded),
+            ImageFormat.Jpeg => JpegHeader.Read(encoded),
+            ImageFormat.WebP => WebPHeader.Read(encoded),
+            ImageFormat.Gif => GifHeader.Read(encoded),
+            ImageFormat.Bmp => BmpReader.ReadHeader(encoded),
+            _ => TiffHeader.Read(encoded),
         };
+        PixelLimit.Check(header.Width, header.Height, _options);
+        return header;
+    }
+
+    /// <summary>Decodes one image.</summary>
+    /// <param name="encoded">The file's bytes.</param>
+    /// <param name="cancellationToken">Stops the work between bands of rows; a frame of WebP or GIF is decoded in one piece.</param>
+    /// <exception cref="ImageException">
+    /// The bytes are empty, too many, of no format that is read, truncated or corrupt, or announce too many pixels or too long a side.
+    /// </exception>
+    public RgbImage Decode(ReadOnlyMemory<byte> encoded, CancellationToken cancellationToken = default)
+    {
+        var header = ReadHeader(encoded.Span);
+        cancellationToken.ThrowIfCancellationRequested();
+        return header.Format == ImageFormat.Bmp
+            ? BmpReader.Read(encoded.Span, _options, cancellationToken)
+            : VipsReader.Read(encoded, header, _options, cancellationToken);
     }
 }

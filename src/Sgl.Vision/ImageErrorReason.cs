@@ -6,7 +6,7 @@ public enum ImageErrorReason
     /// <summary>There are no bytes.</summary>
     Empty,
 
-    /// <summary>The bytes are not PNG, JPEG, WebP, GIF or BMP, or use a variant of these that is not read.</summary>
+    /// <summary>The bytes are not PNG, JPEG, WebP, GIF, BMP or TIFF, or use a variant of these that is not read.</summary>
     UnsupportedFormat,
 
     /// <summary>The file ends before the image does.</summary>
@@ -21,6 +21,9 @@ public enum ImageErrorReason
     /// <summary>The encoded file is longer than allowed.</summary>
     TooManyBytes,
 
-    /// <summary>The ratio of the sides is beyond what the model family accepts.</summary>
+    /// <summary>The header announces a longer side than allowed; nothing was decoded.</summary>
+    SideTooLong,
+
+    /// <summary>The ratio of the sides is beyond what is allowed, or what the model family accepts.</summary>
     AspectRatio,
 }

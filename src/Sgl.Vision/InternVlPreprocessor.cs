@@ -52,7 +52,7 @@ public sealed class InternVlPreprocessor : IImagePreprocessor
     }
 
     /// <inheritdoc/>
-    public VisualInput Process(RgbImage image, ImageLimits? limits = null)
+    public VisualInput Process(RgbImage image, ImageLimits? limits = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
         var layout = Plan(image.Width, image.Height, limits);
@@ -60,11 +60,11 @@ public sealed class InternVlPreprocessor : IImagePreprocessor
         var side = _options.ImageSize;
         var tileFloats = 3 * side * side;
         var pixels = GC.AllocateUninitializedArray<float>(checked(layout.Tiles.Count * tileFloats));
-        var grid = PillowResampler.Resize(image, columns * side, rows * side, ResampleFilter.Bicubic);
+        var grid = PillowResampler.Resize(image, columns * side, rows * side, ResampleFilter.Bicubic, cancellationToken);
         var thumbnail = layout.Tiles[^1].Kind == TileKind.Thumbnail
-            ? PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic)
+            ? PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic, cancellationToken)
             : null;
-        _ = Parallel.For(0, layout.Tiles.Count, t =>
+        _ = Parallel.For(0, layout.Tiles.Count, new ParallelOptions { CancellationToken = cancellationToken }, t =>
         {
             var target = pixels.AsSpan(t * tileFloats, tileFloats);
             if (layout.Tiles[t].Kind == TileKind.Thumbnail)
@@ -78,6 +78,13 @@ public sealed class InternVlPreprocessor : IImagePreprocessor
         });
 
         return new VisualInput { PixelValues = pixels, Shape = [layout.Tiles.Count, 3, side, side], Layout = layout };
+    }
+
+    /// <inheritdoc/>
+    public ProcessingCost Cost(int width, int height, ImageLimits? limits = null)
+    {
+        var pixels = (long)Plan(width, height, limits).Tiles.Count * _options.ImageSize * _options.ImageSize;
+        return ProcessingCost.Of(3 * pixels, pixels, width, height);
     }
 
     /// <summary>Columns and rows of tiles for an image (the reference's <c>find_closest_aspect_ratio</c>).</summary>

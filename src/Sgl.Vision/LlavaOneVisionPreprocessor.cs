@@ -59,7 +59,7 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
     }
 
     /// <inheritdoc/>
-    public VisualInput Process(RgbImage image, ImageLimits? limits = null)
+    public VisualInput Process(RgbImage image, ImageLimits? limits = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
         var side = _options.ImageSize;
@@ -68,16 +68,16 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
         var geometry = _options.SingleView ? null : Geometry(image.Width, image.Height, limits);
         var views = 1 + (geometry is null ? 0 : geometry.Packed.GridRows * geometry.Packed.GridColumns);
         var pixels = GC.AllocateUninitializedArray<float>(checked(views * viewFloats));
-        var whole = _options.SingleView ? PaddedSquare.Resize(image, side, Padding()) : PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic);
+        var whole = _options.SingleView ? PaddedSquare.Resize(image, side, Padding(), cancellationToken) : PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic, cancellationToken);
         _normalizer.WritePlanes(whole, 0, 0, side, side, pixels.AsSpan(0, viewFloats));
         if (geometry is not null)
         {
-            var canvas = PaintCanvas(image, geometry, _options.OddPadding);
-            _ = Parallel.For(1, views, v =>
+            var canvas = PaintCanvas(image, geometry, _options.OddPadding, cancellationToken);
+            _ = Parallel.For(1, views, new ParallelOptions { CancellationToken = cancellationToken }, v =>
             {
                 int x = (v - 1) % geometry.Packed.GridColumns * side, y = (v - 1) / geometry.Packed.GridColumns * side;
                 var view = canvas.Crop(x, y, Math.Min(side, canvas.Width - x), Math.Min(side, canvas.Height - y));
-                view = PillowResampler.Resize(view, side, side, ResampleFilter.Bicubic);
+                view = PillowResampler.Resize(view, side, side, ResampleFilter.Bicubic, cancellationToken);
                 _normalizer.WritePlanes(view, 0, 0, side, side, pixels.AsSpan(v * viewFloats, viewFloats));
             });
         }
@@ -91,6 +91,22 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
         };
     }
 
+    /// <inheritdoc/>
+    public ProcessingCost Cost(int width, int height, ImageLimits? limits = null)
+    {
+        var side = (long)_options.ImageSize * _options.ImageSize;
+        if (_options.SingleView)
+        {
+            PaddedSquare.Check(width, height);
+            return ProcessingCost.Of(3 * side, side + ((_options.ImageSize + (2L * PaddedSquare.BandRows)) * Math.Max(width, height)), width, height);
+        }
+
+        // The resized picture, the canvas it lies on, and its views.
+        var packed = Geometry(width, height, limits).Packed;
+        var canvas = side * packed.GridRows * packed.GridColumns;
+        return ProcessingCost.Of(3 * (side + canvas), side + (3 * canvas), width, height);
+    }
+
     /// <summary>How the features of an image of this size are packed; null where each image has one view only.</summary>
     /// <param name="width">Columns of the original image.</param>
     /// <param name="height">Rows of the original image.</param>
@@ -100,12 +116,12 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
     public PackedGeometry? Pack(int width, int height, ImageLimits? limits = null) =>
         _options.SingleView ? null : Geometry(width, height, limits).Packed;
 
-    private static RgbImage PaintCanvas(RgbImage image, AnyresGeometry geometry, OddPadding oddPadding)
+    private static RgbImage PaintCanvas(RgbImage image, AnyresGeometry geometry, OddPadding oddPadding, CancellationToken cancellationToken)
     {
         // Half the missing pixels on each side; the old rule drops the odd one, and the canvas with it.
         var width = oddPadding == OddPadding.Short ? geometry.ResizedWidth + (2 * geometry.Left) : geometry.CanvasWidth;
         var height = oddPadding == OddPadding.Short ? geometry.ResizedHeight + (2 * geometry.Top) : geometry.CanvasHeight;
-        var resized = PillowResampler.Resize(image, geometry.ResizedWidth, geometry.ResizedHeight, ResampleFilter.Bicubic);
+        var resized = PillowResampler.Resize(image, geometry.ResizedWidth, geometry.ResizedHeight, ResampleFilter.Bicubic, cancellationToken);
         if (resized.Width == width && resized.Height == height)
         {
             return resized;

@@ -42,16 +42,16 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
     }
 
     /// <inheritdoc/>
-    public VisualInput Process(RgbImage image, ImageLimits? limits = null)
+    public VisualInput Process(RgbImage image, ImageLimits? limits = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
         var (width, height) = SmartResize(image.Width, image.Height, limits);
-        var resized = PillowResampler.Resize(image, width, height, ResampleFilter.Bicubic);
+        var resized = PillowResampler.Resize(image, width, height, ResampleFilter.Bicubic, cancellationToken);
         int patch = _options.PatchSize, gridHeight = height / patch, gridWidth = width / patch;
         var patchFloats = 3 * _options.TemporalPatchSize * patch * patch;
         var pixels = GC.AllocateUninitializedArray<float>(checked(gridHeight * gridWidth * patchFloats));
         var stripFloats = gridWidth * _options.MergeSize * patchFloats;
-        _ = Parallel.For(0, height / Block, strip => WriteStrip(resized, strip, pixels.AsSpan(strip * stripFloats, stripFloats)));
+        _ = Parallel.For(0, height / Block, new ParallelOptions { CancellationToken = cancellationToken }, strip => WriteStrip(resized, strip, pixels.AsSpan(strip * stripFloats, stripFloats)));
         return new VisualInput
         {
             PixelValues = pixels,
@@ -59,6 +59,14 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
             Layout = Plan(image.Width, image.Height, limits),
             Grid = (1, gridHeight, gridWidth),
         };
+    }
+
+    /// <inheritdoc/>
+    public ProcessingCost Cost(int width, int height, ImageLimits? limits = null)
+    {
+        var (resizedWidth, resizedHeight) = SmartResize(width, height, limits);
+        var pixels = (long)resizedWidth * resizedHeight;
+        return ProcessingCost.Of(3 * _options.TemporalPatchSize * pixels, pixels, width, height);
     }
 
     /// <summary>

@@ -33,6 +33,8 @@ internal static class AskCommand
                 result.AddError("--unpruned excludes --keep-ratio and --prune-layer.");
             }
         });
+        var pictures = new PictureOptions();
+        pictures.AddTo(command, router);
         command.SetAction(async (result, cancellationToken) =>
         {
             var policy = PolicyChoice.ToWire(
@@ -57,6 +59,7 @@ internal static class AskCommand
                 Small = CheckpointFolders.Small(result.GetValue(small)),
                 Large = CheckpointFolders.Large(result.GetValue(large)),
                 PruneLayers = result.GetValue(pruneLayer) is { } layer ? [layer] : [],
+                Pictures = pictures.Of(result),
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
             var exitCode = await AskAsync(terminal, services.Router, request, result.GetValue(json), cancellationToken);
@@ -80,6 +83,11 @@ internal static class AskCommand
         try
         {
             var answer = await client.AskAsync(request, view.Watch, cancellationToken);
+            foreach (var image in answer.Layout.Images.Where(i => i.PageCount > 1))
+            {
+                terminal.Hint($"{request.Images[image.ImageIndex].Name} has {image.PageCount} pages; only the first was looked at");
+            }
+
             view.Field("answer", answer.Completed.Answer, new Spectre.Console.Style(decoration: Spectre.Console.Decoration.Bold));
             return ExitCodes.Success;
         }

@@ -21,6 +21,8 @@ internal static class DemoCommand
         {
             small, large, threshold, questions, output,
         };
+        var pictures = new PictureOptions();
+        pictures.AddTo(command);
         command.SetAction((result, cancellationToken) =>
         {
             var list = result.GetValue(questions) ?? RepositoryFiles.Find("samples/questions.jsonl", File.Exists)
@@ -32,6 +34,7 @@ internal static class DemoCommand
                 Questions = SampleQuestion.ReadAll(list),
                 ImageFolder = Path.GetDirectoryName(Path.GetFullPath(list))!,
                 Threshold = result.GetValue(threshold),
+                Pictures = pictures.Of(result),
                 Output = result.GetValue(output)!,
             };
             return demo.RunAsync(cancellationToken);

@@ -63,6 +63,8 @@ internal static class EvalCommand
                 result.AddError("--retention excludes --prune-layer and --keep-ratio.");
             }
         });
+        var pictures = new PictureOptions();
+        pictures.AddTo(command, router);
         command.SetAction((result, cancellationToken) =>
         {
             var name = result.GetValue(benchmark) ?? "synthetic";
@@ -78,7 +80,8 @@ internal static class EvalCommand
             var runSeed = (ulong)(result.GetValue(seed) ?? 0);
             PairOfModels Models() => new(
                 CheckpointFolders.Small(result.GetValue(small)), CheckpointFolders.Large(result.GetValue(large)),
-                result.GetValue(smallPlacement), result.GetValue(largePlacement));
+                result.GetValue(smallPlacement), result.GetValue(largePlacement))
+            { Pictures = pictures.Of(result) };
             var path = result.GetValue(data) ?? Default(name);
             if (result.GetValue(paper))
             {

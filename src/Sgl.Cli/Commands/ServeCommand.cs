@@ -33,6 +33,8 @@ internal static class ServeCommand
         {
             small, large, smallPlacement, largePlacement, pruneLayers, port, httpPort, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
         };
+        var pictures = new PictureOptions();
+        pictures.AddTo(command);
         command.SetAction(async (result, cancellationToken) =>
         {
             using var log = new ServeLog(result.GetValue(verbose));
@@ -43,6 +45,7 @@ internal static class ServeCommand
                 SmallPlacement = result.GetValue(smallPlacement),
                 LargePlacement = result.GetValue(largePlacement),
                 PruneLayers = result.GetValue(pruneLayers) ?? [],
+                Pictures = pictures.Of(result),
                 Address = result.GetValue(address)!,
                 Port = result.GetValue(port) ?? DefaultPort,
                 HttpPort = result.GetValue(httpPort),

@@ -31,6 +31,8 @@ internal static class ShowCommand
         {
             question, images, small, ratios, top, output, maxTokens, system,
         };
+        var pictures = new PictureOptions();
+        pictures.AddTo(command);
         command.SetAction((result, cancellationToken) =>
         {
             var files = result.GetValue(images)!.Select(ImageFile.Read).ToList();
@@ -38,6 +40,7 @@ internal static class ShowCommand
             {
                 Small = CheckpointFolders.Small(result.GetValue(small)),
                 Images = files,
+                Pictures = pictures.Of(result),
                 Question = result.GetValue(question)!,
                 System = result.GetValue(system),
                 MaxTokens = result.GetValue(maxTokens) ?? 128,

@@ -3,6 +3,7 @@ using Sgl.Evaluation;
 using Sgl.Experiments;
 using Sgl.Inference;
 using Sgl.Models;
+using Sgl.Vision;
 
 namespace Sgl.Cli.Evaluation;
 
@@ -13,6 +14,9 @@ namespace Sgl.Cli.Evaluation;
 /// <param name="LargePlacement">Its devices; null: the CPU.</param>
 internal sealed record PairOfModels(string Small, string Large, string? SmallPlacement = null, string? LargePlacement = null)
 {
+    /// <summary>How both see images.</summary>
+    public ImageDecoderOptions Pictures { get; init; } = new();
+
     /// <summary>L of the large model, known before its weights are loaded.</summary>
     public int LargeLayers()
     {
@@ -32,6 +36,6 @@ internal sealed record PairOfModels(string Small, string Large, string? SmallPla
             large.PruneLayers.Add(layer);
         }
 
-        return LoadBars.RunAsync(terminal, ["small and large model"], progress => EngineSubject.LoadAsync(small, large, progress[0], cancellationToken));
+        return LoadBars.RunAsync(terminal, ["small and large model"], progress => EngineSubject.LoadAsync(small, large, progress[0], cancellationToken, Pictures));
     }
 }

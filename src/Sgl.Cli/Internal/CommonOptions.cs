@@ -15,7 +15,7 @@ internal static class CommonOptions
     /// <summary><c>--image FILE...</c>.</summary>
     public static Option<string[]> Images(bool required) => new("--image", "-i")
     {
-        Description = "An image file: PNG, JPEG, WebP, GIF or BMP. Give the option again for more images.",
+        Description = "An image file: PNG, JPEG, WebP, GIF, BMP or TIFF. Give the option again for more images.",
         HelpName = "FILE",
         Required = required,
         Arity = ArgumentArity.OneOrMore,

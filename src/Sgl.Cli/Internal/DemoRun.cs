@@ -28,6 +28,9 @@ internal sealed class DemoRun(Terminal terminal)
     /// <summary>Exit threshold; null: the router's.</summary>
     public required double? Threshold { get; init; }
 
+    /// <summary>How the models see the images.</summary>
+    public ImageDecoderOptions Pictures { get; init; } = new();
+
     /// <summary>Where the pictures go.</summary>
     public required string Output { get; init; }
 
@@ -38,7 +41,7 @@ internal sealed class DemoRun(Terminal terminal)
         var started = Stopwatch.GetTimestamp();
         var images = Questions.Select(q => q.Image).Distinct().ToDictionary(name => name, name => ImageFile.Read(Path.Combine(ImageFolder, name)));
         Directory.CreateDirectory(Output);
-        await using var services = await LocalServices.StartAsync(new LocalServicesOptions { Small = Small, Large = Large }, terminal, cancellationToken);
+        await using var services = await LocalServices.StartAsync(new LocalServicesOptions { Small = Small, Large = Large, Pictures = Pictures }, terminal, cancellationToken);
         using var client = new RouterClient(services.Router);
         var info = await client.InfoAsync(cancellationToken);
         Introduce(services, info);
@@ -106,7 +109,7 @@ internal sealed class DemoRun(Terminal terminal)
     private string Draw(int index, ImageFile image, RouterAnswer answer)
     {
         var layout = answer.Layout.Images[0];
-        var placed = new PlacedImage(image.Decode(), WireLayouts.ToVision(layout), layout.FirstToken);
+        var placed = new PlacedImage(image.Decode(Pictures), WireLayouts.ToVision(layout), layout.FirstToken);
         var page = TokenPictures.Page([placed], [.. answer.Completed.Importance.Values], TokenPictures.FigureRatios, PictureSide);
         var path = Path.Combine(Output, string.Create(CultureInfo.InvariantCulture, $"{index + 1:00}-{Path.GetFileNameWithoutExtension(image.Name)}.png"));
         PngWriter.Write(path, page);

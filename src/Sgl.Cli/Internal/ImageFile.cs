@@ -29,18 +29,23 @@ internal sealed record ImageFile(string Path, byte[] Bytes)
     }
 
     /// <summary>Decodes the pixels.</summary>
+    /// <param name="view">How they are seen; null: as by default, upright and on white.</param>
     /// <exception cref="CliException">They cannot be decoded.</exception>
-    public RgbImage Decode()
+    public RgbImage Decode(ImageDecoderOptions? view = null)
     {
         try
         {
-            return new ImageDecoder().Decode(Bytes);
+            return new ImageDecoder(view ?? new ImageDecoderOptions()).Decode(Bytes);
         }
         catch (ImageException e)
         {
             throw new CliException($"image '{Path}': {e.Message}", innerException: e);
         }
     }
+
+    /// <summary>Says that of a file with pages only the first is looked at; null where there is nothing to say.</summary>
+    public string? PageHint() =>
+        new ImageDecoder().ReadHeader(Bytes).PageCount is > 1 and var pages ? $"{Name} has {pages} pages; only the first is looked at" : null;
 
     /// <summary>As it travels in a request.</summary>
     public Wire.Image ToWire() => new() { Data = Google.Protobuf.ByteString.CopyFrom(Bytes), Name = Name };

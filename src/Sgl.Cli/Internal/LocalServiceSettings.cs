@@ -43,6 +43,8 @@ internal static class LocalServiceSettings
     {
         var settings = Listening(options, place);
         settings["Engine:Checkpoint"] = checkpoint;
+        settings["Requests:ApplyExifOrientation"] = options.Pictures.ApplyExifOrientation.ToString();
+        settings["Requests:Alpha"] = options.Pictures.Alpha.ToString();
         if (placement is not null)
         {
             settings["Engine:Placement"] = placement;

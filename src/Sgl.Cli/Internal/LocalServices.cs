@@ -9,6 +9,7 @@ using Sgl.LargeService;
 using Sgl.ModelServing;
 using Sgl.Router;
 using Sgl.SmallService;
+using Sgl.Vision;
 
 namespace Sgl.Cli.Internal;
 
@@ -44,6 +45,9 @@ internal sealed record LocalServicesOptions
 
     /// <summary>Time for running requests to end when stopping.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How both models see pictures.</summary>
+    public ImageDecoderOptions Pictures { get; init; } = new();
 
     /// <summary>More settings of the router.</summary>
     public IReadOnlyDictionary<string, string?> Router { get; init; } = new Dictionary<string, string?>();

@@ -19,6 +19,9 @@ internal sealed class ShowRun(Terminal terminal)
     /// <summary>What the question is about.</summary>
     public required IReadOnlyList<ImageFile> Images { get; init; }
 
+    /// <summary>How the model sees the images.</summary>
+    public ImageDecoderOptions Pictures { get; init; } = new();
+
     /// <summary>The question.</summary>
     public required string Question { get; init; }
 
@@ -41,7 +44,8 @@ internal sealed class ShowRun(Terminal terminal)
     /// <returns>The exit code.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        var pixels = Images.Select(i => i.Decode()).ToList();
+        var pixels = Images.Select(i => i.Decode(Pictures)).ToList();
+        Images.Select(i => i.PageHint()).OfType<string>().ToList().ForEach(terminal.Hint);
         var options = new EngineOptions { Checkpoint = Small };
         await using var engine = await LoadBars.RunAsync(
             terminal, [$"small model {Path.GetFileName(Path.GetFullPath(Small))}"],

@@ -1,14 +1,15 @@
 using Microsoft.Extensions.Options;
 using Sgl.Hosting;
 using Sgl.Inference;
+using Sgl.Vision;
 
 namespace Sgl.ModelServing;
 
 /// <summary>
-/// From the wire to a prepared prompt: checks, decoding, preprocessing. Only a few requests are worked on at a time, since decoded images are
-/// large; a limited number waits.
+/// From the wire to a prepared prompt: checks, decoding, preprocessing. Only as many requests are worked on at a time as there are workers and memory
+/// for their pictures (<see cref="PreparationGate"/>); a limited number waits.
 /// </summary>
-public sealed class RequestPreparer : IDisposable
+public sealed class RequestPreparer
 {
     private static readonly TimeSpan RetryWhenFull = TimeSpan.FromSeconds(1);
 
@@ -16,7 +17,8 @@ public sealed class RequestPreparer : IDisposable
     private readonly EngineOptions _engine;
     private readonly ImageReader _images;
     private readonly TimeProvider _time;
-    private readonly SemaphoreSlim _slots;
+    private readonly RequestLimits _limits;
+    private readonly PreparationGate _gate;
     private readonly int _mostInside;
     private int _inside;
 
@@ -27,9 +29,10 @@ public sealed class RequestPreparer : IDisposable
         ArgumentNullException.ThrowIfNull(limits);
         _host = host;
         _engine = engine.Value;
+        _limits = limits.Value;
         _images = new ImageReader(limits.Value);
         _time = time;
-        _slots = new SemaphoreSlim(limits.Value.Preparations());
+        _gate = new PreparationGate(limits.Value.Preparations(), limits.Value.PreparationBytes());
         _mostInside = limits.Value.Preparations() + _engine.MaxQueue;
     }
 
@@ -53,15 +56,7 @@ public sealed class RequestPreparer : IDisposable
                 throw new OverloadedException("Too many requests are waiting.", RetryWhenFull);
             }
 
-            await _slots.WaitAsync(cancellationToken);
-            try
-            {
-                return await Task.Run(() => PrepareAsync(engine, input, violations, cancellationToken), cancellationToken);
-            }
-            finally
-            {
-                _slots.Release();
-            }
+            return await Task.Run(() => PrepareAsync(engine, input, violations, cancellationToken), cancellationToken);
         }
         finally
         {
@@ -69,16 +64,55 @@ public sealed class RequestPreparer : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _slots.Dispose();
-
     private async Task<PreparedRequest> PrepareAsync(VlmEngine engine, ChatInput input, ViolationList violations, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
         ChatRules.Check(input.Messages, input.Images.Count, $"{input.Field}messages", violations);
         SamplingRules.Check(input.Sampling, _engine.MaxNewTokens, $"{input.Field}sampling", violations);
         ImageLimitRules.Check(input.ImageLimits, $"{input.Field}image_limits", violations);
-        var images = _images.Read(input.Images, _engine.MaxImages, $"{input.Field}images", violations, cancellationToken);
+        var headers = _images.ReadHeaders(input.Images, _engine.MaxImages, $"{input.Field}images", violations);
+        var cost = Cost(engine, input, headers, violations);
+        var place = await _gate.EnterAsync(cost.PeakBytes, cancellationToken);
+
+        // Whoever went away does not wait for a decoder that cannot be stopped; its place is free when the work has ended.
+        var work = Task.Run(() => PrepareAsync(engine, input, headers, violations, started, cancellationToken), CancellationToken.None);
+        _ = work.ContinueWith(
+            static (ended, place) =>
+            {
+                ((IDisposable)place!).Dispose();
+                _ = ended.Exception;
+            },
+            place, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return await work.WaitAsync(cancellationToken);
+    }
+
+    private PreparationCost Cost(VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, ViolationList violations)
+    {
+        try
+        {
+            // Images of a request that is wrong already are decoded, to say all that is wrong with it, and go no further.
+            List<ImageHeader> good = [.. headers.OfType<ImageHeader>()];
+            var cost = PreparationCost.Of(
+                good, violations.Any ? [] : engine.EstimateProcessing(_images.Sizes(good), ImageLimitMapping.From(input.ImageLimits)));
+            if (cost.PeakBytes > _gate.Capacity)
+            {
+                violations.Add(
+                    $"{input.Field}images", $"preparing them would take {cost.PeakBytes >> 20} MiB, at most {_gate.Capacity >> 20} MiB are given to one request");
+                violations.ThrowIfAny();
+            }
+
+            return cost;
+        }
+        catch (RequestException e)
+        {
+            throw e.Below(input.Field);
+        }
+    }
+
+    private async Task<PreparedRequest> PrepareAsync(
+        VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, ViolationList violations, long started, CancellationToken cancellationToken)
+    {
+        var images = _images.Decode(input.Images, headers, $"{input.Field}images", violations, cancellationToken);
         violations.ThrowIfAny();
 
         var messages = ImagePlacement.Complete(input.Messages, images.Count);
@@ -95,8 +129,8 @@ public sealed class RequestPreparer : IDisposable
             var prepared = await engine.PrepareAsync(prompt, cancellationToken);
             var sampling = SamplingMapping.From(input.Sampling, _engine.MaxNewTokens);
             sampling = SamplingMapping.Fit(sampling, input.Sampling, prepared.Ids.Length, engine.Model.MaxSequenceTokens);
-            var key = engine.Model.VisualLayoutKey;
-            var layout = WireLayout.From(prepared, key, InputDigests.Of(input with { Messages = messages }, key, order));
+            var key = _limits.VisualLayoutKey(engine.Model);
+            var layout = WireLayout.From(prepared, [.. headers.OfType<ImageHeader>()], _limits, key, InputDigests.Of(input with { Messages = messages }, key, order));
             return new PreparedRequest(engine, prepared, layout, sampling, _time.GetElapsedTime(started), input.Field);
         }
         catch (RequestException e)

@@ -9,11 +9,16 @@ public static class WireLayout
 {
     /// <summary>Which visual token shows which part of which image.</summary>
     /// <param name="prompt">The prepared prompt, images in prompt order.</param>
-    /// <param name="visualLayoutKey">Of the model.</param>
+    /// <param name="headers">Of the request's images, in its order.</param>
+    /// <param name="limits">How they were decoded.</param>
+    /// <param name="visualLayoutKey">Of the model under these limits.</param>
     /// <param name="digest">Of the input.</param>
-    public static Wire.PromptLayout From(PreparedPrompt prompt, string visualLayoutKey, Wire.InputDigest digest)
+    public static Wire.PromptLayout From(
+        PreparedPrompt prompt, IReadOnlyList<ImageHeader> headers, RequestLimits limits, string visualLayoutKey, Wire.InputDigest digest)
     {
         ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(headers);
+        ArgumentNullException.ThrowIfNull(limits);
         var layout = new Wire.PromptLayout
         {
             VisualTokenCount = prompt.VisualTokenCount,
@@ -24,7 +29,11 @@ public static class WireLayout
         var first = 0;
         for (var i = 0; i < prompt.Images.Count; i++)
         {
-            layout.Images.Add(Image(prompt.Images[i].Layout, prompt.Spans[i].ImageIndex, first));
+            var image = Image(prompt.Images[i].Layout, prompt.Spans[i].ImageIndex, first);
+            var header = headers[image.ImageIndex];
+            image.PageCount = header.PageCount;
+            image.AppliedOrientation = limits.ApplyExifOrientation ? header.Orientation : 1;
+            layout.Images.Add(image);
             first += prompt.Images[i].Layout.TokenCount;
         }
 

@@ -29,7 +29,7 @@ public static class WireModel
             HiddenSize = model.HiddenSize,
             VocabularySize = model.VocabularySize,
             ParameterCount = model.ParameterCount,
-            VisualLayoutKey = model.VisualLayoutKey,
+            VisualLayoutKey = limits.VisualLayoutKey(model),
             TokenizerDigest = model.TokenizerDigest ?? "",
             MaxSequenceTokenCount = model.MaxSequenceTokens,
             MaxImageCount = engine.MaxImages,

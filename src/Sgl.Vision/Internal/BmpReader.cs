@@ -4,17 +4,22 @@ using System.Numerics;
 namespace Sgl.Vision.Internal;
 
 /// <summary>
-/// Windows bitmaps: 1-, 4- and 8-bit palette, 16-, 24- and 32-bit colour, bit fields; no run lengths. (The libvips package has no
-/// loader for them.)
+/// Windows bitmaps: 1-, 4- and 8-bit palette, 16-, 24- and 32-bit colour, bit fields with and without alpha; no run lengths. (The libvips
+/// package has no loader for them.)
 /// </summary>
 internal static class BmpReader
 {
     private const int FileHeaderBytes = 14;
 
-    public static RgbImage Read(ReadOnlySpan<byte> data, long maxPixels)
+    public static ImageHeader ReadHeader(ReadOnlySpan<byte> data)
     {
-        var header = ReadHeader(data);
-        PixelLimit.Check(header.Width, header.Height, maxPixels);
+        var header = Parse(data);
+        return new ImageHeader { Format = ImageFormat.Bmp, Width = header.Width, Height = header.Height, PeakBytes = PeakMemory.Of(header.Width, header.Height, 0) };
+    }
+
+    public static RgbImage Read(ReadOnlySpan<byte> data, ImageDecoderOptions options, CancellationToken cancellationToken)
+    {
+        var header = Parse(data);
         var stride = ((((long)header.Width * header.BitsPerPixel) + 31) / 32) * 4;
         if (header.PixelOffset < FileHeaderBytes || header.PixelOffset > data.Length)
         {
@@ -29,9 +34,16 @@ internal static class BmpReader
         var image = new RgbImage(header.Width, header.Height, GC.AllocateUninitializedArray<byte>(3 * header.Width * header.Height));
         var palette = header.BitsPerPixel <= 8 ? ReadPalette(data, header) : [];
         var masks = header.BitsPerPixel is 16 or 32 ? header.Masks : default;
+        var pixels = data[(int)header.PixelOffset..];
+        if (options.Alpha == AlphaHandling.Drop || !IsAnyOpaque(pixels, header, stride, cancellationToken))
+        {
+            masks = masks with { Alpha = 0 };
+        }
+
         for (var y = 0; y < header.Height; y++)
         {
-            var row = data.Slice((int)(header.PixelOffset + (stride * y)), (int)stride);
+            cancellationToken.ThrowIfCancellationRequested();
+            var row = pixels.Slice((int)(stride * y), (int)stride);
             var target = image.Row(header.TopDown ? y : header.Height - 1 - y);
             switch (header.BitsPerPixel)
             {
@@ -67,7 +79,28 @@ internal static class BmpReader
         return image;
     }
 
-    private static Header ReadHeader(ReadOnlySpan<byte> data)
+    /// <summary>Many writers announce alpha and leave it zero throughout; every viewer shows such a bitmap as opaque.</summary>
+    private static bool IsAnyOpaque(ReadOnlySpan<byte> pixels, Header header, long stride, CancellationToken cancellationToken)
+    {
+        var bytes = header.BitsPerPixel / 8;
+        for (var y = 0; y < header.Height && header.Masks.Alpha != 0; y++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var row = pixels.Slice((int)(stride * y), header.Width * bytes);
+            for (var i = 0; i < row.Length; i += bytes)
+            {
+                var pixel = bytes == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(row[i..]) : BinaryPrimitives.ReadUInt32LittleEndian(row[i..]);
+                if ((pixel & header.Masks.Alpha) != 0)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private static Header Parse(ReadOnlySpan<byte> data)
     {
         if (data.Length < FileHeaderBytes + 12)
         {
@@ -99,7 +132,7 @@ internal static class BmpReader
         var bits = BinaryPrimitives.ReadUInt16LittleEndian(info[14..]);
         var compression = BinaryPrimitives.ReadUInt32LittleEndian(info[16..]);
         var colours = BinaryPrimitives.ReadUInt32LittleEndian(info[32..]);
-        var masks = bits == 16 ? new Masks(0x7C00, 0x03E0, 0x001F) : new Masks(0xFF0000, 0x00FF00, 0x0000FF);
+        var masks = bits == 16 ? new Masks(0x7C00, 0x03E0, 0x001F, 0) : new Masks(0xFF0000, 0x00FF00, 0x0000FF, 0);
         var paletteOffset = FileHeaderBytes + (int)headerBytes;
         switch (compression)
         {
@@ -114,7 +147,7 @@ internal static class BmpReader
 
                 masks = new Masks(
                     BinaryPrimitives.ReadUInt32LittleEndian(info[40..]), BinaryPrimitives.ReadUInt32LittleEndian(info[44..]),
-                    BinaryPrimitives.ReadUInt32LittleEndian(info[48..]));
+                    BinaryPrimitives.ReadUInt32LittleEndian(info[48..]), AlphaMask(info, headerBytes, compression));
                 break;
             default:
                 throw new ImageException(ImageErrorReason.UnsupportedFormat, "Compressed BMP images are not read.");
@@ -131,6 +164,10 @@ internal static class BmpReader
     private static Header Validate(Header header) => header.BitsPerPixel is 1 or 4 or 8 or 16 or 24 or 32
         ? header
         : throw new ImageException(ImageErrorReason.UnsupportedFormat, $"BMP images of {header.BitsPerPixel} bits a pixel are not read.");
+
+    /// <summary>Headers of 56 bytes and more have the mask; behind shorter ones it follows where the kind of compression says so.</summary>
+    private static uint AlphaMask(ReadOnlySpan<byte> info, uint headerBytes, uint compression) =>
+        (headerBytes >= 56 || compression == 6) && info.Length >= 56 ? BinaryPrimitives.ReadUInt32LittleEndian(info[52..]) : 0;
 
     private static byte[] ReadPalette(ReadOnlySpan<byte> data, Header header)
     {
@@ -165,21 +202,27 @@ internal static class BmpReader
         }
     }
 
-    private static ImageException Truncated() => new(ImageErrorReason.Truncated, "The BMP image ends too early.");
+    private static ImageException Truncated() => ImageErrors.Truncated(ImageFormat.Bmp);
 
-    private static ImageException Corrupt() => new(ImageErrorReason.Corrupt, "The BMP image is damaged.");
+    private static ImageException Corrupt() => ImageErrors.Corrupt(ImageFormat.Bmp);
 
     private readonly record struct Header(
         int Width, int Height, bool TopDown, int BitsPerPixel, long PixelOffset, int PaletteOffset, int PaletteEntryBytes, uint Colours,
         Masks Masks);
 
-    private readonly record struct Masks(uint Red, uint Green, uint Blue)
+    private readonly record struct Masks(uint Red, uint Green, uint Blue, uint Alpha)
     {
         public void Unpack(uint pixel, Span<byte> rgb)
         {
             rgb[0] = Expand(pixel, Red);
             rgb[1] = Expand(pixel, Green);
             rgb[2] = Expand(pixel, Blue);
+            if (Alpha != 0 && Expand(pixel, Alpha) is var alpha and < 255)
+            {
+                rgb[0] = SampleConverter.OnWhite(rgb[0], alpha);
+                rgb[1] = SampleConverter.OnWhite(rgb[1], alpha);
+                rgb[2] = SampleConverter.OnWhite(rgb[2], alpha);
+            }
         }
 
         private static byte Expand(uint pixel, uint mask)

@@ -9,7 +9,8 @@ internal static class PaddedSquare
     /// <summary>Longest side of an image that is padded; the work grows with its square.</summary>
     public const int LongestSide = 1 << 15;
 
-    private const int BandRows = 128;
+    /// <summary>Rows of the square that are there at a time.</summary>
+    public const int BandRows = 128;
 
     /// <summary>Where the image begins in the square, in pixels.</summary>
     public static (int Left, int Top) Offset(int width, int height) => (Math.Max(0, height - width) / 2, Math.Max(0, width - height) / 2);
@@ -28,12 +29,13 @@ internal static class PaddedSquare
     /// <param name="image">The image.</param>
     /// <param name="side">Side of the result.</param>
     /// <param name="colour">Red, green, blue of the padding.</param>
-    public static RgbImage Resize(RgbImage image, int side, (byte Red, byte Green, byte Blue) colour)
+    /// <param name="cancellationToken">Stops the work between rows.</param>
+    public static RgbImage Resize(RgbImage image, int side, (byte Red, byte Green, byte Blue) colour, CancellationToken cancellationToken)
     {
         Check(image.Width, image.Height);
         if (image.Width == image.Height)
         {
-            return PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic);
+            return PillowResampler.Resize(image, side, side, ResampleFilter.Bicubic, cancellationToken);
         }
 
         // Pillow's passes one after the other: first all rows to the new width, then the columns. Rows of padding stay what they are.
@@ -45,10 +47,10 @@ internal static class PaddedSquare
             var rows = Math.Min(BandRows, image.Height - first);
             var band = Fill(length, rows, colour);
             band.Paste(image.Crop(0, first, image.Width, rows), left, 0);
-            narrow.Paste(PillowResampler.Resize(band, side, rows, ResampleFilter.Bicubic), 0, top + first);
+            narrow.Paste(PillowResampler.Resize(band, side, rows, ResampleFilter.Bicubic, cancellationToken), 0, top + first);
         }
 
-        return PillowResampler.Resize(narrow, side, side, ResampleFilter.Bicubic);
+        return PillowResampler.Resize(narrow, side, side, ResampleFilter.Bicubic, cancellationToken);
     }
 
     private static RgbImage Fill(int width, int height, (byte Red, byte Green, byte Blue) colour)

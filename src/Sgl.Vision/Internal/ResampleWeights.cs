@@ -30,6 +30,9 @@ internal sealed class ResampleWeights
     /// <summary>[output, Taps].</summary>
     public int[] Weights { get; }
 
+    /// <summary>The weights of one output sample, as many as it has input samples.</summary>
+    public ReadOnlySpan<int> Of(int output) => Weights.AsSpan(output * Taps, Count[output]);
+
     public static ResampleWeights Create(int inputSize, int outputSize, ResampleFilter filter)
     {
         var scale = (double)inputSize / outputSize;
