@@ -18,8 +18,19 @@ internal sealed record TensorPlan(string Name, long[] Shape, float Deviation, fl
     public long Count => Shape.Aggregate(1L, (a, b) => a * b);
 }
 
+/// <summary>A checkpoint whose weights are random and follow from its description.</summary>
+internal interface ICheckpointShape
+{
+    ulong Seed { get; }
+
+    JsonObject Config(string dtype);
+
+    /// <summary>Every tensor, in the order of the file.</summary>
+    IReadOnlyList<TensorPlan> Tensors();
+}
+
 /// <summary>Sizes of an InternVL2 checkpoint whose weights are random; everything else follows from them.</summary>
-internal sealed record CheckpointShape
+internal sealed record CheckpointShape : ICheckpointShape
 {
     public DecoderKind Decoder { get; init; } = DecoderKind.InternLm2;
 
@@ -159,7 +170,6 @@ internal sealed record CheckpointShape
         };
     }
 
-    /// <summary>Every tensor, in the order of the file.</summary>
     public IReadOnlyList<TensorPlan> Tensors()
     {
         var tensors = new List<TensorPlan>();

@@ -23,7 +23,7 @@ internal static class CheckpointWriter
     /// <param name="type">Stored type of all tensors.</param>
     /// <param name="shards">Number of files; 1 writes <c>model.safetensors</c> without an index.</param>
     /// <param name="change">Changes a tensor's values before they are stored, chunk by chunk; gets its name, the number of the first value and the values.</param>
-    public static void Write(string folder, CheckpointShape shape, StoredType type = StoredType.Float32, int shards = 1, Action<string, long, float[]>? change = null)
+    public static void Write(string folder, ICheckpointShape shape, StoredType type = StoredType.Float32, int shards = 1, Action<string, long, float[]>? change = null)
     {
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), shape.Config(type.ToString().ToLowerInvariant()).ToJsonString());

@@ -310,7 +310,7 @@ internal sealed class ReferenceModel(CheckpointShape shape, StoredType type = St
         return Array.ConvertAll(e, a => a / sum);
     }
 
-    private static double Gelu(double x) => 0.5 * x * (1 + Erf(x / Math.Sqrt(2)));
+    internal static double Gelu(double x) => 0.5 * x * (1 + Erf(x / Math.Sqrt(2)));
 
     /// <summary>Taylor series; its terms stay far below 1/epsilon for the arguments that occur here.</summary>
     private static double Erf(double x)
