@@ -1,7 +1,7 @@
 """Makes the golden cases of this folder. Needs numpy and the full golden sets: python3 make_goldens.py SHARED
 
-Three cases are copied, small model only: an InternLM2 model run by the authors' own code, and the Qwen2-VL and LLaVA-OneVision
-models run by transformers. Two pairs (Qwen2 with Llama, Phi-3 with InternLM2) are random checkpoints small enough for a repository,
+Some cases are copied, small model only: an InternLM2 model run by the authors' own code, and the Qwen2-VL, Qwen2.5-VL, Qwen3-VL and
+LLaVA-OneVision models run by transformers. Two pairs (Qwen2 with Llama, Phi-3 with InternLM2) are random checkpoints small enough for a repository,
 run by the golden set's own numpy implementation, which reproduces every golden case of the authors' code.
 """
 import json, os, shutil, sys
@@ -14,9 +14,10 @@ sys.path.insert(0, os.path.join(SHARED, 'goldens'))
 os.environ['GOLDENS'] = OUT
 import st, check_numpy as port  # noqa: E402
 
-COPIES = [('goldens', 'internlm2', 'tiles4'), ('goldens-families', 'qwen2vl', 'tiny_upscaled'), ('goldens-families', 'llavaov', 'small_upscaled')]
+COPIES = [('goldens', 'internlm2', 'tiles4'), ('goldens-families', 'qwen2vl', 'tiny_upscaled'), ('goldens-families', 'llavaov', 'small_upscaled'),
+          ('goldens-families-2', 'qwen25vl', 'tiny_upscaled'), ('goldens-families-2', 'qwen3vl', 'tiny_upscaled')]
 KEPT = ('vision_last_hidden', 'vision_features', 'inputs_embeds', 'generated_ids', 'step_logits', 'step_logprob', 'A_prefill', 'A_decode', 'A',
-        'A_step_layer', 'A_unused_helper', 'kept_r', 'consistency_position_ids_r', 'consistency_step_prob_r', 'consistency_step_logits_r')
+        'A_step_layer', 'A_unused_helper', 'deepstack_features.0', 'deepstack_features.1', 'deepstack_features.2', 'kept_r', 'consistency_position_ids_r', 'consistency_step_prob_r', 'consistency_step_logits_r')
 
 
 def copy(folder, pair, case):
