@@ -1,5 +1,6 @@
 using System.Net;
 using Grpc.AspNetCore.Server;
+using Grpc.AspNetCore.Server.Model;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -45,6 +46,8 @@ public static class SglHostingExtensions
         services.AddRouting();
         services.AddGrpcReflection();
         services.AddGrpc();
+        services.RemoveAll(typeof(IServiceMethodProvider<>));
+        services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(BoundedServiceMethods<>));
         services.AddOptions<GrpcServiceOptions>().Configure<IOptions<ServiceListenOptions>>(ConfigureGrpc);
         services.AddOptions<HostOptions>().Configure<IServiceProvider>((host, provider) =>
         {

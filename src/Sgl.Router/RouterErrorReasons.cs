@@ -5,4 +5,10 @@ public static class RouterErrorReasons
 {
     /// <summary>The two models do not fit together.</summary>
     public const string NotPaired = "MODELS_NOT_PAIRED";
+
+    /// <summary>The HTTP API was asked for a model that is not served.</summary>
+    public const string ModelNotFound = "MODEL_NOT_FOUND";
+
+    /// <summary>A body of the HTTP API is not JSON by its header, or compressed in an unknown way.</summary>
+    public const string UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE";
 }

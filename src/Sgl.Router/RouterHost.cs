@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -50,14 +51,17 @@ public static class RouterHost
         services.AddSingleton<LargeHop>();
         services.AddSingleton<AnswerPipeline>();
         services.AddSingleton<ChatEndpoint>();
+        services.AddCors();
         services.AddExceptionMapper<HopException>(e => e.Status);
 
         var app = builder.Build();
+        app.UseChatPages();
         app.MapSglHosting();
         app.MapGrpcService<RouterGrpcService>();
         var chat = app.Services.GetRequiredService<ChatEndpoint>();
-        app.MapPost("/v1/chat/completions", chat.CompleteAsync);
-        app.MapGet("/v1/models", chat.ModelsAsync);
+        app.MapChat("/v1/chat/completions", HttpMethods.Post, chat.CompleteAsync);
+        app.MapChat("/v1/models", HttpMethods.Get, chat.ModelsAsync);
+        app.MapChat("/v1/models/{**model}", HttpMethods.Get, chat.ModelAsync);
         return app;
     }
 }

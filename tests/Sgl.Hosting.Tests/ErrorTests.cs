@@ -15,7 +15,7 @@ public sealed class ErrorTests : IAsyncLifetime
         var data = new TheoryData<string, string>();
         foreach (var shape in new[] { "unary", "server", "client", "duplex" })
         {
-            foreach (var act in new[] { "fault", "overloaded", "not ready", "mapped", "rpc", "secret", "own timeout" })
+            foreach (var act in new[] { "fault", "overloaded", "no memory", "not ready", "mapped", "rpc", "secret", "own timeout" })
             {
                 data.Add(shape, act);
             }
@@ -49,6 +49,11 @@ public sealed class ErrorTests : IAsyncLifetime
             case "overloaded":
                 Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
                 Assert.Equal(3, status.GetDetail<RetryInfo>()!.RetryDelay.Seconds);
+                break;
+            case "no memory":
+                Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
+                Assert.NotNull(status.GetDetail<RetryInfo>());
+                Assert.Contains(_host.Log.Lines, l => l.Contains("Array dimensions", StringComparison.Ordinal));
                 break;
             case "not ready":
                 Assert.Equal(StatusCode.Unavailable, error.StatusCode);

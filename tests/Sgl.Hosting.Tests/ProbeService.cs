@@ -72,6 +72,9 @@ internal sealed class ProbeService(ProbeLog log) : Probe.ProbeBase
                 throw new FormatException("field");
             case "rpc":
                 throw new RpcException(new Status(StatusCode.NotFound, "not here"));
+            case "no memory":
+                GC.KeepAlive(new object[int.MaxValue]); // longer than any array: the runtime's own OutOfMemoryException
+                break;
             case "secret":
                 throw new InvalidOperationException("password=hunter2");
             case "own timeout":

@@ -35,6 +35,9 @@ public sealed class ErrorTranslator
                 return Faults.InvalidArgument(e.Violations, e.Reason);
             case InvalidProtocolBufferException:
                 return Faults.Unreadable(); // a message of the client's stream; the first one is read before any handler runs
+            case OutOfMemoryException:
+                HostingLog.CallFailed(_logger, exception, call.Method, call.RequestId);
+                return Faults.OutOfMemory();
             case OverloadedException e:
                 return Faults.Overloaded(e.Message, e.RetryAfter);
             case NotReadyException e:

@@ -51,6 +51,9 @@ public static class Faults
             FormattableString.Invariant($"The message is longer than {limitBytes} bytes, the server's limit (setting Listen:MaxReceiveMessageBytes). Send smaller or fewer images."),
             ErrorReasons.MessageTooLarge);
 
+    /// <summary>RESOURCE_EXHAUSTED: memory for the request could not be had.</summary>
+    public static Status OutOfMemory() => Overloaded("The server has no memory for this request at the moment.", TimeSpan.FromSeconds(2));
+
     /// <summary>INTERNAL that tells a client nothing but the id to quote.</summary>
     public static Status Internal(string correlationId) =>
         Create(Code.Internal, $"Internal error. The server's log has the cause under correlation id {correlationId}.", ErrorReasons.Internal);

@@ -20,6 +20,9 @@ public sealed class ServiceEndpoints
     /// <summary>Address of the HTTP API; null where the port is off.</summary>
     public Uri? Http => Address(_scheme, _http);
 
+    /// <summary>Whether a local port is that of the HTTP API.</summary>
+    public bool IsHttpPort(int port) => _http?.Invoke()?.Port == port;
+
     internal void Bind(string scheme, Func<IPEndPoint?> grpc, Func<IPEndPoint?>? metrics, Func<IPEndPoint?>? http) =>
         (_scheme, _grpc, _metrics, _http) = (scheme, grpc, metrics, http);
 

@@ -33,6 +33,11 @@ internal static class HopErrors
                 Wire.RoutingReason.LargeTimeout, late, Faults.Create(Code.DeadlineExceeded, Sentence(late), ErrorReasons.DeadlineExceeded), exception);
         }
 
+        if (exception is OutOfMemoryException or RpcException { Status.DebugException: OutOfMemoryException })
+        {
+            return new(Wire.RoutingReason.LargeOverloaded, $"the router has no memory to ask the {hop} model", Faults.OutOfMemory(), exception);
+        }
+
         if (exception is not RpcException e)
         {
             return Failed(hop, call.RequestId, exception);
@@ -85,9 +90,8 @@ internal static class HopErrors
         }
 
         const string input = "input.";
-        return field.StartsWith(input, StringComparison.Ordinal) ? field[input.Length..]
-            : field.StartsWith("guidance", StringComparison.Ordinal) ? "policy.prune"
-            : field;
+        field = field.StartsWith(input, StringComparison.Ordinal) ? field[input.Length..] : field;
+        return field.StartsWith("guidance", StringComparison.Ordinal) ? "policy.prune" : field;
     }
 
     private static TimeSpan RetryAfter(Google.Rpc.Status? details) =>

@@ -21,6 +21,9 @@ public sealed class RouterOptions
     /// <summary>The policy for requests that bring none.</summary>
     public PolicyOptions Policy { get; set; } = new();
 
+    /// <summary>The HTTP API.</summary>
+    public HttpApiOptions Http { get; set; } = new();
+
     /// <summary>
     /// Most requests in work at once; further ones are refused with RESOURCE_EXHAUSTED. Each holds its images in memory until it is answered, and the model
     /// services have queues of their own, so this is a guard and not a queue.

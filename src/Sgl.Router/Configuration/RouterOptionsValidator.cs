@@ -17,6 +17,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Retry(options.Retry, errors);
         Ejection(options.Ejection, errors);
         Policy(options.Policy, errors);
+        Http(options.Http, errors);
         Between(errors, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, 1, 1_000_000);
         Time(errors, nameof(options.HealthInterval), options.HealthInterval, TimeSpan.FromMilliseconds(10));
         Time(errors, nameof(options.ProbeTimeout), options.ProbeTimeout, TimeSpan.FromMilliseconds(10));
@@ -45,6 +46,23 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
                 string.IsNullOrEmpty(path) || System.IO.File.Exists(path), $"{key}:Tls:{file}", $"is '{path}', which does not exist", "give the path of a PEM file");
         }
     }
+
+    private static void Http(HttpApiOptions http, SettingErrors errors)
+    {
+        Time(errors, $"Http:{nameof(http.Heartbeat)}", http.Heartbeat, TimeSpan.Zero);
+        for (var i = 0; i < http.AllowedOrigins.Count; i++)
+        {
+            var origin = http.AllowedOrigins[i];
+            errors.Require(
+                origin == "*" ? http.AllowedOrigins.Count == 1 : IsOrigin(origin),
+                $"Http:{nameof(http.AllowedOrigins)}:{i}", $"is '{origin}'", "give https://host or https://host:port without a path, https://*.host for all its subdomains, or * alone for all");
+        }
+    }
+
+    private static bool IsOrigin(string origin) =>
+        Uri.TryCreate(origin.Replace("://*.", "://any.", StringComparison.Ordinal), UriKind.Absolute, out var uri)
+        && uri.Scheme is "http" or "https"
+        && uri.GetLeftPart(UriPartial.Authority).Replace("://any.", "://*.", StringComparison.Ordinal).Equals(origin, StringComparison.OrdinalIgnoreCase);
 
     private static void Retry(RetryOptions retry, SettingErrors errors)
     {

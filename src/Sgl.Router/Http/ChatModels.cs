@@ -1,3 +1,6 @@
+using Google.Rpc;
+using Sgl.Hosting;
+
 namespace Sgl.Router;
 
 /// <summary>Names that <c>model</c> may have.</summary>
@@ -8,4 +11,18 @@ internal static class ChatModels
 
     public static IEnumerable<string> Names(ModelPair models) =>
         new[] { Router, models.Small.Info?.Name, models.Large.Info?.Name }.OfType<string>().Where(n => n.Length > 0).Distinct();
+
+    /// <summary>A name that is none of them. While a model was never reached, its name is not known: then the answer is to try again.</summary>
+    public static Google.Rpc.Status NotFound(string model, ModelPair models)
+    {
+        if (models.Small.Info is null || models.Large.Info is null)
+        {
+            return Faults.Unavailable($"The model {ViolationList.Quote(model)} is not known: not all models could be reached yet.", TimeSpan.FromSeconds(1));
+        }
+
+        var description = $"the model {ViolationList.Quote(model)} does not exist; use one of {string.Join(", ", Names(models))}";
+        var bad = new BadRequest();
+        bad.FieldViolations.Add(new BadRequest.Types.FieldViolation { Field = "model", Description = description });
+        return Faults.Create(Code.NotFound, description, RouterErrorReasons.ModelNotFound, bad);
+    }
 }

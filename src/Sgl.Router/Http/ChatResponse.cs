@@ -1,14 +1,17 @@
+using System.Text.Json.Serialization;
+
 namespace Sgl.Router;
 
-/// <summary>A chat completion, whole or one chunk of a stream.</summary>
+/// <summary>A chat completion.</summary>
 internal sealed record ChatResponse
 {
     public required string Id { get; init; }
 
-    public required string Object { get; init; }
+    public string Object => "chat.completion";
 
     public required long Created { get; init; }
 
+    /// <summary>The model that answered.</summary>
     public required string Model { get; init; }
 
     public required IReadOnlyList<ChatChoice> Choices { get; init; }
@@ -18,24 +21,96 @@ internal sealed record ChatResponse
     public ChatTrail? Sgl { get; init; }
 }
 
-/// <summary>The answer, or a piece of it.</summary>
+/// <summary>The answer.</summary>
 internal sealed record ChatChoice
 {
     public int Index { get; init; }
 
-    public ChatText? Message { get; init; }
+    public required ChatAnswer Message { get; init; }
 
-    public ChatText? Delta { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public object? Logprobs => null;
 
-    public string? FinishReason { get; init; }
+    public required string FinishReason { get; init; }
 }
 
 /// <summary>Text of the assistant.</summary>
-internal sealed record ChatText
+internal sealed record ChatAnswer
+{
+    public string Role => "assistant";
+
+    public required string Content { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? Refusal => null;
+}
+
+/// <summary>A chunk of a stream.</summary>
+internal record ChatChunk
+{
+    public required string Id { get; init; }
+
+    public string Object => "chat.completion.chunk";
+
+    public required long Created { get; init; }
+
+    /// <summary>The model that was asked for, the same in all chunks; which one answered is in the last one's <c>sgl.model</c>.</summary>
+    public required string Model { get; init; }
+
+    public required IReadOnlyList<ChatChunkChoice> Choices { get; init; }
+
+    public ChatTrail? Sgl { get; init; }
+}
+
+/// <summary>A chunk of a stream that counts tokens in its last one; the others say null.</summary>
+internal sealed record ChatChunkWithUsage : ChatChunk
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public ChatUsage? Usage { get; init; }
+}
+
+/// <summary>A piece of the answer.</summary>
+internal sealed record ChatChunkChoice
+{
+    public int Index { get; init; }
+
+    public required ChatDelta Delta { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public object? Logprobs => null;
+
+    /// <summary>Null in every chunk but the last.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public required string? FinishReason { get; init; }
+}
+
+/// <summary>New text of the assistant.</summary>
+internal sealed record ChatDelta
 {
     public string? Role { get; init; }
 
     public string? Content { get; init; }
+}
+
+/// <summary>The models that can be asked for.</summary>
+internal sealed record ChatModelList
+{
+    public string Object => "list";
+
+    public required IReadOnlyList<ChatModel> Data { get; init; }
+}
+
+/// <summary>A model that can be asked for.</summary>
+internal sealed record ChatModel
+{
+    public required string Id { get; init; }
+
+    public string Object => "model";
+
+    /// <summary>When the router started, in seconds since 1970.</summary>
+    public required long Created { get; init; }
+
+    public string OwnedBy => "sgl";
 }
 
 /// <summary>Tokens of the model that answered.</summary>
@@ -63,6 +138,9 @@ internal sealed record ChatTrail
 
     public ChatDecision? Decision { get; init; }
 
+    /// <summary>Name of the model that answered.</summary>
+    public string? Model { get; init; }
+
     /// <summary><c>exit</c>, <c>escalated</c> or <c>degraded</c>.</summary>
     public string? Path { get; init; }
 
@@ -87,6 +165,7 @@ internal sealed record ChatTrail
     public static ChatTrail From(Wire.AnswerCompleted completed, ChatDecision? decision) => new()
     {
         Decision = decision,
+        Model = (completed.Large ?? completed.Small)?.Model,
         Path = completed.Path.ToString().ToLowerInvariant(),
         Reason = ChatDecision.Name(completed.Reason),
         Explanation = completed.Explanation,
@@ -146,7 +225,9 @@ internal sealed record ChatError
     public required string Type { get; init; }
 
     /// <summary>The field at fault, the first where there are several.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Param { get; init; }
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? Code { get; init; }
 }

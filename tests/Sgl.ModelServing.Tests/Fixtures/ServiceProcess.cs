@@ -68,6 +68,13 @@ internal sealed class ServiceProcess : IDisposable
         }
     }
 
+    /// <summary>The most memory that the process ever had, in bytes, as the system counts it (VmHWM).</summary>
+    public long PeakMemory()
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/status").Single(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return long.Parse(line["VmHWM:".Length..^"kB".Length], System.Globalization.CultureInfo.InvariantCulture) * 1024;
+    }
+
     /// <summary>Asks the process to end, as an orchestrator does.</summary>
     public void Terminate()
     {

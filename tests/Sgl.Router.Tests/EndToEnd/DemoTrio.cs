@@ -22,6 +22,8 @@ public sealed class DemoTrio : IAsyncLifetime
 
     internal Wire.RouterService.RouterServiceClient Client => new(_channel);
 
+    internal Uri Http => _router.Services.GetRequiredService<ServiceEndpoints>().Http!;
+
     internal Uri Metrics => _router.Services.GetRequiredService<ServiceEndpoints>().Metrics!;
 
     public async Task InitializeAsync()
@@ -31,6 +33,7 @@ public sealed class DemoTrio : IAsyncLifetime
         _router = RouterHost.Create(new Dictionary<string, string?>
         {
             ["Listen:MetricsPort"] = "0",
+            ["Listen:HttpPort"] = "0",
             ["Listen:DrainTimeout"] = "00:00:05",
             ["Router:Small:Address"] = Small.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
             ["Router:Large:Address"] = Large.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),

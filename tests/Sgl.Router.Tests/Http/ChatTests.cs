@@ -107,7 +107,7 @@ public sealed class ChatTests : IAsyncLifetime
         Assert.Equal("forty-two", Content(chunks));
         Assert.Equal("forty two", string.Concat(chunks.Select(c => (string?)c["sgl"]?["provisional"])));
         Assert.Equal("escalated", (string?)chunks[^1]["sgl"]!["path"]);
-        Assert.Equal("large-peer", (string?)chunks[^1]["model"]);
+        Assert.Equal("large-peer", (string?)chunks[^1]["sgl"]!["model"]);
     }
 
     [Fact]
@@ -163,14 +163,51 @@ public sealed class ChatTests : IAsyncLifetime
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud800\"}]}", "messages[0].content")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\\udc00\"}]}]}", "messages[0].content[0]")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"stop\":[\"\\ud800\"]}", "stop")]
-    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"prune\":[null]}}", "sgl.prune[0].keep_ratio")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"prune\":[null]}}", "sgl.prune[0]")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"large_timeout_ms\":9223372036854775807}}", "sgl.large_timeout_ms")]
-    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_tokens\":99999999999}", "max_tokens")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_tokens\":1.5}", "max_tokens")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_tokens\":\"9\"}", "max_tokens")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_completion_tokens\":-1,\"max_tokens\":7}", "max_completion_tokens")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_tokens\":3,\"min_tokens\":4}", "min_tokens")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"seed\":0.5}", "seed")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"seed\":18446744073709551616}", "seed")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"stream\":\"yes\"}", "stream")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"temperature\":\"hot\"}", "temperature")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":null}]}", "messages[0].content")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[]}]}", "messages[0].content")]
+    [InlineData("{\"messages\":[{\"content\":\"q\"}]}", "messages[0].role")]
+    [InlineData("{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"}]}", "messages[0].role")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[\"q\"]}]}", "messages[0].content[0]")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":null}]}]}", "messages[0].content[0]")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"q\"}]}]}", "messages[0].content[0]")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]}", "messages[0].content[0].image_url")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]}]}", "messages[0].content[0].image_url.url")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:,x\",\"detail\":\"low\"}}]}]}", "messages[0].content[0].image_url.detail")]
+    [InlineData("{\"messages\":[{\"role\":\"system\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:,x\"}}]},{\"role\":\"user\",\"content\":\"q\"}]}", "messages[0].content[0]")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{}]},{\"role\":\"user\",\"content\":\"q\"}]}", "messages[1].tool_calls")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"frequency_penalty\":0.5}", "frequency_penalty")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"presence_penalty\":-1}", "presence_penalty")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"logit_bias\":{\"7\":1}}", "logit_bias")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"logprobs\":true}", "logprobs")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"top_logprobs\":3}", "top_logprobs")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"functions\":[{}]}", "functions")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"tool_choice\":\"required\"}", "tool_choice")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"modalities\":[\"text\",\"audio\"]}", "modalities")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"audio\":{\"voice\":\"x\"}}", "audio")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"reasoning_effort\":\"high\"}", "reasoning_effort")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"guided_json\":{\"type\":\"object\"}}", "guided_json")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"treshold\":0.5}}", "sgl.treshold")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"anything\":null}}", "sgl.anything")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"image_limits\":{\"max_tiles\":4}}}", "sgl.image_limits.max_tiles")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"image_limits\":{\"max_tile_count\":65}}}", "sgl.image_limits.max_tile_count")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"prune\":[{\"layer\":1,\"layer_fraction\":0.2,\"keep_ratio\":0.5}]}}", "sgl.prune[0].layer_fraction")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"prune\":[{\"layer\":1,\"keep\":0.5}]}}", "sgl.prune[0].keep")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"unpruned\":true,\"prune\":[{\"layer\":1,\"keep_ratio\":0.5}]}}", "sgl.unpruned")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":7}", "sgl")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"audio\"}]}]}", "messages[0].content[0]")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"http://169.254.169.254/x\"}}]}]}", "messages[0].content[1].image_url.url")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,@@\"}}]}]}", "messages[0].content[1].image_url.url")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,\"}}]}]}", "messages[0].content[1].image_url.url")]
-    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"model\":\"gpt\"}", "model")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"n\":2}", "n")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"tools\":[{}]}", "tools")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"response_format\":{\"type\":\"json_object\"}}", "response_format")]
@@ -202,6 +239,8 @@ public sealed class ChatTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.BadRequest, status);
         Assert.Equal("messages[0].content[1].image_url.url", (string?)body["error"]!["param"]);
         Assert.Equal("messages[0].content[1].image_url.url: is not an image", (string?)body["error"]!["message"]);
+        Assert.True(_trio.Small.Requests.TryDequeue(out var asked));
+        Assert.Empty(asked.Images.Single().Name); // a name of ours would stand in the model's message a second time
     }
 
     [Fact]

@@ -1,0 +1,118 @@
+using System.Text.Json;
+using Google.Protobuf.WellKnownTypes;
+using Sgl.Guidance;
+
+namespace Sgl.Router;
+
+/// <summary>
+/// Reads <c>sgl</c>, our own settings of a request (see <c>sgl.v1.RoutingPolicy</c>). A field that is not known is always refused: the answer would differ from
+/// the one that was wanted, and nobody would notice.
+/// </summary>
+internal static class ChatPolicyReader
+{
+    private static readonly (string Name, Wire.ExitCriterion Value)[] Criteria =
+        [.. System.Enum.GetValues<ExitCriterion>().Select(c => (WireGuidance.Name(c), WireGuidance.From(c)))];
+
+    /// <summary>Reads the settings.</summary>
+    /// <param name="own">Null: none.</param>
+    /// <param name="route">What the model's name means.</param>
+    /// <param name="request">Gets them.</param>
+    public static void Read(BodyObject? own, Wire.Route route, Wire.AnswerRequest request)
+    {
+        request.OmitImportance = true;
+        request.Policy = new Wire.RoutingPolicy { Force = route };
+        if (own is not { } sgl)
+        {
+            return;
+        }
+
+        sgl.Only(
+            "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "image_limits", "keep_part_order",
+            "include_importance", "provisional");
+        ReadPolicy(sgl, route, request.Policy);
+        ReadLimits(sgl, request);
+        request.KeepPartOrder = sgl.Flag("keep_part_order");
+        request.OmitImportance = !sgl.Flag("include_importance");
+    }
+
+    private static void ReadPolicy(BodyObject sgl, Wire.Route route, Wire.RoutingPolicy policy)
+    {
+        if (Threshold(sgl) is { } threshold)
+        {
+            policy.Threshold = threshold;
+        }
+
+        policy.Criterion = sgl.OneOf("criterion", Wire.ExitCriterion.Unspecified, Criteria);
+        policy.Prune.AddRange(sgl.Objects("prune").Select(Point));
+        policy.Unpruned = sgl.Flag("unpruned");
+        policy.OmitDraft = sgl.Flag("omit_draft");
+        policy.Force = sgl.OneOf("force", route, ("small", Wire.Route.Small), ("large", Wire.Route.Large));
+        policy.OnLargeFailure = sgl.OneOf(
+            "on_large_failure", Wire.LargeFailurePolicy.Unspecified, ("degrade", Wire.LargeFailurePolicy.Degrade), ("fail", Wire.LargeFailurePolicy.Fail));
+        if (sgl.Whole("large_timeout_ms", 1, 86_400_000) is { } ms)
+        {
+            policy.LargeTimeout = Duration.FromTimeSpan(TimeSpan.FromMilliseconds((double)ms));
+        }
+    }
+
+    // JSON has no infinity, and "nothing exits" is a threshold that people want.
+    private static double? Threshold(BodyObject sgl) =>
+        sgl.Has("threshold", out var value) && value.ValueKind == JsonValueKind.String && value.ValueEquals("Infinity") ? double.PositiveInfinity : sgl.Number("threshold");
+
+    private static Wire.PrunePoint Point(BodyObject from)
+    {
+        from.Only("layer", "layer_fraction", "keep_ratio");
+        var point = new Wire.PrunePoint();
+        if (from.Number("layer_fraction") is { } fraction)
+        {
+            point.LayerFraction = fraction;
+        }
+
+        if (from.Whole("layer", 0, int.MaxValue) is { } layer)
+        {
+            if (point.HasLayerFraction)
+            {
+                from.Violations.Add(from.At("layer_fraction"), "excludes layer; set one of the two");
+            }
+
+            point.Layer = (int)layer;
+        }
+
+        if (from.Number("keep_ratio") is { } ratio)
+        {
+            point.KeepRatio = ratio;
+        }
+
+        return point;
+    }
+
+    private static void ReadLimits(BodyObject sgl, Wire.AnswerRequest request)
+    {
+        if (sgl.Object("image_limits") is not { } from)
+        {
+            return;
+        }
+
+        from.Only("min_tile_count", "max_tile_count", "min_pixels", "max_pixels");
+        var limits = request.ImageLimits = new Wire.ImageLimits();
+        if (from.Whole("min_tile_count", 1, int.MaxValue) is { } minTiles)
+        {
+            limits.MinTileCount = (int)minTiles;
+        }
+
+        if (from.Whole("max_tile_count", 1, int.MaxValue) is { } maxTiles)
+        {
+            limits.MaxTileCount = (int)maxTiles;
+        }
+
+        if (from.Whole("min_pixels", 1, long.MaxValue) is { } minPixels)
+        {
+            limits.MinPixels = (long)minPixels;
+        }
+
+        if (from.Whole("max_pixels", 1, long.MaxValue) is { } maxPixels)
+        {
+            limits.MaxPixels = (long)maxPixels;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text.Json;
+
+namespace Sgl.Router;
+
+/// <summary>
+/// Fields of the OpenAI protocol and of its kin that would change the answer if they were honoured, so they must not be ignored. The value that changes nothing
+/// is accepted: clients write it out.
+/// </summary>
+internal static class UnsupportedFields
+{
+    private static readonly Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> Fields = new()
+    {
+        ["n"] = Only(1),
+        ["best_of"] = Only(1),
+        ["frequency_penalty"] = Only(0),
+        ["presence_penalty"] = Only(0),
+        ["repetition_penalty"] = Only(1),
+        ["length_penalty"] = Only(1),
+        ["min_p"] = Only(0),
+        ["top_logprobs"] = Only(0),
+        ["logprobs"] = Only(false),
+        ["echo"] = Only(false),
+        ["ignore_eos"] = Only(false),
+        ["use_beam_search"] = Only(false),
+        ["continue_final_message"] = Only(false),
+        ["add_generation_prompt"] = Only(true),
+        ["skip_special_tokens"] = Only(true),
+        ["tools"] = Nothing,
+        ["functions"] = Nothing,
+        ["tool_choice"] = Only("none", "auto"),
+        ["function_call"] = Only("none", "auto"),
+        ["logit_bias"] = Nothing,
+        ["response_format"] = (IsText, "only {\"type\":\"text\"} is supported"),
+        ["modalities"] = (v => v.ValueKind == JsonValueKind.Array && v.EnumerateArray().All(m => m.ValueKind == JsonValueKind.String && m.ValueEquals("text")), "only [\"text\"] is supported"),
+        ["audio"] = Nothing,
+        ["reasoning_effort"] = Only("none"),
+        ["verbosity"] = Only("medium"),
+        ["web_search_options"] = (_ => false, "is not supported"),
+        ["suffix"] = Only(""),
+        ["bad_words"] = Nothing,
+        ["stop_token_ids"] = Nothing,
+        ["chat_template"] = Nothing,
+        ["guided_json"] = Nothing,
+        ["guided_regex"] = Nothing,
+        ["guided_choice"] = Nothing,
+        ["guided_grammar"] = Nothing,
+        ["structured_outputs"] = Nothing,
+    };
+
+    private static (Func<JsonElement, bool>, string) Nothing => (IsEmpty, "is not supported");
+
+    /// <summary>Notes what would change the answer.</summary>
+    public static void Refuse(BodyObject body)
+    {
+        foreach (var member in body.Element.EnumerateObject())
+        {
+            if (member.Value.ValueKind != JsonValueKind.Null && Fields.TryGetValue(member.Name, out var field) && !field.IsHarmless(member.Value))
+            {
+                body.Violations.Add(member.Name, field.Description);
+            }
+        }
+    }
+
+    /// <summary>Whether a value is a list, an object or a text of nothing.</summary>
+    public static bool IsEmpty(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => true,
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.Object => value.GetPropertyCount() == 0,
+        JsonValueKind.String => value.ValueEquals(""),
+        _ => false,
+    };
+
+    private static bool IsText(JsonElement format) => format.ValueKind == JsonValueKind.Object
+        && (!format.TryGetProperty("type", out var type) || type.ValueKind == JsonValueKind.Null || (type.ValueKind == JsonValueKind.String && type.ValueEquals("text")));
+
+    private static (Func<JsonElement, bool>, string) Only(decimal number) =>
+        (v => v.ValueKind == JsonValueKind.Number && v.TryGetDecimal(out var value) && value == number, FormattableString.Invariant($"only {number} is supported"));
+
+    private static (Func<JsonElement, bool>, string) Only(bool flag) =>
+        (v => v.ValueKind == (flag ? JsonValueKind.True : JsonValueKind.False), $"only {(flag ? "true" : "false")} is supported");
+
+    private static (Func<JsonElement, bool>, string) Only(params string[] texts) =>
+        (v => v.ValueKind == JsonValueKind.String && texts.Any(t => v.ValueEquals(t)), $"only {string.Join(" or ", texts.Select(t => $"\"{t}\""))} is supported");
+}
