@@ -7,12 +7,13 @@ namespace Sgl.LoadTest;
 /// <param name="Median">50 %.</param>
 /// <param name="P95">95 %.</param>
 /// <param name="P99">99 %.</param>
-internal sealed record Times(int Count, double Median, double P95, double P99)
+/// <param name="Max">The longest.</param>
+internal sealed record Times(int Count, double Median, double P95, double P99, double Max)
 {
     public static Times Of(IEnumerable<TimeSpan> times)
     {
         var sorted = times.Select(t => t.TotalMilliseconds).Order().ToArray();
-        return new Times(sorted.Length, At(0.5), At(0.95), At(0.99));
+        return new Times(sorted.Length, At(0.5), At(0.95), At(0.99), At(1));
 
         // The nearest rank: no value that nobody waited.
         double At(double quantile) => sorted.Length == 0 ? 0 : sorted[Math.Max(0, (int)Math.Ceiling(quantile * sorted.Length) - 1)];

@@ -8,6 +8,7 @@ internal interface IScenario
     [
         new ConcurrencyScenario(),
         new OverloadScenario(),
+        new ReplicasScenario(),
     ];
 
     /// <summary>Its name on the command line.</summary>

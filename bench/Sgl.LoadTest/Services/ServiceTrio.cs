@@ -54,12 +54,15 @@ internal sealed class ServiceTrio : IAsyncDisposable
 
         async Task StartAsync(string name, IEnumerable<string> own)
         {
-            var more = (settings ?? []).Concat(options.Settings).Where(s => s.StartsWith($"{name}:", StringComparison.Ordinal)).Select(s => s[(name.Length + 1)..]);
-            trio._all.Add(await ServiceProcess.StartAsync(name, own.Concat(more), wait: true, cancellationToken));
+            trio._all.Add(await ServiceProcess.StartAsync(name, own.Concat(Settings(name, settings, options)), wait: true, cancellationToken));
         }
 
         static string Addresses(IEnumerable<ServiceProcess> services) => string.Join(',', services.Select(s => s.Grpc.ToString()));
     }
+
+    /// <summary>Settings of one service: the scenario's, then the command line's.</summary>
+    public static IEnumerable<string> Settings(string name, IReadOnlyList<string>? scenario, LoadOptions options) =>
+        (scenario ?? []).Concat(options.Settings).Where(s => s.StartsWith($"{name}:", StringComparison.Ordinal)).Select(s => s[(name.Length + 1)..]);
 
     public async ValueTask DisposeAsync()
     {

@@ -58,9 +58,13 @@ internal sealed class LargeHop
         using var limit = new CancellationTokenSource(question.Timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
         Wire.PromptLayout? told = null;
+        var shown = new ShownTokens(_backends.Large.Name, call.RequestId);
         try
         {
-            return await _retry.RunAsync(AttemptAsync, question.Input.CalculateSize() + question.Guidance.CalculateSize(), call.RequestId, early?.Lease, both.Token);
+            return await _retry.RunAsync(
+                new HopCall(
+                    call.RequestId, question.Input.CalculateSize() + question.Guidance.CalculateSize(), ShownTokens.CanBeMadeAgain(question.Input.Sampling), early?.Lease),
+                AttemptAsync, both.Token);
         }
         catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
         {
@@ -86,8 +90,10 @@ internal sealed class LargeHop
 
             Wire.PromptLayout? layout = null;
             Wire.PruneOutcome? pruning = null;
+            var position = 0;
             await foreach (var message in stream.EventsAsync(attempt.Token))
             {
+                attempt.Heard();
                 switch (message.EventCase)
                 {
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Layout:
@@ -105,7 +111,7 @@ internal sealed class LargeHop
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Token:
                         attempt.Commit();
-                        await onToken(message.Token);
+                        await (shown.IsNew(position++, message.Token) ? onToken(message.Token) : Task.CompletedTask);
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Completed:
                         return layout is not null && pruning is not null
@@ -125,7 +131,20 @@ internal sealed class LargeHop
             }
 
             var remaining = question.Timeout - _time.GetElapsedTime(started);
-            return LargeCall.Open(attempt.Replica, question.Input, question.Guidance, call.ToHop(remaining, _time, attempt.Token));
+            return LargeCall.Open(attempt.Replica, question.Input, Guided(), call.ToHop(remaining, _time, attempt.Token));
+        }
+
+        // What was shown already is a draft that costs one pass.
+        Wire.Guidance Guided()
+        {
+            if (!shown.Any)
+            {
+                return question.Guidance;
+            }
+
+            var guidance = question.Guidance.Clone();
+            guidance.Draft = new Wire.Draft { TokenIds = { shown.Ids } };
+            return guidance;
         }
     }
 

@@ -38,9 +38,11 @@ internal sealed class SmallHop
         using var limit = new CancellationTokenSource(_backends.Small.Options.Timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
         Wire.PromptLayout? told = null;
+        var shown = new ShownTokens(_backends.Small.Name, call.RequestId);
         try
         {
-            return await _retry.RunAsync(AttemptAsync, request.CalculateSize(), call.RequestId, null, both.Token);
+            return await _retry.RunAsync(
+                new HopCall(call.RequestId, request.CalculateSize(), ShownTokens.CanBeMadeAgain(request.Sampling), null), AttemptAsync, both.Token);
         }
         catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
         {
@@ -63,6 +65,7 @@ internal sealed class SmallHop
             var ids = new List<int>();
             await foreach (var message in stream.ResponseStream.ReadAllAsync(attempt.Token))
             {
+                attempt.Heard();
                 switch (message.EventCase)
                 {
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Layout:
@@ -75,8 +78,9 @@ internal sealed class SmallHop
                         break;
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Token:
                         attempt.Commit();
+                        var isNew = shown.IsNew(ids.Count, message.Token);
                         ids.Add(message.Token.Id);
-                        await onToken(message.Token);
+                        await (isNew ? onToken(message.Token) : Task.CompletedTask);
                         break;
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Completed:
                         return Checked(layout, message.Completed, ids, request, call.RequestId);

@@ -57,6 +57,13 @@ internal sealed class Replica : IDisposable
         set => Volatile.Write(ref field, value);
     } = "";
 
+    /// <summary>Timestamp of the last sign of life in a call; 0: none yet.</summary>
+    public long LastHeard
+    {
+        get => Volatile.Read(ref field);
+        set => Volatile.Write(ref field, value);
+    }
+
     public int InFlight => Volatile.Read(ref _inFlight);
 
     public ReplicaRank Rank => Refusal.Length > 0 ? ReplicaRank.Out : Standing.Rank(InFlight);

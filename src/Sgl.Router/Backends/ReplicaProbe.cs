@@ -99,15 +99,14 @@ internal sealed class ReplicaProbe(
             return true;
         }
 
-        if (silent && !replica.Standing.ProbeIsSilent())
+        // One whose answers come in while a probe waits is busy and not dead; one that was silent once is still thought of as serving.
+        if (silent && replica.Standing.Serving && (replica.LastHeard > started || !replica.Standing.ProbeIsSilent()))
         {
-            return false; // still thought of as serving, where there is nothing better
+            return false;
         }
 
-        if (!silent)
-        {
-            replica.Standing.ProbeFails();
-        }
+        // Where it does not serve yet, silence is as good as a refusal.
+        replica.Standing.ProbeFails();
 
         replica.SetSilent(silent);
 

@@ -7,6 +7,13 @@ using Status = Grpc.Core.Status;
 
 namespace Sgl.Router;
 
+/// <summary>What the loop has to know of a call.</summary>
+/// <param name="RequestId">For the log.</param>
+/// <param name="RequestBytes">Size of what is sent.</param>
+/// <param name="Resumable">Whether another replica may go on where one was lost that has shown something.</param>
+/// <param name="First">Where the first try goes; null: to the best replica.</param>
+internal sealed record HopCall(string RequestId, long RequestBytes, bool Resumable, ReplicaLease? First);
+
 /// <summary>The single retry loop of a hop: picks a replica for each try and takes note of how that went. See <see cref="RetryOptions"/>.</summary>
 internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, RouterMetrics metrics, TimeProvider time, ILogger logger)
 {
@@ -18,25 +25,23 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
     private readonly RetryBudget _budget = new(options.BudgetRatio, options.BudgetBurst);
 
     /// <summary>Calls until a try succeeds or no further one is allowed.</summary>
-    /// <param name="call">One try.</param>
-    /// <param name="requestBytes">Size of what is sent.</param>
-    /// <param name="requestId">For the log.</param>
-    /// <param name="first">Where the first try goes; null: to the best replica.</param>
+    /// <param name="call">What is called.</param>
+    /// <param name="tryAsync">One try.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<T> RunAsync<T>(Func<Attempt, Task<T>> call, long requestBytes, string requestId, ReplicaLease? first, CancellationToken cancellationToken)
+    public async Task<T> RunAsync<T>(HopCall call, Func<Attempt, Task<T>> tryAsync, CancellationToken cancellationToken)
     {
         _budget.Earn();
-        var patience = replicas.Options.FirstResponseTimeout + TimeSpan.FromSeconds(requestBytes / BytesPerSecond);
+        var patience = replicas.Options.FirstResponseTimeout + TimeSpan.FromSeconds(call.RequestBytes / BytesPerSecond);
         var tried = new HashSet<Replica>();
         RpcException? last = null;
         for (var number = 0; ; number++)
         {
-            using var lease = (number == 0 ? first : null) ?? replicas.Pick(tried) ?? throw last ?? NoReplica();
+            using var lease = (number == 0 ? call.First : null) ?? replicas.Pick(tried) ?? throw last ?? NoReplica();
             tried.Add(lease.Replica);
-            using var attempt = new Attempt(number, lease.Replica, replicas, tried, patience, time, cancellationToken);
+            using var attempt = new Attempt(number, lease.Replica, replicas, tried, call.Resumable, patience, time, cancellationToken);
             try
             {
-                var result = await call(attempt);
+                var result = await tryAsync(attempt);
                 lease.Replica.Standing.CallSucceeds();
                 return result;
             }
@@ -45,7 +50,7 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
                 var failure = Judge(e, attempt);
                 Note(lease.Replica, failure, e);
                 last = attempt.WasCut ? Silence(lease.Replica, e) : e as RpcException;
-                if (last is null || attempt.IsCommitted || number + 1 >= options.MaxAttempts || !MayTryAgain(failure, tried))
+                if (last is null || number + 1 >= options.MaxAttempts || !(attempt.IsCommitted ? call.Resumable && MayGoOn(failure, tried) : MayTryAgain(failure, tried)))
                 {
                     if (attempt.WasCut)
                     {
@@ -58,7 +63,7 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
 
             metrics.CountRetry(replicas.Name);
             var wait = replicas.HasOther(tried, ReplicaRank.Full) ? TimeSpan.Zero : Backoff(number);
-            RouterLog.Retry(logger, replicas.Name, requestId, number + 2, options.MaxAttempts, wait.TotalMilliseconds, last.Status.Detail);
+            RouterLog.Retry(logger, replicas.Name, call.RequestId, number + 2, options.MaxAttempts, wait.TotalMilliseconds, last.Status.Detail);
             await Task.Delay(wait, time, cancellationToken);
         }
     }
@@ -119,6 +124,9 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
         ReplicaFailure.Full => replicas.HasOther(tried, ReplicaRank.Ready) && _budget.TrySpend(),
         _ => false,
     };
+
+    private bool MayGoOn(ReplicaFailure? failure, IReadOnlySet<Replica> tried) =>
+        failure is ReplicaFailure.Broken or ReplicaFailure.Silent or ReplicaFailure.Unavailable && replicas.HasOther(tried, ReplicaRank.Full);
 
     private TimeSpan Backoff(int number)
     {

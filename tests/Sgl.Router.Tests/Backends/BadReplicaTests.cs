@@ -89,7 +89,7 @@ public sealed class BadReplicaTests
         }
         else
         {
-            Assert.Contains("no answer within 0.5 s at 127.0.0.1:", pair.Trio.Health.Reason, StringComparison.Ordinal);
+            Assert.Contains("no answer within 1 s at 127.0.0.1:", pair.Trio.Health.Reason, StringComparison.Ordinal);
         }
 
         pair.Lines[0].Set(LineFault.None);
@@ -103,7 +103,9 @@ public sealed class BadReplicaTests
     [InlineData("large")]
     public async Task Answer_ReplicaStopsWhileQuestionsWaitThere_TheyAreAnsweredByTheOther(string model)
     {
-        await using var pair = await ReplicaPair.StartAsync(model, null, ("Router:Retry:BudgetBurst", "0"), ("Router:Retry:BudgetRatio", "0"));
+        await using var pair = await ReplicaPair.StartAsync(
+            model, null, ("Router:Retry:BudgetBurst", "0"), ("Router:Retry:BudgetRatio", "0"),
+            ("Router:Small:FirstResponseTimeout", "00:01:00"), ("Router:Large:FirstResponseTimeout", "00:01:00"));
         await pair.ServingAsync();
         SetWait(pair, 0, TimeSpan.FromMinutes(5));
         SetWait(pair, 1, TimeSpan.FromMinutes(5));
@@ -130,48 +132,53 @@ public sealed class BadReplicaTests
     [InlineData("small", LineFault.Stopped)]
     [InlineData("large", LineFault.Killed)]
     [InlineData("large", LineFault.Stopped)]
-    public async Task Answer_ReplicaGoesBadAfterTokensWereShown_NothingIsRepeatedAndTheClientIsTold(string model, LineFault fault)
+    public async Task Answer_ReplicaGoesBadAfterTokensWereShown_OtherGoesOnAndNoTokenIsShownTwice(string model, LineFault fault)
+    {
+        await using var pair = await ReplicaPair.StartAsync(model, null);
+        await using var answer = await BeginAsync(pair, model, new Wire.Sampling());
+
+        pair.Lines[answer.Replica].Set(fault);
+        await answer.EndAsync();
+
+        Assert.Equal(Wire.AnswerPath.Escalated, answer.Events[^1].Completed.Path);
+        Assert.Equal(["for", "ty", model == "small" ? " two" : "-two"], answer.Shown);
+        Assert.Equal(2, pair.Peers.Sum(p => p.Calls));
+        if (pair.Peers[1 - answer.Replica] is LargePeer other)
+        {
+            Assert.Equal([200], other.Guidances.Single().Draft.TokenIds);
+        }
+    }
+
+    [Theory]
+    [InlineData("small", LineFault.Killed, true)]
+    [InlineData("small", LineFault.Stopped, false)]
+    [InlineData("large", LineFault.Killed, true)]
+    [InlineData("large", LineFault.Killed, false)]
+    [InlineData("large", LineFault.Stopped, false)]
+    public async Task Answer_ReplicaGoesBadAndNoOtherCanGoOn_NothingIsRepeatedAndTheClientIsTold(string model, LineFault fault, bool otherAnswersDifferently)
     {
         var key = model == "small" ? "Router:Small" : "Router:Large";
         await using var pair = await ReplicaPair.StartAsync(model, null, ($"{key}:KeepAlivePingDelay", "00:00:01"), ($"{key}:KeepAlivePingTimeout", "00:00:01"));
-        await pair.ServingAsync();
-        foreach (var peer in pair.Peers)
+        await using var answer = await BeginAsync(pair, model, otherAnswersDifferently ? new Wire.Sampling() : new Wire.Sampling { Temperature = 1 });
+        if (otherAnswersDifferently)
         {
-            (peer as SmallPeer)?.PerToken = TimeSpan.FromMinutes(5);
-            (peer as LargePeer)?.PerToken = TimeSpan.FromMinutes(5);
+            (pair.Peers[1 - answer.Replica] as SmallPeer)?.Tokens = ["fif", "ty"];
+            (pair.Peers[1 - answer.Replica] as LargePeer)?.Tokens = ["fif", "ty"];
         }
 
-        using var call = pair.Trio.Client.Answer(Trio.Request());
-        var events = new List<Wire.AnswerResponse>();
-        var shown = model == "small" ? Event.SmallToken : Event.LargeToken;
-        while (events.Count == 0 || events[^1].EventCase != shown)
-        {
-            Assert.True(await call.ResponseStream.MoveNext().WaitAsync(TimeSpan.FromSeconds(20)));
-            events.Add(call.ResponseStream.Current);
-        }
-
-        pair.Lines[pair.Peers[0].Calls == 1 ? 0 : 1].Set(fault);
-        async Task RestAsync()
-        {
-            while (await call.ResponseStream.MoveNext())
-            {
-                events.Add(call.ResponseStream.Current);
-            }
-        }
-
+        pair.Lines[answer.Replica].Set(fault);
         if (model == "small")
         {
-            var error = await Assert.ThrowsAsync<RpcException>(() => RestAsync().WaitAsync(TimeSpan.FromSeconds(30)));
-            Assert.Equal(StatusCode.Unavailable, error.StatusCode);
+            await Assert.ThrowsAsync<RpcException>(answer.EndAsync);
         }
         else
         {
-            await RestAsync().WaitAsync(TimeSpan.FromSeconds(30));
-            Assert.Equal(Wire.AnswerPath.Degraded, events[^1].Completed.Path);
+            await answer.EndAsync();
+            Assert.Equal(Wire.AnswerPath.Degraded, answer.Events[^1].Completed.Path);
         }
 
-        Assert.Single(events, e => e.EventCase == shown);
-        Assert.Equal(1, pair.Peers.Sum(p => p.Calls));
+        Assert.Equal(["for"], answer.Shown);
+        Assert.Equal(otherAnswersDifferently ? 2 : 1, pair.Peers.Sum(p => p.Calls));
     }
 
     [Theory]
@@ -206,7 +213,8 @@ public sealed class BadReplicaTests
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => pair.Trio.AnswerAsync()));
 
         Assert.All(answers, a => Assert.Equal(Wire.AnswerPath.Escalated, a.Path));
-        Assert.All(pair.Peers, p => Assert.Equal(10, p.Calls));
+        Assert.Equal(20, pair.Peers.Sum(p => p.Calls));
+        Assert.Equal(0, await pair.Trio.MetricAsync("sgl_router_replica_ejections_total"));
         Assert.Equal(0, await pair.Trio.MetricAsync("sgl_router_retries_total", $"backend=\"{model}\""));
     }
 
@@ -311,5 +319,62 @@ public sealed class BadReplicaTests
     {
         (pair.Peers[replica] as SmallPeer)?.BeforeTokens = wait;
         (pair.Peers[replica] as LargePeer)?.BeforeTokens = wait;
+    }
+
+    /// <summary>Asks, and waits until one token of the model was shown; the replica that made it makes no further one.</summary>
+    private static async Task<BegunAnswer> BeginAsync(ReplicaPair pair, string model, Wire.Sampling sampling)
+    {
+        await pair.ServingAsync();
+        SetPerToken(TimeSpan.FromMinutes(5));
+        var request = Trio.Request();
+        request.Sampling = sampling;
+        var answer = new BegunAnswer(pair, pair.Trio.Client.Answer(request), model == "small" ? Event.SmallToken : Event.LargeToken);
+        await answer.FirstTokenAsync();
+        SetPerToken(TimeSpan.Zero);
+        return answer;
+
+        void SetPerToken(TimeSpan time)
+        {
+            foreach (var peer in pair.Peers)
+            {
+                (peer as SmallPeer)?.PerToken = time;
+                (peer as LargePeer)?.PerToken = time;
+            }
+        }
+    }
+
+    private sealed class BegunAnswer(ReplicaPair pair, AsyncServerStreamingCall<Wire.AnswerResponse> call, Event token) : IAsyncDisposable
+    {
+        public List<Wire.AnswerResponse> Events { get; } = [];
+
+        public IEnumerable<string> Shown => Events.Where(e => e.EventCase == token).Select(e => (e.SmallToken ?? e.LargeToken).Text);
+
+        /// <summary>The one that answers.</summary>
+        public int Replica { get; private set; }
+
+        public async Task FirstTokenAsync()
+        {
+            while (!Shown.Any())
+            {
+                Assert.True(await call.ResponseStream.MoveNext().WaitAsync(TimeSpan.FromSeconds(20)));
+                Events.Add(call.ResponseStream.Current);
+            }
+
+            Replica = pair.Peers[0].Calls == 1 ? 0 : 1;
+        }
+
+        public async Task EndAsync()
+        {
+            while (await call.ResponseStream.MoveNext().WaitAsync(TimeSpan.FromSeconds(30)))
+            {
+                Events.Add(call.ResponseStream.Current);
+            }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            call.Dispose();
+            return ValueTask.CompletedTask;
+        }
     }
 }

@@ -30,8 +30,8 @@ internal sealed class ReplicaPair : IAsyncDisposable
             startLarge: true,
             [
                 ($"Router:{(model == "small" ? "Small" : "Large")}:Address", string.Join(',', pair.Lines.Select(l => l.Address))),
-                ($"Router:{(model == "small" ? "Small" : "Large")}:FirstResponseTimeout", "00:00:00.500"),
-                ("Router:ProbeTimeout", "00:00:00.500"),
+                ($"Router:{(model == "small" ? "Small" : "Large")}:FirstResponseTimeout", "00:00:01"),
+                ("Router:ProbeTimeout", "00:00:01"),
                 ("Router:Ejection:BaseTime", "00:00:00.300"),
                 ("Router:Ejection:MaxTime", "00:00:01"),
                 .. settings,
