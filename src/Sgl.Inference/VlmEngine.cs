@@ -258,6 +258,12 @@ public sealed class VlmEngine : IAsyncDisposable
                 "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed");
         }
 
+        // All images' features lie in one array.
+        if (tokenCounts.Sum(c => (long)c) * _checkpoint.Config.FeatureWidth > Array.MaxLength)
+        {
+            throw new RequestException("images", $"have {tokenCounts.Sum()} visual tokens, at most {Array.MaxLength / _checkpoint.Config.FeatureWidth} can be encoded for one prompt");
+        }
+
         var inputs = new VisualInput[input.Images.Count];
         for (var i = 0; i < inputs.Length; i++)
         {

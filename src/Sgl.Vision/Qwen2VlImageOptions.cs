@@ -1,6 +1,6 @@
 namespace Sgl.Vision;
 
-/// <summary>Qwen2-VL's image settings, from a checkpoint's <c>preprocessor_config.json</c>.</summary>
+/// <summary>Image settings of the Qwen vision families, from a checkpoint's <c>preprocessor_config.json</c>.</summary>
 public sealed record Qwen2VlImageOptions
 {
     /// <summary><c>patch_size</c>.</summary>

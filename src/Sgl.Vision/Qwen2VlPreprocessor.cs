@@ -3,8 +3,8 @@ using Sgl.Vision.Internal;
 namespace Sgl.Vision;
 
 /// <summary>
-/// Qwen2-VL's native resolution: both sides are rounded to a multiple of 28 within the pixel limits, and the patches are listed merge
-/// block by merge block. Pixels [grid_h * grid_w, 3 * 2 * 14 * 14], each row in the order (channel, frame, y, x).
+/// The native resolution of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: both sides are rounded to a multiple of the merge block (28 pixels, Qwen3-VL 32) within the
+/// pixel limits, and the patches are listed merge block by merge block. Pixels [grid_h * grid_w, 3 * 2 * p * p], each row in the order (channel, frame, y, x).
 /// </summary>
 public sealed class Qwen2VlPreprocessor : IImagePreprocessor
 {
@@ -29,7 +29,7 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
     }
 
     /// <inheritdoc/>
-    public string Family => "Qwen2-VL";
+    public string Family => "Qwen-VL";
 
     private int Block => _options.PatchSize * _options.MergeSize;
 

@@ -12,7 +12,7 @@ public class GoldenTests
 
     [Theory]
     [MemberData(nameof(Placements))]
-    public Task RunAsync_CommittedCases_AllPass(string placement) => AllPassAsync(Committed, placement, 8);
+    public Task RunAsync_CommittedCases_AllPass(string placement) => AllPassAsync(Committed, placement, 10);
 
     [SkippableTheory]
     [MemberData(nameof(Placements))]

@@ -207,6 +207,49 @@ public class QwenCheckpointTests
         }
     }
 
+    /// <summary>Two generations with equal patches and limits: what the one found important, the other keeps.</summary>
+    [Fact]
+    public async Task Generate_Qwen2VlGuidesQwen25Vl_KeepsTheTokensOfTheGuide()
+    {
+        using var folder = new TemporaryFolder();
+        var small = Copy(Path.Combine(GoldenTests.Committed, "checkpoints", "small-qwen2vl"), folder.Combine("small"));
+        var large = Copy(Path.Combine(GoldenTests.Committed, "checkpoints", "small-qwen25vl"), folder.Combine("large"));
+        await using var guide = await LoadAsync(small, "cpu");
+        await using var guided = await LoadAsync(large, "cpu*2", 1);
+        Assert.Equal(guide.Model.VisualLayoutKey, guided.Model.VisualLayoutKey);
+        var random = new Random(3);
+        var pixels = new byte[90 * 200 * 3];
+        random.NextBytes(pixels);
+        var image = new RgbImage(200, 90, pixels);
+        var (seen, given) = (guide.Preprocess(image), guided.Preprocess(image));
+        Assert.Equal(seen.Layout.TokenCount, given.Layout.TokenCount);
+        Assert.Equal(seen.Grid, given.Grid);
+
+        var n = seen.Layout.TokenCount;
+        int[] ids = [7, 8, .. Enumerable.Repeat(505, n), 9, 10, 11];
+        var answer = await Runs.GenerateAsync(guide, new PreparedPrompt(ids, [new ImageSpan(0, 2, n)], [seen]), Options(new GenerationTrace()) with { Importance = new ImportanceOptions() });
+        var mask = KeepMask.FromImportance(answer.Importance!, 0.3);
+        var plan = PrunePlan.Create([new PruneStep(1, mask)], guided.Model.Layers, n);
+        var result = await Runs.GenerateAsync(
+            guided, new PreparedPrompt([1, .. ids], [new ImageSpan(0, 3, n)], [given]), Options(new GenerationTrace()) with { Plan = plan, Draft = [.. answer.TokenIds] });
+        Assert.Equal(mask.Count, result.Usage.KeptVisualTokens);
+        Assert.Equal(ids.Length + 1 + NewTokens - 1, result.Usage.KvLengths[0]);
+        Assert.All(result.Usage.KvLengths.Skip(1), length => Assert.Equal(ids.Length + 1 - n + mask.Count + NewTokens - 1, length));
+    }
+
+    /// <summary>A checkpoint with pixel limits of both.</summary>
+    private static string Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
+
+        File.WriteAllText(Path.Combine(to, "preprocessor_config.json"), """{"patch_size":14,"merge_size":2,"min_pixels":3136,"max_pixels":40000}""");
+        return to;
+    }
+
     private static Task<VlmEngine> LoadAsync(string folder, string placement, params int[] pruneLayers) => Runs.LoadAsync(folder, placement, pruneLayers);
 
     /// <summary>Text, then each image followed by text.</summary>
