@@ -14,7 +14,8 @@ internal sealed record BenchOptions
           --rounds N       interleaved rounds (default: 3 quick, 7 full)
           --tokens N       tokens generated (default: 16)
           --full           the long prompts too
-          --prepack        let the runtime repack weights
+          --prepack        let the runtime repack float32 weights
+          --weights KIND   auto, float32 or int8 (default: auto)
           --cache DIR      where random checkpoints are kept (default: the temporary folder)
           --out DIR        where results are written (default: bench/results)
         """;
@@ -35,6 +36,8 @@ internal sealed record BenchOptions
     public bool Full { get; private init; }
 
     public bool Prepack { get; private init; }
+
+    public string Weights { get; private init; } = "auto";
 
     public string Cache { get; private init; } = Path.Combine(Path.GetTempPath(), "sgl-bench");
 
@@ -61,6 +64,7 @@ internal sealed record BenchOptions
                 "--tokens" => result with { Tokens = Number(Value()) },
                 "--full" => result with { Full = true },
                 "--prepack" => result with { Prepack = true },
+                "--weights" => result with { Weights = Known(Value(), ["auto", "float32", "int8"]) },
                 "--cache" => result with { Cache = Value() },
                 "--out" => result with { Out = Value() },
                 _ => result with { Targets = [.. result.Targets, Known(word, AllTargets)] },

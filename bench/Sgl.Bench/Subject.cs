@@ -54,7 +54,7 @@ internal sealed class Subject : IAsyncDisposable
         }
 
         var description = $"a language model of InternVL2-{target.ToUpperInvariant()}'s shape ({shape.Layers} layers, {shape.Hidden} wide, {shape.Heads} heads, {shape.KvHeads} key heads, "
-            + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights, float32; visual features are random too";
+            + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights; visual features are random too";
         return Task.FromResult(new Subject(description + ". The vision tower is InternViT-300M's shape and is run only where a table says so", folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]));
     }
 
@@ -74,7 +74,7 @@ internal sealed class Subject : IAsyncDisposable
         _engineIsLarge = large;
         Console.WriteLine("loading ...");
         // Without a prune layer list the engine is cut at the paper's layers, as the large service runs it.
-        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, VisionCacheMiB = 0, PrepackWeights = _options.Prepack });
+        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, VisionCacheMiB = 0, PrepackWeights = _options.Prepack, Weights = _options.Weights });
     }
 
     public LanguageModelConfig Config(bool large)

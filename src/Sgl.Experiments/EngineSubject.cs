@@ -36,8 +36,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             large.Model.Layers,
             $"{string.Join(", ", large.Model.Stages)}; {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}")
         {
-            SmallWeights = smallWeights,
-            LargeWeights = largeWeights,
+            SmallWeights = Of(smallWeights, small),
+            LargeWeights = Of(largeWeights, large),
         };
     }
 
@@ -206,6 +206,10 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         return PreparedPrompt.FromFeatures([.. prompt.Ids.Where((_, i) => !dropped.Contains(i))], spans, merged.Features);
     }
 
+    /// <summary>Fingerprint of the weights as computed with: results of 8 bits are not continued in float32.</summary>
+    private static string Of(string weights, VlmEngine engine) =>
+        engine.Model.Weights is { RowWise8: 0, Blocks4: 0 } ? weights : $"{weights} as {engine.Model.Weights.Kind} of {engine.Model.Weights.Bits} bits";
+
     private static async Task<GenerationResult> GenerateAsync(VlmEngine engine, PreparedPrompt prompt, GenerationOptions options, CancellationToken cancellation)
     {
         await foreach (var generated in engine.GenerateAsync(prompt, options, cancellation).ConfigureAwait(false))
@@ -238,7 +242,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     }
 
     /// <summary>Weights in compute precision and the sequence's KV cache: what a deployment has to hold, without the runtime's work space.</summary>
-    private static long PeakMemory(VlmEngine engine, GenerationResult result) => (engine.Model.ParameterCount * sizeof(float)) + result.Usage.KvBytes;
+    private static long PeakMemory(VlmEngine engine, GenerationResult result) =>
+        (engine.Model.Weights is { RowWise8: 0, Blocks4: 0 } ? engine.Model.ParameterCount * sizeof(float) : engine.Model.Weights.Bytes) + result.Usage.KvBytes;
 }
 
 /// <summary>An image with its visual tokens' importance.</summary>

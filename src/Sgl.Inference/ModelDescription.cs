@@ -27,6 +27,9 @@ public sealed record ModelDescription
     /// <summary>Digest of the vocabulary; two models with equal digests share token ids. Null without tokenizer files.</summary>
     public string? TokenizerDigest { get; init; }
 
+    /// <summary>What linear layers compute with.</summary>
+    public required WeightSummary Weights { get; init; }
+
     /// <summary>Layers in front of which visual tokens may be dropped, ascending.</summary>
     public required IReadOnlyList<int> PruneLayers { get; init; }
 

@@ -44,10 +44,11 @@ public sealed class VlmEngine : IAsyncDisposable
         IReadOnlyList<int> StopIds(Sequence sequence) => sequence.Options.Sampling.StopTokenIds ?? checkpoint.Generation.StopTokenIds;
         var vocabulary = checkpoint.Config.Language.VocabularySize;
         var choosable = checkpoint.Tokenizer?.VocabularySize ?? vocabulary;
+        var buffers = new SamplingBuffers(vocabulary);
         var emitter = new TokenEmitter(
             decoder,
             StopIds,
-            sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable),
+            sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers),
             sequence => checkpoint.Tokenizer is { } tokenizer ? new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings) : null);
         _scheduler = new Scheduler(
             decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, vocabulary, time), options, vocabulary, time, logger);

@@ -111,6 +111,11 @@ public sealed class Checkpoint : IDisposable
         return Family.Positions(Config, prompt.Ids.Length, prompt.Images, images);
     }
 
+    /// <summary>A linear layer's matrix.</summary>
+    /// <param name="weight">Name of its weight tensor.</param>
+    /// <exception cref="CheckpointException">There is no such tensor.</exception>
+    public LinearMatrix Linear(string weight) => new FloatMatrix(Weights, Weights[weight]);
+
     private static Checkpoint? Read(string folder, CheckpointOptions options, TensorStore? weights, ProblemList problems)
     {
         var configFile = ConfigReader.Open("config.json", problems, required: true);

@@ -21,6 +21,7 @@ internal static class EvalCommand
         var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
         var smallPlacement = Placement("--small-placement", "small");
         var largePlacement = Placement("--large-placement", "large");
+        var weights = CommonOptions.Weights();
         var router = new Option<string?>("--router") { Description = "Evaluate running services, host:port of the router, instead of loading the models here.", HelpName = "ADDRESS" };
         var methods = ListOptions.Words("--methods", $"Methods, separated by commas: {string.Join(", ", MethodSelection.Names)}. Default: sgp.", "NAME,...");
         var retention = ListOptions.Numbers("--retention", "Average share of visual tokens over the layers, in percent. Default: 64,35,9.", "PERCENT,...");
@@ -38,7 +39,7 @@ internal static class EvalCommand
         var paper = new Option<bool>("--paper") { Description = "Make the paper's tables and figures for the pair (default: the demo pair on its synthetic benchmark)." };
         var command = new Command("eval", "Runs a benchmark over a pair of models and compares pruning methods and exit criteria. Stopped, it goes on where it was.")
         {
-            benchmark, metric, data, images, small, large, smallPlacement, largePlacement, router, methods, retention, pruneLayer, keepRatio, fractions, sources,
+            benchmark, metric, data, images, small, large, smallPlacement, largePlacement, weights, router, methods, retention, pruneLayer, keepRatio, fractions, sources,
             variants, criteria, limit, skipBad, concurrency, seed, output, paper,
         };
         command.Validators.Add(result =>
@@ -80,7 +81,7 @@ internal static class EvalCommand
             var runSeed = (ulong)(result.GetValue(seed) ?? 0);
             PairOfModels Models() => new(
                 CheckpointFolders.Small(result.GetValue(small)), CheckpointFolders.Large(result.GetValue(large)),
-                result.GetValue(smallPlacement), result.GetValue(largePlacement))
+                result.GetValue(smallPlacement), result.GetValue(largePlacement), result.GetValue(weights))
             { Pictures = pictures.Of(result) };
             var path = result.GetValue(data) ?? Default(name);
             if (result.GetValue(paper))

@@ -14,6 +14,7 @@ internal static class ServeCommand
         var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
         var smallPlacement = Placement("--small-placement", "small");
         var largePlacement = Placement("--large-placement", "large");
+        var weights = CommonOptions.Weights();
         var pruneLayers = new Option<int[]>("--prune-layers")
         {
             Description = "Layers in front of which requests may prune the large model. Default: the paper's, by depth.",
@@ -31,7 +32,7 @@ internal static class ServeCommand
         var drain = new Option<int?>("--drain") { Description = "Seconds that running requests have to end when stopping. Default 30.", HelpName = "S", CustomParser = Parsers.Count };
         var command = new Command("serve", "Runs router, small and large service in one process until Ctrl+C. For production give each its own process.")
         {
-            small, large, smallPlacement, largePlacement, pruneLayers, port, httpPort, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
+            small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
         };
         var pictures = new PictureOptions();
         pictures.AddTo(command);
@@ -44,6 +45,7 @@ internal static class ServeCommand
                 Large = CheckpointFolders.Large(result.GetValue(large)),
                 SmallPlacement = result.GetValue(smallPlacement),
                 LargePlacement = result.GetValue(largePlacement),
+                Weights = result.GetValue(weights),
                 PruneLayers = result.GetValue(pruneLayers) ?? [],
                 Pictures = pictures.Of(result),
                 Address = result.GetValue(address)!,

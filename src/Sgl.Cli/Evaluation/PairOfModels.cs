@@ -12,7 +12,8 @@ namespace Sgl.Cli.Evaluation;
 /// <param name="Large">Folder of the large model.</param>
 /// <param name="SmallPlacement">Its devices; null: the CPU.</param>
 /// <param name="LargePlacement">Its devices; null: the CPU.</param>
-internal sealed record PairOfModels(string Small, string Large, string? SmallPlacement = null, string? LargePlacement = null)
+/// <param name="Weights">Arithmetic of both on the CPU, as <c>Engine:Weights</c>; null: its default.</param>
+internal sealed record PairOfModels(string Small, string Large, string? SmallPlacement = null, string? LargePlacement = null, string? Weights = null)
 {
     /// <summary>How both see images.</summary>
     public ImageDecoderOptions Pictures { get; init; } = new();
@@ -29,8 +30,8 @@ internal sealed record PairOfModels(string Small, string Large, string? SmallPla
     {
         var layers = LargeLayers();
         // Every answer is charged with its vision tower, so no earlier question may have paid for it.
-        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu", VisionCacheMiB = 0 };
-        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu", VisionCacheMiB = 0 };
+        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu", VisionCacheMiB = 0, Weights = Weights ?? "auto" };
+        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu", VisionCacheMiB = 0, Weights = Weights ?? "auto" };
         foreach (var layer in methods.Select(m => m.Layer(layers)).Where(k => k < layers).Distinct().Order())
         {
             large.PruneLayers.Add(layer);

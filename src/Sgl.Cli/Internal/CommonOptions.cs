@@ -12,6 +12,14 @@ internal static class CommonOptions
     /// <summary><c>--large DIR</c>.</summary>
     public static Option<string?> Large() => new("--large") { Description = "Checkpoint folder of the large model. Default: the demo model.", HelpName = "DIR" };
 
+    /// <summary><c>--weights KIND</c>.</summary>
+    public static Option<string?> Weights()
+    {
+        var option = new Option<string?>("--weights") { Description = "Arithmetic of both models on the CPU: auto, float32 or int8. Default: auto.", HelpName = "KIND" };
+        option.AcceptOnlyFromAmong("auto", "float32", "int8");
+        return option;
+    }
+
     /// <summary><c>--image FILE...</c>.</summary>
     public static Option<string[]> Images(bool required) => new("--image", "-i")
     {

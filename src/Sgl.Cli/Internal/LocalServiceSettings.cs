@@ -45,6 +45,11 @@ internal static class LocalServiceSettings
         settings["Engine:Checkpoint"] = checkpoint;
         settings["Requests:ApplyExifOrientation"] = options.Pictures.ApplyExifOrientation.ToString();
         settings["Requests:Alpha"] = options.Pictures.Alpha.ToString();
+        if (options.Weights is { } weights)
+        {
+            settings["Engine:Weights"] = weights;
+        }
+
         if (placement is not null)
         {
             settings["Engine:Placement"] = placement;

@@ -28,6 +28,9 @@ internal sealed record LocalServicesOptions
     /// <summary>Devices of the large model.</summary>
     public string? LargePlacement { get; init; }
 
+    /// <summary>Arithmetic of both models on the CPU, as <c>Engine:Weights</c>; null: its default.</summary>
+    public string? Weights { get; init; }
+
     /// <summary>Layers in front of which the large model may prune; empty: the paper's.</summary>
     public IReadOnlyList<int> PruneLayers { get; init; } = [];
 

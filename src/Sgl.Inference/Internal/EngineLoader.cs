@@ -18,8 +18,7 @@ internal static partial class EngineLoader
         var logger = loggers.CreateLogger<VlmEngine>();
         var start = time.GetTimestamp();
         var checkpoint = Checkpoint.Open(options.Checkpoint, new CheckpointOptions { ImageTokenId = options.ImageTokenId });
-        var weights = new WeightProvider(checkpoint.Weights);
-        var owned = new Stack<IDisposable>([checkpoint, weights]);
+        var owned = new Stack<IDisposable>([checkpoint]);
         try
         {
             if (options.RequireTokenizer && checkpoint.Tokenizer is null)
@@ -37,6 +36,8 @@ internal static partial class EngineLoader
             }
 
             var cuts = DevicePlacement.Cut(placement, pruneLayers);
+            var weights = new WeightProvider(checkpoint, WeightPlan.Of(options.Weights, checkpoint, cuts.Any(c => !c.Device.IsCuda)));
+            owned.Push(weights);
             var sessions = new SessionFactory(weights, options.PrepackWeights);
             var budget = new KvBudget((long)options.KvBudgetMiB << 20);
             var total = cuts.Count + 3.0;
@@ -44,6 +45,7 @@ internal static partial class EngineLoader
             progress?.Report(new LoadProgress("vision tower", 0));
             var vision = new VisionEncoder(checkpoint, cuts[0].Device, sessions, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20));
             owned.Push(vision);
+            weights.DiscardPacked();
             var stages = new List<DecoderStage>();
             foreach (var cut in cuts)
             {
@@ -52,13 +54,15 @@ internal static partial class EngineLoader
                 var stage = new DecoderStage(config, checkpoint.Decoder, cut, sessions, budget, options.Importance, TypeFor(checkpoint, cut.Device));
                 stages.Add(stage);
                 owned.Push(stage);
+                weights.DiscardPacked();
             }
 
             progress?.Report(new LoadProgress("head", (total - 2) / total));
             var head = new Head(config, checkpoint.Decoder, cuts[^1].Device, sessions, TypeFor(checkpoint, cuts[^1].Device));
             owned.Push(head);
+            weights.DiscardPacked();
             var decoder = new Decoder(config, stages, head, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize));
-            var model = Describe(checkpoint, options, cuts, pruneLayers);
+            var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device)));
             var engine = new VlmEngine(options, checkpoint, weights, vision, decoder, budget, model, time, logger);
             owned.Clear();
             progress?.Report(new LoadProgress("warm-up", (total - 1) / total));
@@ -76,6 +80,7 @@ internal static partial class EngineLoader
             if (logger.IsEnabled(LogLevel.Information))
             {
                 LogLoaded(logger, model.Name, model.Family, model.ParameterCount, model.Layers, string.Join(", ", model.Stages), time.GetElapsedTime(start));
+                LogWeights(logger, model.Name, model.Weights);
             }
 
             return engine;
@@ -103,7 +108,7 @@ internal static partial class EngineLoader
         return [.. fractions.Select(f => PruneSchedule.Layer(layers, f)).Distinct().Order()];
     }
 
-    private static ModelDescription Describe(Checkpoint checkpoint, EngineOptions options, IReadOnlyList<LayerPlacement> stages, IReadOnlyList<int> pruneLayers) => new()
+    private static ModelDescription Describe(Checkpoint checkpoint, EngineOptions options, IReadOnlyList<LayerPlacement> stages, IReadOnlyList<int> pruneLayers, WeightSummary weights) => new()
     {
         Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder))),
         Family = checkpoint.Family.ModelTypes[0],
@@ -113,6 +118,7 @@ internal static partial class EngineLoader
         ParameterCount = checkpoint.Weights.Entries.Sum(e => e.ElementCount),
         VisualLayoutKey = checkpoint.VisualLayoutKey,
         TokenizerDigest = checkpoint.TokenizerDigest,
+        Weights = weights,
         PruneLayers = pruneLayers,
         Stages = [.. stages.Select(s => s.ToString())],
         MaxSequenceTokens = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : checkpoint.Config.Language.MaxPositions,
@@ -125,6 +131,9 @@ internal static partial class EngineLoader
 
     [LoggerMessage(EventId = 2, EventName = "BeyondTrainedLength", Level = LogLevel.Warning, Message = "MaxPromptTokens is {Limit}, the checkpoint was trained on at most {Trained} positions: longer prompts get worse answers.")]
     private static partial void LogBeyondTrainedLength(ILogger logger, int limit, int trained);
+
+    [LoggerMessage(EventId = 3, EventName = "WeightsChosen", Level = LogLevel.Information, Message = "Weights of {Name} are {Weights}.")]
+    private static partial void LogWeights(ILogger logger, string name, WeightSummary weights);
 
     [LoggerMessage(EventId = 1, EventName = "ModelLoaded", Level = LogLevel.Information, Message = "Loaded {Name} ({Family}, {Parameters} parameters, {Layers} layers) as {Stages} in {Elapsed}.")]
     private static partial void LogLoaded(ILogger logger, string name, string family, long parameters, int layers, string stages, TimeSpan elapsed);

@@ -22,8 +22,14 @@ public sealed class EngineMetrics
         _cachedVisualTokens = metrics.Factory.CreateCounter("sgl_cached_visual_tokens_total", "Visual tokens whose features were in the cache.");
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
+        var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of linear layers are in.", ["kind", "bits"]);
         metrics.BeforeScrape(m =>
         {
+            if (host.Loaded?.Model.Weights is { } chosen)
+            {
+                weights.WithLabels(chosen.Kind, chosen.Bits.ToString(System.Globalization.CultureInfo.InvariantCulture)).Set(chosen.Bytes);
+            }
+
             if (host.Loaded?.Load is { } load)
             {
                 m.Running.Set(load.Running);

@@ -37,6 +37,7 @@ public static class WireModel
             MaxImagePixels = limits.MaxImagePixels,
             MaxImageBytes = limits.MaxImageBytes,
             Version = Version,
+            Weights = model.Weights.Kind,
         };
         info.PruneLayers.AddRange(model.PruneLayers);
         info.Stages.AddRange(model.Stages.Select(ParseStage));

@@ -19,6 +19,7 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
             {
                 Checkpoint = Path.Combine(checkpoints, name),
                 Placement = placement,
+                Weights = "float32",
                 ImageTokenId = cases.First(c => c.SmallCheckpoint == name || c.LargeCheckpoint == name).ImageTokenId,
                 KvBudgetMiB = 1024,
                 VisionCacheMiB = 0,

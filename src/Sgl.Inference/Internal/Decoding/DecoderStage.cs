@@ -50,7 +50,7 @@ internal sealed class DecoderStage : IDisposable
         }
 
         InferenceSession Create(ImportanceOutput output) =>
-            sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, output, computeType), placement.Device);
+            sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, output, sessions.Arithmetic(placement.Device, computeType)), placement.Device);
 
         var layers = Enumerable.Range(placement.First, placement.Count).ToList();
         string[] inputs = ["hidden", "cos", "sin", "rope_rows", "seqlens_k", "total_length"];

@@ -18,7 +18,7 @@ internal sealed class Head : IDisposable
     public Head(LanguageModelConfig config, DecoderNames names, DeviceId device, SessionFactory sessions, ComputeType computeType)
     {
         _config = config;
-        _session = sessions.Create(HeadGraph.Build(config, names, computeType), device);
+        _session = sessions.Create(HeadGraph.Build(config, names, sessions.Arithmetic(device, computeType)), device);
     }
 
     /// <summary>Hidden rows to run, [n, hidden]; fill before <see cref="Run"/>.</summary>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 
 namespace Sgl.Inference.Internal.Decoding;
@@ -14,52 +15,53 @@ internal sealed class TokenChooser
     private readonly SamplingOptions _options;
     private readonly IReadOnlyList<int> _ends;
     private readonly int _choosable;
-    private readonly float[] _scores;
-    private readonly float[] _work;
+    private readonly SamplingBuffers _buffers;
     private ulong _random;
 
     /// <param name="options">Sampling.</param>
     /// <param name="ends">End ids, masked while fewer than the minimum were generated.</param>
     /// <param name="vocabulary">V.</param>
     /// <param name="choosable">Ids at or above it are padding rows of the embedding table and never chosen.</param>
-    public TokenChooser(SamplingOptions options, IReadOnlyList<int> ends, int vocabulary, int choosable)
+    /// <param name="buffers">Work space for V scores; null: one of its own.</param>
+    public TokenChooser(SamplingOptions options, IReadOnlyList<int> ends, int vocabulary, int choosable, SamplingBuffers? buffers = null)
     {
         _options = options;
         _ends = ends;
         _choosable = Math.Min(choosable, vocabulary);
-        _scores = new float[vocabulary];
-        _work = new float[vocabulary];
+        _buffers = buffers ?? new SamplingBuffers(vocabulary);
         _random = options.Seed ?? (ulong)Random.Shared.NextInt64();
     }
 
     /// <summary>Chooses the id of step <paramref name="step"/> (0-based).</summary>
     public TokenChoice Choose(ReadOnlySpan<float> logits, int step)
     {
-        logits.CopyTo(_scores);
+        var (scores, work) = (_buffers.Scores, _buffers.Work);
+        logits.CopyTo(scores);
         if (step < _options.MinNewTokens)
         {
-            foreach (var end in _ends)
+            for (var i = 0; i < _ends.Count; i++)
             {
-                if ((uint)end < (uint)_scores.Length)
+                if ((uint)_ends[i] < (uint)scores.Length)
                 {
-                    _scores[end] = float.NegativeInfinity;
+                    scores[_ends[i]] = float.NegativeInfinity;
                 }
             }
         }
 
         // log-softmax around the maximum; work holds p.
-        var max = TensorPrimitives.Max<float>(_scores);
+        var max = TensorPrimitives.Max<float>(scores);
         if (!float.IsFinite(max))
         {
             throw new InvalidOperationException("the model produced logits that are not numbers");
         }
 
-        TensorPrimitives.Subtract(_scores, max, _work);
-        TensorPrimitives.Exp<float>(_work, _work);
-        var sum = TensorPrimitives.Sum<float>(_work);
+        TensorPrimitives.Subtract(scores, max, work);
+        TensorPrimitives.Exp<float>(work, work);
+        var sum = TensorPrimitives.Sum<float>(work);
         var logSum = MathF.Log(sum);
-        var id = _options.Temperature > 0 ? Sample(max) : TensorPrimitives.IndexOfMax<float>(_scores.AsSpan(0, _choosable));
-        return new TokenChoice(id, _scores[id] - max - logSum, Entropy(max, sum, logSum));
+        var entropy = (float)(logSum - (WeightedScores(scores, work, max) / sum));
+        var id = _options.Temperature > 0 ? Sample(max) : TensorPrimitives.IndexOfMax<float>(scores.AsSpan(0, _choosable));
+        return new TokenChoice(id, scores[id] - max - logSum, entropy);
     }
 
     /// <summary>ln softmax(logits)[id] of raw logits.</summary>
@@ -71,58 +73,65 @@ internal sealed class TokenChooser
         return logits[id] - max - MathF.Log(TensorPrimitives.Sum<float>(work));
     }
 
-    /// <summary>H = ln Z - sum p (score - max), with masked ids left out.</summary>
-    private float Entropy(float max, float sum, float logSum)
+    /// <summary>Sum of p (score - max), of which the entropy is made: H = ln Z - sum / Z. Masked ids are left out.</summary>
+    private static double WeightedScores(ReadOnlySpan<float> scores, ReadOnlySpan<float> p, float max)
     {
-        var weighted = 0.0;
-        for (var i = 0; i < _scores.Length; i++)
+        // The addends are of one sign and 152,000 of them: summed in double precision.
+        var (low, high) = (Vector<double>.Zero, Vector<double>.Zero);
+        var i = 0;
+        for (; i <= scores.Length - Vector<float>.Count; i += Vector<float>.Count)
         {
-            if (_work[i] > 0)
-            {
-                weighted += (double)_work[i] * (_scores[i] - max);
-            }
+            var probability = new Vector<float>(p[i..]);
+            var addend = probability * (new Vector<float>(scores[i..]) - new Vector<float>(max));
+            Vector.Widen(Vector.ConditionalSelect(Vector.GreaterThan(probability, Vector<float>.Zero), addend, Vector<float>.Zero), out var a, out var b);
+            low += a;
+            high += b;
         }
 
-        return (float)(logSum - (weighted / sum));
+        var sum = Vector.Sum(low) + Vector.Sum(high);
+        for (; i < scores.Length; i++)
+        {
+            sum += p[i] > 0 ? (double)p[i] * (scores[i] - max) : 0;
+        }
+
+        return sum;
     }
 
+    /// <summary>Draws from the tempered distribution, cut to the best k and then to the smallest nucleus.</summary>
     private int Sample(float max)
     {
-        // Candidates in falling order.
-        var ids = new int[_choosable];
-        var keys = new float[_choosable];
-        for (var i = 0; i < ids.Length; i++)
+        var weights = _buffers.Work.AsSpan(0, _choosable);
+        TensorPrimitives.Subtract(_buffers.Scores.AsSpan(0, _choosable), max, weights);
+        TensorPrimitives.Divide(weights, _options.Temperature, weights);
+        TensorPrimitives.Exp<float>(weights, weights);
+        var candidates = _buffers.Candidates;
+        candidates.Clear();
+        for (var id = 0; id < weights.Length; id++)
         {
-            ids[i] = i;
-            keys[i] = (max - _scores[i]) / _options.Temperature;
-        }
-
-        Array.Sort(keys, ids);
-        var count = _options.TopK > 0 ? Math.Min(_options.TopK, ids.Length) : ids.Length;
-        var total = 0.0;
-        for (var i = 0; i < count; i++)
-        {
-            total += Math.Exp(-keys[i]);
-        }
-
-        var nucleus = 0.0;
-        var kept = 0;
-        while (kept < count && (kept == 0 || nucleus < _options.TopP * total))
-        {
-            nucleus += Math.Exp(-keys[kept++]);
-        }
-
-        var target = NextUniform() * nucleus;
-        for (var i = 0; i < kept; i++)
-        {
-            target -= Math.Exp(-keys[i]);
-            if (target <= 0)
+            if (weights[id] > 0)
             {
-                return ids[i];
+                candidates.Add(id, weights[id]);
             }
         }
 
-        return ids[kept - 1];
+        if (candidates.Count == 0)
+        {
+            // Everything that may be chosen is far below what may not.
+            return TensorPrimitives.IndexOfMax<float>(_buffers.Scores.AsSpan(0, _choosable));
+        }
+
+        if (_options.TopK > 0)
+        {
+            candidates.KeepTop(_options.TopK);
+        }
+
+        var nucleus = candidates.Total();
+        if (_options.TopP < 1)
+        {
+            nucleus = candidates.Walk(_options.TopP * nucleus).Sum;
+        }
+
+        return candidates.Walk(NextUniform() * nucleus).Id;
     }
 
     /// <summary>SplitMix64: the same seed gives the same answer on every platform and version.</summary>

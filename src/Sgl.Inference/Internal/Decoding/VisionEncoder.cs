@@ -30,7 +30,7 @@ internal sealed class VisionEncoder : IDisposable
         _cache = cache;
         _checkpoint = checkpoint;
         _batch = batch;
-        _session = sessions.Create(VisionGraph.Build(checkpoint.Config, checkpoint.Vision, computeType), device);
+        _session = sessions.Create(VisionGraph.Build(checkpoint.Config, checkpoint.Vision, sessions.Arithmetic(device, computeType)), device);
     }
 
     /// <summary>Encodes the images of one prompt. Waits for its turn, unless all of them are known; a cancelled caller stops between runs.</summary>

@@ -30,6 +30,9 @@ internal sealed unsafe class NativeBuffer : SafeHandle
         return new Span<T>((byte*)handle + byteOffset, count);
     }
 
+    /// <summary>Gives back the physical memory, where the system can: the contents are lost, the address stays.</summary>
+    public void Discard() => Sgl.Models.MemoryPages.Discard(handle, ByteLength);
+
     protected override bool ReleaseHandle()
     {
         NativeMemory.Free((void*)handle);

@@ -6,7 +6,10 @@ namespace Sgl.Inference.Internal.Runtime;
 /// <summary>Makes sessions from graphs and weights.</summary>
 internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights)
 {
-    private static readonly Lazy<string> PlaceholderFolder = new(CreatePlaceholder);
+    internal static readonly Lazy<string> PlaceholderFolder = new(CreatePlaceholder);
+
+    /// <summary>Arithmetic of graphs on a device.</summary>
+    public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) => weights.Arithmetic(device, type);
 
     /// <summary>Creates a session; weights stay where <see cref="WeightProvider"/> keeps them.</summary>
     public InferenceSession Create(ComputeGraph graph, DeviceId device)
@@ -18,7 +21,8 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
         options.DisablePerSessionThreads();
-        if (!prepackWeights)
+        // 8 and 4 bits are fast only in the runtime's own order, of which the container keeps one copy for all sessions.
+        if (!prepackWeights && graph.Weights.All(w => w.Part is not (WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values)))
         {
             options.AddSessionConfigEntry("session.disable_prepacking", "1");
         }
@@ -34,7 +38,7 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
             options.AddInitializer(binding.Name, weights.Get(binding, graph.ComputeType));
         }
 
-        return new InferenceSession(graph.ToBytes(), options);
+        return new InferenceSession(graph.ToBytes(), options, weights.Packed);
     }
 
     private static void AddCuda(SessionOptions options, DeviceId device)

@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Sgl.Models;
@@ -7,37 +7,71 @@ using Sgl.Models;
 namespace Sgl.Inference.Internal.Runtime;
 
 /// <summary>
-/// Weights for all graphs of one checkpoint. A tensor whose stored type is the compute type is used straight from the mapped file;
-/// another is converted once and shared by every session that asks for it.
+/// Weights for all graphs of one checkpoint, each made once and shared by every session that asks for it: straight from the mapped file where it is stored as
+/// it is used, converted, or rounded to 8 bits. Pages of the file that were only read to be converted are given back.
 /// </summary>
-internal sealed class WeightProvider(TensorStore store) : IDisposable
+internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : IDisposable
 {
-    private const int ChunkElements = 1 << 20;
+    private const int ChunkElements = 1 << 18;
 
-    private readonly ConcurrentDictionary<(string Name, ComputeType Type), Lazy<NativeBuffer>> _converted = new();
+    private readonly TensorStore _store = checkpoint.Weights;
+    private readonly ConcurrentDictionary<string, Lazy<LinearFormat>> _formats = new();
+    private readonly ConcurrentDictionary<string, LinearCodes> _codes = new();
+    private readonly ConcurrentDictionary<string, Lazy<NativeBuffer>> _made = new();
+    private readonly ConcurrentDictionary<string, long> _bytes = new();
     private readonly ConcurrentBag<OrtValue> _values = [];
+    private readonly ConcurrentQueue<NativeBuffer> _packedByRuntime = new();
+    private int _sensitive;
 
-    /// <summary>Bytes of converted copies.</summary>
-    public long ConvertedBytes => _converted.Values.Where(v => v.IsValueCreated).Sum(v => v.Value.ByteLength);
+    /// <summary>What the runtime packs for speed, one copy for all sessions.</summary>
+    public PrePackedWeightsContainer Packed { get; } = new();
 
-    /// <summary>A tensor of the graph's shape over the weight; owned by this provider.</summary>
+    /// <summary>Arithmetic of graphs on a device.</summary>
+    public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) => new(type, device.IsCuda ? null : FormatOf);
+
+    /// <summary>A tensor over the weight; owned by this provider.</summary>
     public OrtValue Get(WeightBinding binding, ComputeType type)
     {
-        var entry = store[binding.Name];
-        var stored = entry.DataType switch
-        {
-            TensorDataType.Float32 => ComputeType.Float32,
-            TensorDataType.Float16 => ComputeType.Float16,
-            TensorDataType.BFloat16 => ComputeType.BFloat16,
-            _ => (ComputeType?)null,
-        };
-        var pointer = stored == type
-            ? store.Pointer(entry)
-            : _converted.GetOrAdd((entry.Name, type), _ => new Lazy<NativeBuffer>(() => Convert(entry, type))).Value.Pointer;
-        var value = OrtValue.CreateTensorValueWithData(
-            OrtHost.Cpu, ElementType(type), [.. binding.Shape], pointer, entry.ElementCount * ElementSize(type));
+        var element = Element(binding.Part, type);
+        var key = $"{binding.Name} {element}";
+        var stored = StoredAsUsed(binding, type);
+        var pointer = stored is not null ? _store.Pointer(stored) : _made.GetOrAdd(key, _ => new Lazy<NativeBuffer>(() => Make(binding, type))).Value.Pointer;
+        var bytes = binding.Shape.Aggregate(1L, (a, b) => a * b) * Size(element);
+        _bytes[key] = bytes;
+        var value = OrtValue.CreateTensorValueWithData(OrtHost.Cpu, element, [.. binding.Shape], pointer, bytes);
         _values.Add(value);
         return value;
+    }
+
+    /// <summary>
+    /// Gives back the memory of codes that the runtime has packed into a copy of its own. To be called when all sessions are made that ask for what was
+    /// handed out so far; one made later would find zeros.
+    /// </summary>
+    public void DiscardPacked()
+    {
+        while (_packedByRuntime.TryDequeue(out var buffer))
+        {
+            buffer.Discard();
+        }
+    }
+
+    /// <summary>What was chosen.</summary>
+    /// <param name="type">Compute type of plain layers.</param>
+    public WeightSummary Summary(ComputeType type)
+    {
+        var kinds = _formats.Values.Select(f => f.Value.Kind).ToList();
+        int eight = kinds.Count(k => k == LinearKind.RowWise8), four = kinds.Count(k => k == LinearKind.Blocks4);
+        return new WeightSummary
+        {
+            Kind = four > eight ? "int4" : eight > 0 ? "int8" : type.ToString().ToLowerInvariant(),
+            Bits = eight > 0 ? RowWise8.Bits : 0,
+            RowWise8 = eight,
+            Blocks4 = four,
+            Plain = kinds.Count - eight - four,
+            Sensitive = _sensitive,
+            Bytes = _bytes.Values.Sum(),
+            Reason = plan.Reason,
+        };
     }
 
     public static TensorElementType ElementType(ComputeType type) => type switch
@@ -57,38 +91,173 @@ internal sealed class WeightProvider(TensorStore store) : IDisposable
             value.Dispose();
         }
 
-        foreach (var buffer in _converted.Values.Where(v => v.IsValueCreated))
+        foreach (var buffer in _made.Values.Where(v => v.IsValueCreated))
         {
             buffer.Value.Dispose();
         }
+
+        foreach (var codes in _codes.Values)
+        {
+            codes.Dispose();
+        }
+
+        Packed.Dispose();
     }
 
-    private NativeBuffer Convert(TensorEntry entry, ComputeType type)
+    private static TensorElementType Element(WeightPart part, ComputeType type) => part switch
     {
-        var size = ElementSize(type);
-        var buffer = new NativeBuffer(entry.ElementCount * size);
-        var chunk = type == ComputeType.Float32 ? null : new float[(int)Math.Min(ChunkElements, entry.ElementCount)];
-        for (long first = 0; first < entry.ElementCount; first += ChunkElements)
-        {
-            var count = (int)Math.Min(ChunkElements, entry.ElementCount - first);
-            if (chunk is null)
-            {
-                store.ReadFloat32(entry, first, buffer.Span<float>(first * size, count));
-                continue;
-            }
+        WeightPart.Int8Values => TensorElementType.Int8,
+        WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4ZeroPoints => TensorElementType.UInt8,
+        WeightPart.Int8Scales or WeightPart.Blocks4Scales => TensorElementType.Float,
+        WeightPart.InputOrder => TensorElementType.Int64,
+        _ => ElementType(type),
+    };
 
-            var values = chunk.AsSpan(0, count);
-            store.ReadFloat32(entry, first, values);
-            var target = buffer.Span<ushort>(first * size, count);
-            for (var i = 0; i < count; i++)
-            {
-                target[i] = type == ComputeType.Float16
-                    ? BitConverter.HalfToUInt16Bits((Half)values[i])
-                    : BFloat16Bits(values[i]);
-            }
+    private static int Size(TensorElementType element) => element switch
+    {
+        TensorElementType.Float => 4,
+        TensorElementType.Float16 or TensorElementType.BFloat16 => 2,
+        TensorElementType.Int64 => 8,
+        _ => 1,
+    };
+
+    private LinearFormat FormatOf(string name) => _formats.GetOrAdd(name, _ => new Lazy<LinearFormat>(() => Choose(name))).Value;
+
+    private LinearFormat Choose(string name)
+    {
+        var matrix = checkpoint.Linear(name);
+        if (!plan.Rounds || name == checkpoint.Vision.PatchEmbedding.Weight || Math.Min(matrix.Inputs, matrix.Outputs) < WeightPlan.SmallestSide)
+        {
+            return LinearFormat.Plain;
+        }
+
+        var format = new LinearFormat(LinearKind.RowWise8);
+        var codes = LinearCodes.Round(matrix, RowWise8.LargestCode);
+        if (codes.Error > WeightPlan.LargestError)
+        {
+            Interlocked.Increment(ref _sensitive);
+            codes.Dispose();
+            return LinearFormat.Plain;
+        }
+
+        _codes[name] = codes;
+        DiscardPages(matrix.Tensors);
+        return format;
+    }
+
+    /// <summary>The tensor, where its bytes in the file are those that the graph wants.</summary>
+    private TensorEntry? StoredAsUsed(WeightBinding binding, ComputeType type)
+    {
+        if (binding.Part != WeightPart.Tensor || !_store.TryGet(binding.Name, out var entry))
+        {
+            return null;
+        }
+
+        ComputeType? stored = entry.DataType switch
+        {
+            TensorDataType.Float32 => ComputeType.Float32,
+            TensorDataType.Float16 => ComputeType.Float16,
+            TensorDataType.BFloat16 => ComputeType.BFloat16,
+            _ => null,
+        };
+        return stored == type ? entry : null;
+    }
+
+    private NativeBuffer Make(WeightBinding binding, ComputeType type)
+    {
+        switch (binding.Part)
+        {
+            case WeightPart.Tensor:
+            case WeightPart.Joined:
+                return Convert(binding, type);
+            case WeightPart.Int8Values:
+            case WeightPart.UInt8Values:
+                return Columns(binding);
+            case WeightPart.Int8Scales:
+                var scales = new NativeBuffer(binding.Shape[0] * sizeof(float));
+                var at = 0;
+                foreach (var part in binding.Tensors.Select(t => _codes[t].Scales))
+                {
+                    var count = (int)(part.ByteLength / sizeof(float));
+                    part.Span<float>(0, count).CopyTo(scales.Span<float>(at * sizeof(float), count));
+                    at += count;
+                }
+
+                return scales;
+            default:
+                throw new InvalidOperationException($"{binding.Part} of {binding.Name} is not known");
+        }
+    }
+
+    /// <summary>Codes of layers with the same input, side by side: [in, out].</summary>
+    private NativeBuffer Columns(WeightBinding binding)
+    {
+        long inputs = binding.Shape[0], outputs = binding.Shape[1], first = 0;
+        var buffer = new NativeBuffer(inputs * outputs);
+        foreach (var name in binding.Tensors)
+        {
+            var codes = _codes[name];
+            codes.WriteColumns(buffer.Pointer, outputs, first, binding.Part == WeightPart.UInt8Values ? (byte)128 : (byte)0);
+            first += codes.Rows;
+            codes.Codes.Discard();
+        }
+
+        if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value))
+        {
+            _packedByRuntime.Enqueue(buffer);
         }
 
         return buffer;
+    }
+
+    private NativeBuffer Convert(WeightBinding binding, ComputeType type)
+    {
+        var size = ElementSize(type);
+        var entries = binding.Tensors.Select(t => _store[t]).ToList();
+        var buffer = new NativeBuffer(entries.Sum(e => e.ElementCount) * size);
+        long offset = 0;
+        foreach (var entry in entries)
+        {
+            var begin = offset;
+            Parallel.For(0L, (entry.ElementCount + ChunkElements - 1) / ChunkElements, chunk =>
+            {
+                var first = chunk * ChunkElements;
+                var count = (int)Math.Min(ChunkElements, entry.ElementCount - first);
+                if (type == ComputeType.Float32)
+                {
+                    _store.ReadFloat32(entry, first, buffer.Span<float>((begin + first) * size, count));
+                }
+                else
+                {
+                    var values = ArrayPool<float>.Shared.Rent(count);
+                    _store.ReadFloat32(entry, first, values.AsSpan(0, count));
+                    Narrow(values.AsSpan(0, count), buffer.Span<ushort>((begin + first) * size, count), type);
+                    ArrayPool<float>.Shared.Return(values);
+                }
+            });
+            offset += entry.ElementCount;
+        }
+
+        DiscardPages(entries);
+        return buffer;
+    }
+
+    private void DiscardPages(IEnumerable<TensorEntry> entries)
+    {
+        foreach (var entry in entries)
+        {
+            MemoryPages.Discard(_store.Pointer(entry), entry.ByteLength);
+        }
+    }
+
+    private static void Narrow(ReadOnlySpan<float> values, Span<ushort> target, ComputeType type)
+    {
+        for (var i = 0; i < values.Length; i++)
+        {
+            target[i] = type == ComputeType.Float16
+                ? BitConverter.HalfToUInt16Bits((Half)values[i])
+                : BFloat16Bits(values[i]);
+        }
     }
 
     private static ushort BFloat16Bits(float value)

@@ -1,0 +1,45 @@
+namespace Sgl.Inference;
+
+/// <summary>Arithmetic of linear layers on the CPU.</summary>
+public enum WeightPrecision
+{
+    /// <summary>8 bits where a file stores 16-bit types and the decoder is wide enough to gain from it, float32 otherwise.</summary>
+    Auto,
+
+    /// <summary>float32.</summary>
+    Float32,
+
+    /// <summary>8 bits, but for matrices that rounding changes too much.</summary>
+    Int8,
+}
+
+/// <summary>What the linear layers of a loaded model compute with.</summary>
+public sealed record WeightSummary
+{
+    /// <summary><c>float32</c>, <c>int8</c>, <c>int4</c>, <c>float16</c> or <c>bfloat16</c>: what most parameters of linear layers are in.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Bits of an 8-bit weight that are used: 8, or 7 on processors whose products saturate; 0 without any.</summary>
+    public int Bits { get; init; }
+
+    /// <summary>Linear layers rounded to, or stored in, 8 bits.</summary>
+    public int RowWise8 { get; init; }
+
+    /// <summary>Linear layers stored in 4 bits.</summary>
+    public int Blocks4 { get; init; }
+
+    /// <summary>Linear layers in the compute type.</summary>
+    public int Plain { get; init; }
+
+    /// <summary>Those of them that were to be rounded and are not, since rounding changes them too much.</summary>
+    public int Sensitive { get; init; }
+
+    /// <summary>Bytes of all weights as computed with: packed codes, scales, tensors in the compute type.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>Why this kind was chosen.</summary>
+    public required string Reason { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Kind}{(Bits is 7 ? " (7 bits used)" : "")}: {RowWise8} layers in 8 bits, {Blocks4} in 4, {Plain} plain, {Sensitive} of them sensitive; {Reason}";
+}

@@ -1,0 +1,9 @@
+namespace Sgl.Models.Internal;
+
+/// <summary>A matrix stored in a floating-point type.</summary>
+internal sealed class FloatMatrix(TensorStore store, TensorEntry entry) : LinearMatrix(entry.Name, entry.Shape[0], entry.ElementCount / Math.Max(1, entry.Shape[0]))
+{
+    public override IReadOnlyList<TensorEntry> Tensors { get; } = [entry];
+
+    public override void ReadRows(long firstRow, Span<float> rows) => store.ReadFloat32(Tensors[0], firstRow * Inputs, rows);
+}

@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+
+namespace Sgl.Models;
+
+/// <summary>Tells the system what memory will be needed for. Does nothing where it cannot be told (other systems than Linux).</summary>
+public static partial class MemoryPages
+{
+    private const int WillNeed = 3, DontNeed = 4;
+
+    /// <summary>
+    /// Gives back the physical memory of whole pages in a range. A mapped file is read again when touched, other memory reads as zeros from then on.
+    /// </summary>
+    /// <param name="pointer">First byte.</param>
+    /// <param name="bytes">Length.</param>
+    public static void Discard(nint pointer, long bytes) => Advise(pointer, bytes, DontNeed);
+
+    /// <summary>Starts reading the pages of a mapped file.</summary>
+    /// <param name="pointer">First byte.</param>
+    /// <param name="bytes">Length.</param>
+    public static void Prefetch(nint pointer, long bytes) => Advise(pointer, bytes, WillNeed);
+
+    private static void Advise(nint pointer, long bytes, int advice)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        long page = Environment.SystemPageSize;
+        var first = (pointer + page - 1) / page * page;
+        var end = (pointer + bytes) / page * page;
+        if (end > first)
+        {
+            // What cannot be advised stays as it is, which is right too.
+            _ = Madvise((nint)first, (nuint)(end - first), advice);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Madvise(nint address, nuint length, int advice);
+}
