@@ -22,6 +22,8 @@ internal sealed class Decoder : IDisposable
     private readonly ImportanceReader _importance;
     private readonly ForwardRows _rows;
     private readonly float[] _work;
+    private readonly List<KvSlab> _slabs = [];
+    private readonly List<Sequence> _group = [];
 
     public Decoder(LanguageModelConfig config, IReadOnlyList<DecoderStage> stages, Head head, EmbeddingTable embeddings)
     {
@@ -124,7 +126,7 @@ internal sealed class Decoder : IDisposable
     }
 
     /// <summary>Feeds each sequence its last id and returns logits [n, V] in the order of <paramref name="set"/>.</summary>
-    public ReadOnlySpan<float> Decode(IReadOnlyList<Sequence> set)
+    public ReadOnlySpan<float> Decode(List<Sequence> set)
     {
         var width = _config.HiddenSize;
         foreach (var sequence in set)
@@ -144,9 +146,15 @@ internal sealed class Decoder : IDisposable
 
         for (var s = 0; s < _stages.Count; s++)
         {
-            foreach (var group in set.GroupBy(sequence => sequence.Slots[s].Slab))
+            _slabs.Clear();
+            foreach (var sequence in set)
             {
-                DecodeSlab(s, group.Key, [.. group]);
+                var slab = sequence.Slots[s].Slab;
+                if (!_slabs.Contains(slab))
+                {
+                    _slabs.Add(slab);
+                    DecodeSlab(s, slab, set);
+                }
             }
         }
 
@@ -248,8 +256,19 @@ internal sealed class Decoder : IDisposable
         return sums;
     }
 
-    private void DecodeSlab(int s, KvSlab slab, Sequence[] group)
+    private void DecodeSlab(int s, KvSlab slab, List<Sequence> set)
     {
+        _group.Clear();
+        var importance = false;
+        foreach (var sequence in set)
+        {
+            if (sequence.Slots[s].Slab == slab)
+            {
+                _group.Add(sequence);
+                importance |= sequence.Importance is not null;
+            }
+        }
+
         var width = _config.HiddenSize;
         var stage = _stages[s];
         // Slots between the occupants run along as dummies. One that belongs to nobody writes at entry 0, one that belongs to a sequence outside this
@@ -266,17 +285,16 @@ internal sealed class Decoder : IDisposable
         _inputs.Total.Span(1)[0] = total;
         var hidden = _inputs.BatchIn.Span(batch * width);
         hidden.Clear();
-        foreach (var sequence in group)
+        foreach (var sequence in _group)
         {
             sequence.Hidden.CopyTo(hidden[(sequence.Slots[s].Index * width)..]);
         }
 
-        WriteDecodeRotary(s, group, batch);
-        _inputs.ClearDeepStack(width);
-        ImportanceShape? shape = group.Any(sequence => sequence.Importance is not null) ? _importance.AskDecode(entries) : null;
-        var sums = stage.Run(_inputs, _inputs.BatchIn, _inputs.BatchOut, batch, rows: 1, total, slab, firstSlot: 0, shape);
+        WriteDecodeRotary(s, batch);
+        ImportanceShape? shape = importance ? _importance.AskDecode(entries) : null;
+        var sums = stage.Step(_inputs, batch, total, slab, shape);
         var output = _inputs.BatchOut.Span(batch * width);
-        foreach (var sequence in group)
+        foreach (var sequence in _group)
         {
             var slot = sequence.Slots[s];
             output.Slice(slot.Index * width, width).CopyTo(sequence.Hidden);
@@ -289,7 +307,7 @@ internal sealed class Decoder : IDisposable
     }
 
     /// <summary>Each sequence's own last position decides between short and long factors, so rows are computed one by one.</summary>
-    private void WriteDecodeRotary(int s, Sequence[] group, int batch)
+    private void WriteDecodeRotary(int s, int batch)
     {
         var half = _rotary.Width;
         var cos = _inputs.Cos.Span(batch * half);
@@ -297,7 +315,7 @@ internal sealed class Decoder : IDisposable
         cos.Clear();
         sin.Clear();
         Span<int> position = stackalloc int[_rotary.Axes];
-        foreach (var sequence in group)
+        foreach (var sequence in _group)
         {
             var index = sequence.Slots[s].Index;
             position.Fill(sequence.NextPosition);

@@ -13,6 +13,9 @@ internal readonly record struct ImportanceShape(int Rows, int Groups);
 /// <summary>A run of consecutive layers on one device, with its KV memory.</summary>
 internal sealed class DecoderStage : IDisposable
 {
+    // Inputs in front of the caches.
+    private const int FirstCache = 6;
+
     private readonly LanguageModelConfig _config;
     private readonly InferenceSession? _plain;
     private readonly InferenceSession? _importance;
@@ -145,6 +148,56 @@ internal sealed class DecoderStage : IDisposable
         }
 
         return importance is null ? [] : inputs.Importance.Span(Placement.Count * batch * wanted.Groups * total);
+    }
+
+    /// <summary>
+    /// Runs one new row of each of the first <paramref name="batch"/> slots: <see cref="StageInputs.BatchIn"/> to <see cref="StageInputs.BatchOut"/>. What a
+    /// step binds is kept with the slab, so a step costs no memory.
+    /// </summary>
+    public ReadOnlySpan<float> Step(StageInputs inputs, int batch, int total, KvSlab slab, ImportanceShape? importance)
+    {
+        if (Placement.Device.IsCuda)
+        {
+            // Binding an input copies it to the device at once, and these change with every step.
+            inputs.ClearDeepStack(_config.HiddenSize);
+            return Run(inputs, inputs.BatchIn, inputs.BatchOut, batch, rows: 1, total, slab, firstSlot: 0, importance);
+        }
+
+        inputs.SetRopeRows(batch);
+        var session = (importance is null ? _plain : _stepImportance) ?? throw new InvalidOperationException("this engine was loaded without importance");
+        var addresses = inputs.StepAddresses(batch, _config.HiddenSize, _config.HeadDim / 2);
+        var bound = slab.Bound(importance is not null, batch);
+        if (bound is null || bound.Addresses != addresses)
+        {
+            bound = new BoundStep(session, addresses);
+            long[] row = [batch, 1, _config.HiddenSize];
+            bound.Input("hidden", addresses.Hidden, row);
+            bound.Input("cos", addresses.Cos, [batch, _config.HeadDim / 2]);
+            bound.Input("sin", addresses.Sin, [batch, _config.HeadDim / 2]);
+            bound.Input<long>("rope_rows", addresses.RopeRows, [batch, 1]);
+            bound.Input<int>("seqlens_k", addresses.SeqLens, [batch]);
+            bound.Input<int>("total_length", addresses.Total, [1]);
+            foreach (var layer in _deepStackLayers)
+            {
+                bound.Input(DecoderStageGraph.DeepStackInput(layer), addresses.NoDeepStack, [1, _config.HiddenSize]);
+            }
+
+            bound.Output("hidden_out", addresses.HiddenOut, row);
+            bound.Caches(_plainInputs.AsSpan(FirstCache, 2 * Placement.Count), _plainOutputs.AsSpan(1), slab.View(0, batch));
+            slab.Bind(importance is not null, batch, bound);
+        }
+
+        if (importance is null)
+        {
+            bound.Run(_runOptions);
+            return [];
+        }
+
+        // One key more with every step: the only tensor whose shape is new each time.
+        var count = Placement.Count * batch * total;
+        bound.Growing("importance", inputs.Importance.Address(count), [Placement.Count, batch, 1, total]);
+        bound.Run(_runOptions);
+        return inputs.Importance.Span(count);
     }
 
     public void Dispose()

@@ -13,7 +13,10 @@ internal sealed class Head : IDisposable
     private readonly LanguageModelConfig _config;
     private readonly InferenceSession _session;
     private readonly RunOptions _runOptions = new();
+    private readonly OrtValue[] _hidden = new OrtValue[1];
+    private readonly OrtValue[] _output = new OrtValue[1];
     private readonly Scratch<float> _logits = new();
+    private readonly Dictionary<int, (OrtValue Hidden, nint HiddenAt, OrtValue Logits, nint LogitsAt)> _tensors = [];
 
     public Head(LanguageModelConfig config, DecoderNames names, DeviceId device, SessionFactory sessions, ComputeType computeType)
     {
@@ -27,15 +30,30 @@ internal sealed class Head : IDisposable
     /// <summary>Computes logits [n, vocabulary], valid until the next run.</summary>
     public ReadOnlySpan<float> Run(int rows)
     {
-        using var hidden = Rows.Tensor(rows, _config.HiddenSize);
-        using var logits = _logits.Tensor(rows, _config.VocabularySize);
-        _session.Run(_runOptions, Inputs, [hidden], Outputs, [logits]);
+        var (hiddenAt, logitsAt) = (Rows.Address(rows * _config.HiddenSize), _logits.Address(rows * _config.VocabularySize));
+        if (!_tensors.TryGetValue(rows, out var tensors) || tensors.HiddenAt != hiddenAt || tensors.LogitsAt != logitsAt)
+        {
+            tensors.Hidden?.Dispose();
+            tensors.Logits?.Dispose();
+            tensors = (Rows.Tensor(rows, _config.HiddenSize), hiddenAt, _logits.Tensor(rows, _config.VocabularySize), logitsAt);
+            _tensors[rows] = tensors;
+        }
+
+        _hidden[0] = tensors.Hidden;
+        _output[0] = tensors.Logits;
+        _session.Run(_runOptions, Inputs, _hidden, Outputs, _output);
         return _logits.Span(rows * _config.VocabularySize);
     }
 
     public void Dispose()
     {
         _session.Dispose();
+        foreach (var (hidden, _, logits, _) in _tensors.Values)
+        {
+            hidden.Dispose();
+            logits.Dispose();
+        }
+
         _runOptions.Dispose();
         _logits.Dispose();
         Rows.Dispose();

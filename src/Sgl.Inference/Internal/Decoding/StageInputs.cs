@@ -38,6 +38,9 @@ internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
 
     public Scratch<float> BatchOut { get; } = new();
 
+    /// <summary>[1, hidden] zeros: what a step adds behind any layer.</summary>
+    public Scratch<float> NoDeepStack { get; } = new();
+
     /// <summary>Adds nothing behind any layer: generated tokens are text.</summary>
     public void ClearDeepStack(int width)
     {
@@ -47,6 +50,10 @@ internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
             layer.Span(width).Clear();
         }
     }
+
+    /// <summary>Where the inputs of a step of <paramref name="batch"/> rows lie.</summary>
+    public StepAddresses StepAddresses(int batch, int width, int half) => new(
+        BatchIn.Address(batch * width), BatchOut.Address(batch * width), Cos.Address(batch * half), Sin.Address(batch * half), RopeRows.Address(batch), SeqLens.Address(batch), Total.Address(1), NoDeepStack.Address(width));
 
     /// <summary>Fills rope rows 0..count-1.</summary>
     public void SetRopeRows(int count)
@@ -74,6 +81,7 @@ internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
         ImportanceLimit.Dispose();
         ImportanceWeight.Dispose();
         Importance.Dispose();
+        NoDeepStack.Dispose();
         BatchIn.Dispose();
         BatchOut.Dispose();
     }

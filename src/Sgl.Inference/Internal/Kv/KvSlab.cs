@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Runtime;
 
 namespace Sgl.Inference.Internal.Kv;
@@ -15,6 +16,7 @@ internal sealed class KvSlab : IDisposable
     private readonly OrtMemoryAllocation[] _device = [];
     private readonly OrtMemoryInfo _memory;
     private readonly Dictionary<(int First, int Count), OrtValue[]> _views = [];
+    private readonly Dictionary<(bool Importance, int Batch), BoundStep> _bound = [];
     private readonly KvSlot?[] _slots;
 
     public KvSlab(KvShape shape, int capacity, int slots, KvBudget budget, OrtAllocator? deviceAllocator)
@@ -107,8 +109,23 @@ internal sealed class KvSlab : IDisposable
         return view;
     }
 
+    /// <summary>The step of a batch as it was bound last; null at first.</summary>
+    public BoundStep? Bound(bool importance, int batch) => _bound.GetValueOrDefault((importance, batch));
+
+    /// <summary>Keeps a bound step; the slab disposes it.</summary>
+    public void Bind(bool importance, int batch, BoundStep step)
+    {
+        Bound(importance, batch)?.Dispose();
+        _bound[(importance, batch)] = step;
+    }
+
     public void Dispose()
     {
+        foreach (var step in _bound.Values)
+        {
+            step.Dispose();
+        }
+
         foreach (var value in _views.Values.SelectMany(v => v))
         {
             value.Dispose();

@@ -58,6 +58,13 @@ internal sealed class Scratch<T> : IDisposable
         return _buffer.Span<T>(0, count);
     }
 
+    /// <summary>Address of the first of <paramref name="count"/> elements; earlier contents are lost when the array had to grow.</summary>
+    public nint Address(int count)
+    {
+        Ensure(count);
+        return _buffer.Pointer;
+    }
+
     /// <summary>A tensor over the first elements. Valid until the array grows or is disposed; the caller disposes the value.</summary>
     public OrtValue Tensor(params long[] shape)
     {

@@ -24,6 +24,8 @@ internal sealed partial class Scheduler : IDisposable
     private readonly ConcurrentQueue<Sequence> _arrivals = new();
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
+    private readonly List<Sequence> _step = [];
+    private readonly List<Sequence> _finished = [];
     private readonly SemaphoreSlim _signal = new(0);
     private readonly Lock _gate = new();
     private readonly Thread _thread;
@@ -142,9 +144,12 @@ internal sealed partial class Scheduler : IDisposable
             node = next;
         }
 
-        foreach (var sequence in _running.Where(s => s.Cancelled.IsCancellationRequested).ToList())
+        for (var i = _running.Count - 1; i >= 0; i--)
         {
-            Fail(sequence, new OperationCanceledException(sequence.Cancelled));
+            if (_running[i].Cancelled.IsCancellationRequested)
+            {
+                Fail(_running[i], new OperationCanceledException(_running[i].Cancelled));
+            }
         }
     }
 
@@ -201,7 +206,9 @@ internal sealed partial class Scheduler : IDisposable
             return;
         }
 
-        var set = _running.ToArray();
+        var set = _step;
+        set.Clear();
+        set.AddRange(_running);
         var start = _time.GetTimestamp();
         ReadOnlySpan<float> logits;
         try
@@ -220,8 +227,8 @@ internal sealed partial class Scheduler : IDisposable
         }
 
         var elapsed = _time.GetElapsedTime(start);
-        var finished = new List<Sequence>();
-        for (var i = 0; i < set.Length; i++)
+        _finished.Clear();
+        for (var i = 0; i < set.Count; i++)
         {
             try
             {
@@ -229,7 +236,7 @@ internal sealed partial class Scheduler : IDisposable
                 _emitter.Advance(set[i], logits.Slice(i * _vocabulary, _vocabulary));
                 if (set[i].Finish is not null)
                 {
-                    finished.Add(set[i]);
+                    _finished.Add(set[i]);
                 }
             }
             catch (Exception e)
@@ -239,7 +246,10 @@ internal sealed partial class Scheduler : IDisposable
         }
 
         // Only now: a consistency pass runs the head, which overwrites the logits of the sequences that had not been advanced yet.
-        finished.ForEach(Complete);
+        foreach (var sequence in _finished)
+        {
+            Complete(sequence);
+        }
     }
 
     private void Complete(Sequence sequence)
