@@ -62,6 +62,12 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Two checkpoints with the same key turn any image into the same visual tokens in the same order, so guidance maps one to one.</summary>
     public required string VisualLayoutKey { get; init; }
 
+    /// <summary>Linear layers that the files hold quantised, by the name that their weight would have.</summary>
+    public required IReadOnlyDictionary<string, LinearMatrix> Quantized { get; init; }
+
+    /// <summary>Parameters of the model.</summary>
+    public required long ParameterCount { get; init; }
+
     /// <summary>Tensors that the model does not need, beside those known to be harmless.</summary>
     public required IReadOnlyList<string> UnusedTensors { get; init; }
 
@@ -114,7 +120,11 @@ public sealed class Checkpoint : IDisposable
     /// <summary>A linear layer's matrix.</summary>
     /// <param name="weight">Name of its weight tensor.</param>
     /// <exception cref="CheckpointException">There is no such tensor.</exception>
-    public LinearMatrix Linear(string weight) => new FloatMatrix(Weights, Weights[weight]);
+    public LinearMatrix Linear(string weight)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        return Quantized.TryGetValue(weight, out var matrix) ? matrix : new FloatMatrix(Weights, Weights[weight]);
+    }
 
     private static Checkpoint? Read(string folder, CheckpointOptions options, TensorStore? weights, ProblemList problems)
     {
@@ -122,10 +132,9 @@ public sealed class Checkpoint : IDisposable
         var family = configFile is null ? null : VlmFamilies.Find(configFile);
         var beforeConfig = problems.Count;
         var config = family?.ParseConfig(configFile!);
-        if (family is not null)
-        {
-            QuantizationCheck.Refuse(configFile!);
-        }
+        var quantization = family is null ? null
+            : QuantizationParser.Read(configFile!)
+                ?? new[] { "llm_config", "text_config" }.Select(k => configFile!.OptionalObject(k)).OfType<ConfigReader>().Select(QuantizationParser.Read).FirstOrDefault(q => q is not null);
 
         var sound = config is not null && problems.Count == beforeConfig;
         var generation = GenerationConfig.Read(problems);
@@ -158,8 +167,9 @@ public sealed class Checkpoint : IDisposable
             names = family.Names(config, weights.Contains);
         }
 
-        var needed = ExpectedTensors.Decoder(config.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision));
-        var unused = TensorCheck.Check(needed, weights, problems).ToArray();
+        var quantized = new Dictionary<string, LinearMatrix>(StringComparer.Ordinal);
+        var needed = ExpectedTensors.Decoder(config.Language, names.Decoder).Concat(ExpectedTensors.Vision(config, names.Vision)).ToList();
+        var unused = TensorCheck.Check(needed, weights, quantization, quantized, problems).ToArray();
         if (unused.FirstOrDefault(n => family.WhyRefused(n) is not null) is { } foreign)
         {
             problems.Add("*.safetensors", foreign, "no such tensor", "one", family.WhyRefused(foreign));
@@ -167,6 +177,8 @@ public sealed class Checkpoint : IDisposable
 
         return new Checkpoint(folder, config, family, weights, names)
         {
+            Quantized = quantized,
+            ParameterCount = quantized.Count == 0 ? weights.Entries.Sum(e => e.ElementCount) : needed.DistinctBy(t => t.Name).Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b)),
             Generation = generation with { StopTokenIds = options.StopTokenIds ?? family.StopTokenIds(config, generation.StopTokenIds, template) },
             Tokenizer = tokenizer,
             Template = template,

@@ -115,7 +115,7 @@ internal static partial class EngineLoader
         Layers = checkpoint.Config.Language.Layers,
         HiddenSize = checkpoint.Config.Language.HiddenSize,
         VocabularySize = checkpoint.Config.Language.VocabularySize,
-        ParameterCount = checkpoint.Weights.Entries.Sum(e => e.ElementCount),
+        ParameterCount = checkpoint.ParameterCount,
         VisualLayoutKey = checkpoint.VisualLayoutKey,
         TokenizerDigest = checkpoint.TokenizerDigest,
         Weights = weights,

@@ -60,7 +60,7 @@ public static class ExpectedTensors
         yield return Tensor(names.FinalNorm, hidden);
         if (names.Head != names.Embedding)
         {
-            yield return Tensor(names.Head, config.VocabularySize, hidden);
+            yield return Matrix(names.Head, config.VocabularySize, hidden);
         }
     }
 
@@ -141,12 +141,14 @@ public static class ExpectedTensors
     }
 
     private static ExpectedTensor[] Linear(LinearNames names, long output, long input) => names.Bias is null
-        ? [Tensor(names.Weight, output, input)]
-        : [Tensor(names.Weight, output, input), Tensor(names.Bias, output)];
+        ? [Matrix(names.Weight, output, input)]
+        : [Matrix(names.Weight, output, input), Tensor(names.Bias, output)];
 
     private static ExpectedTensor[] Norm(NormNames names, long width) => names.Bias is null
         ? [Tensor(names.Weight, width)]
         : [Tensor(names.Weight, width), Tensor(names.Bias, width)];
+
+    private static ExpectedTensor Matrix(string name, long output, long input) => Tensor(name, output, input) with { Linear = true };
 
     private static ExpectedTensor Tensor(string name, params long[] shape) => new(name, shape);
 }

@@ -22,6 +22,12 @@ public abstract class LinearMatrix
     /// <summary>Columns.</summary>
     public long Inputs { get; }
 
+    /// <summary>What it is stored as: <c>float32</c>, <c>bfloat16</c>, <c>int8</c>, ...</summary>
+    public abstract string StoredAs { get; }
+
+    /// <summary>Whether it is stored in a floating-point type of 16 bits.</summary>
+    public virtual bool Is16Bit => false;
+
     /// <summary>The tensors that hold it.</summary>
     public abstract IReadOnlyList<TensorEntry> Tensors { get; }
 

@@ -24,6 +24,12 @@ public enum TensorDataType
     /// <summary>uint8.</summary>
     UInt8,
 
+    /// <summary>int8: quantised weights.</summary>
+    Int8,
+
+    /// <summary>float8 of 4 exponent bits, without infinity: quantised weights.</summary>
+    Float8E4M3,
+
     /// <summary>bool.</summary>
     Bool,
 }

@@ -45,6 +45,20 @@ internal sealed record LinearCodes(NativeBuffer Codes, NativeBuffer Scales, doub
         return new LinearCodes(codes, scales, whole == 0 ? 0 : double.IsFinite(whole) ? Math.Sqrt(lost / whole) : double.PositiveInfinity);
     }
 
+    /// <summary>The codes of a matrix that is stored so.</summary>
+    public static LinearCodes Of(Int8Matrix matrix)
+    {
+        var inputs = checked((int)matrix.Inputs);
+        var codes = new NativeBuffer(matrix.Outputs * inputs);
+        var scales = new NativeBuffer(matrix.Outputs * sizeof(float));
+        Parallel.For(0L, matrix.Outputs, row =>
+        {
+            matrix.Codes(row).CopyTo(codes.Span<sbyte>(row * inputs, inputs));
+            scales.Span<float>(row * sizeof(float), 1)[0] = matrix.Scale(row);
+        });
+        return new LinearCodes(codes, scales, 0);
+    }
+
     /// <summary>Writes the codes as columns <paramref name="firstOutput"/>.. of [in, <paramref name="outputs"/>].</summary>
     public unsafe void WriteColumns(nint target, long outputs, long firstOutput, byte flip)
     {

@@ -10,11 +10,12 @@ namespace Sgl.Inference.Internal.Runtime;
 /// <item>it has at least <see cref="SmallestSide"/> rows and columns: smaller ones gain nothing;</item>
 /// <item>rounding moves it by at most <see cref="LargestError"/> (|W - W8| / |W|, Frobenius), which rows with single huge weights do not allow.</item>
 /// </list>
-/// What a folder stores in 8 or 4 bits runs as stored.
+/// What a folder stores in 8 or 4 bits runs as stored, unless float32 is asked for.
 /// </summary>
-/// <param name="Rounds">Whether matrices are rounded.</param>
+/// <param name="Kind">The setting.</param>
+/// <param name="Rounds">Whether matrices are rounded: by <c>auto</c> those that are stored in 16 bits, by <c>int8</c> all.</param>
 /// <param name="Reason">Why, for the log.</param>
-internal sealed record WeightPlan(bool Rounds, string Reason)
+internal sealed record WeightPlan(WeightPrecision Kind, bool Rounds, string Reason)
 {
     /// <summary>Smallest number of rows and columns of a matrix that is rounded.</summary>
     public const int SmallestSide = 64;
@@ -34,18 +35,26 @@ internal sealed record WeightPlan(bool Rounds, string Reason)
         var kind = Enum.Parse<WeightPrecision>(setting, ignoreCase: true);
         if (!onCpu)
         {
-            return new WeightPlan(false, "no layer runs on a CPU");
+            return new WeightPlan(kind, false, "no layer runs on a CPU");
         }
 
         if (kind != WeightPrecision.Auto)
         {
-            return new WeightPlan(kind == WeightPrecision.Int8, "Engine:Weights says so");
+            return new WeightPlan(kind, kind == WeightPrecision.Int8, "Engine:Weights says so");
         }
 
-        var type = checkpoint.Weights[checkpoint.Decoder.Layers[0].Output.Weight].DataType;
-        return type is not (TensorDataType.BFloat16 or TensorDataType.Float16) ? new WeightPlan(false, $"the file stores {type}")
-            : checkpoint.Config.Language.HiddenSize < SmallestWidthOfAuto
-                ? new WeightPlan(false, $"a decoder {checkpoint.Config.Language.HiddenSize} wide gains nothing from 8 bits")
-                : new WeightPlan(true, $"the file stores {type}");
+        // The output projection stands for all: it is one matrix in every family.
+        var first = checkpoint.Linear(checkpoint.Decoder.Layers[0].Output.Weight);
+        var (width, stored) = (checkpoint.Config.Language.HiddenSize, $"the folder stores {first.StoredAs}");
+        return !first.Is16Bit && first is not (Int8Matrix or Int4Matrix) ? new WeightPlan(kind, false, stored)
+            : width < SmallestWidthOfAuto ? new WeightPlan(kind, false, $"{stored}, and a decoder {width} wide gains nothing from rounding")
+            : new WeightPlan(kind, true, stored);
     }
+
+    /// <summary>Whether layers that are stored in 8 or 4 bits run so.</summary>
+    public bool UsesStored => Kind != WeightPrecision.Float32;
+
+    /// <summary>Whether a matrix is to be rounded, if that changes it little enough.</summary>
+    public bool RoundsMatrix(LinearMatrix matrix) =>
+        Rounds && (Kind == WeightPrecision.Int8 || matrix.Is16Bit) && Math.Min(matrix.Inputs, matrix.Outputs) >= SmallestSide;
 }

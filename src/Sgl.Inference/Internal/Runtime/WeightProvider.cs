@@ -14,6 +14,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
 {
     private const int ChunkElements = 1 << 18;
 
+    // Rows of a quantised matrix that one worker reads at a time: AWQ and GPTQ files keep eight of them in a word.
+    private const int RowsAtOnce = 64;
+
     private readonly TensorStore _store = checkpoint.Weights;
     private readonly ConcurrentDictionary<string, Lazy<LinearFormat>> _formats = new();
     private readonly ConcurrentDictionary<string, LinearCodes> _codes = new();
@@ -126,7 +129,19 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private LinearFormat Choose(string name)
     {
         var matrix = checkpoint.Linear(name);
-        if (!plan.Rounds || name == checkpoint.Vision.PatchEmbedding.Weight || Math.Min(matrix.Inputs, matrix.Outputs) < WeightPlan.SmallestSide)
+        if (plan.UsesStored && matrix is Int8Matrix stored)
+        {
+            _codes[name] = LinearCodes.Of(stored);
+            DiscardPages(matrix.Tensors);
+            return new LinearFormat(LinearKind.RowWise8) { Unsigned = !RowWise8.ProcessorTakes8Bits };
+        }
+
+        if (plan.UsesStored && matrix is Int4Matrix { BlockSize: { } block } groups)
+        {
+            return new LinearFormat(LinearKind.Blocks4) { BlockSize = block, Reordered = groups.Order is not null };
+        }
+
+        if (name == checkpoint.Vision.PatchEmbedding.Weight || !plan.RoundsMatrix(matrix))
         {
             return LinearFormat.Plain;
         }
@@ -148,7 +163,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     /// <summary>The tensor, where its bytes in the file are those that the graph wants.</summary>
     private TensorEntry? StoredAsUsed(WeightBinding binding, ComputeType type)
     {
-        if (binding.Part != WeightPart.Tensor || !_store.TryGet(binding.Name, out var entry))
+        if (binding.Part != WeightPart.Tensor || checkpoint.Quantized.ContainsKey(binding.Name) || !_store.TryGet(binding.Name, out var entry))
         {
             return null;
         }
@@ -167,9 +182,27 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     {
         switch (binding.Part)
         {
+            case WeightPart.Tensor when checkpoint.Quantized.TryGetValue(binding.Name, out var matrix):
+                return Widen(matrix, type);
             case WeightPart.Tensor:
             case WeightPart.Joined:
                 return Convert(binding, type);
+            case WeightPart.Blocks4Values:
+                var format = _formats[binding.Tensors[0]].Value;
+                var blocks = Blocks4.Values((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), format.BlockSize);
+                DiscardPages(checkpoint.Linear(binding.Tensors[0]).Tensors);
+                if (PackingProbe.Packs(format))
+                {
+                    _packedByRuntime.Enqueue(blocks);
+                }
+
+                return blocks;
+            case WeightPart.Blocks4Scales:
+                return Blocks4.Scales((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), _formats[binding.Tensors[0]].Value.BlockSize);
+            case WeightPart.Blocks4ZeroPoints:
+                return Blocks4.ZeroPoints((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), _formats[binding.Tensors[0]].Value.BlockSize);
+            case WeightPart.InputOrder:
+                return Blocks4.Order((Int4Matrix)checkpoint.Linear(binding.Tensors[0]));
             case WeightPart.Int8Values:
             case WeightPart.UInt8Values:
                 return Columns(binding);
@@ -239,6 +272,31 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         }
 
         DiscardPages(entries);
+        return buffer;
+    }
+
+    /// <summary>A quantised matrix in the compute type.</summary>
+    private NativeBuffer Widen(LinearMatrix matrix, ComputeType type)
+    {
+        var inputs = checked((int)matrix.Inputs);
+        var size = ElementSize(type);
+        var buffer = new NativeBuffer(matrix.Outputs * inputs * size);
+        Parallel.For(0L, (matrix.Outputs + RowsAtOnce - 1) / RowsAtOnce, block =>
+        {
+            var first = block * RowsAtOnce;
+            var count = (int)Math.Min(RowsAtOnce, matrix.Outputs - first) * inputs;
+            if (type == ComputeType.Float32)
+            {
+                matrix.ReadRows(first, buffer.Span<float>(first * inputs * size, count));
+                return;
+            }
+
+            var values = ArrayPool<float>.Shared.Rent(count);
+            matrix.ReadRows(first, values.AsSpan(0, count));
+            Narrow(values.AsSpan(0, count), buffer.Span<ushort>(first * inputs * size, count), type);
+            ArrayPool<float>.Shared.Return(values);
+        });
+        DiscardPages(matrix.Tensors);
         return buffer;
     }
 

@@ -70,11 +70,6 @@ internal static class LanguageModelParser
                 text.Problem("layer_types", "\"full_attention\" for every layer", $"\"{other}\"");
             }
         }
-
-        if (text.Path.Length > 0)
-        {
-            QuantizationCheck.Refuse(text); // the top level is checked for all families
-        }
     }
 
     private static int HeadDim(ConfigReader text, TextClass kind, int hidden, int heads, int kvHeads)

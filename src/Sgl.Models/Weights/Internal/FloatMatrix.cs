@@ -5,5 +5,9 @@ internal sealed class FloatMatrix(TensorStore store, TensorEntry entry) : Linear
 {
     public override IReadOnlyList<TensorEntry> Tensors { get; } = [entry];
 
+    public override string StoredAs => Tensors[0].DataType.ToString().ToLowerInvariant();
+
+    public override bool Is16Bit => Tensors[0].DataType is TensorDataType.BFloat16 or TensorDataType.Float16;
+
     public override void ReadRows(long firstRow, Span<float> rows) => store.ReadFloat32(Tensors[0], firstRow * Inputs, rows);
 }

@@ -3,13 +3,32 @@ namespace Sgl.Models.Internal;
 /// <summary>Compares the tensors that a configuration asks for with those that the files hold.</summary>
 internal static class TensorCheck
 {
+    /// <param name="expected">What the configuration asks for.</param>
+    /// <param name="weights">What the files hold.</param>
+    /// <param name="quantization">How linear layers may be quantised; null: not at all.</param>
+    /// <param name="quantized">Receives the layers that are, by the name that their weight would have.</param>
+    /// <param name="problems">Collector.</param>
     /// <returns>Names that are not asked for.</returns>
-    public static IEnumerable<string> Check(IEnumerable<ExpectedTensor> expected, TensorStore weights, ProblemList problems)
+    public static IEnumerable<string> Check(
+        IEnumerable<ExpectedTensor> expected, TensorStore weights, QuantizationConfig? quantization, IDictionary<string, LinearMatrix> quantized, ProblemList problems)
     {
+        var layers = quantization is null ? null : new QuantizedLayers(weights, quantization, problems);
         var used = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tensor in expected)
         {
             if (!used.Add(tensor.Name))
+            {
+                continue;
+            }
+
+            var before = problems.Count;
+            if (tensor.Linear && layers?.Find(tensor, used) is { } matrix)
+            {
+                quantized.Add(tensor.Name, matrix);
+                continue;
+            }
+
+            if (problems.Count > before)
             {
                 continue;
             }

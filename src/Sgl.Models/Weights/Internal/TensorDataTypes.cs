@@ -12,6 +12,8 @@ internal static class TensorDataTypes
         ("I64", TensorDataType.Int64, 8),
         ("I32", TensorDataType.Int32, 4),
         ("U8", TensorDataType.UInt8, 1),
+        ("I8", TensorDataType.Int8, 1),
+        ("F8_E4M3", TensorDataType.Float8E4M3, 1),
         ("BOOL", TensorDataType.Bool, 1),
     ];
 
