@@ -12,7 +12,14 @@ public sealed class WeightsTests : IDisposable
 {
     private static readonly CheckpointShape Shape = new()
     {
-        Decoder = DecoderKind.Qwen2, Layers = 3, Hidden = 192, Heads = 6, KvHeads = 2, Inner = 320, Vocabulary = 512, TileSize = 56, TowerHidden = 96, TowerHeads = 4, TowerInner = 160, Seed = 5,
+        Decoder = DecoderKind.Qwen2,
+        Layers = 3,
+        Hidden = 192,
+        Inner = 320,
+        Vocabulary = 512,
+        TowerHidden = 96,
+        TowerInner = 160,
+        Seed = 5,
     };
 
     private readonly TemporaryFolder _folder = new();

@@ -19,6 +19,7 @@ public sealed class GuidanceReaderTests
         HiddenSize = 8,
         VocabularySize = 16,
         ParameterCount = 1,
+        Weights = new WeightSummary { Kind = "float32", Bytes = 4, Reason = "a test" },
         VisualLayoutKey = "key",
         PruneLayers = [0, 2, 4],
         Stages = ["0-9:cpu"],

@@ -14,7 +14,7 @@ public sealed class BrokenWeightsTests
         { """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", 8, new("m", "a", "a shape of non-negative integers", "[-2]") },
         { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", 8, new("m", "a", "data_offsets [begin, end] with begin <= end", "[8,0]") },
         { """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9223372036854775807]}}""", 8, new("m", "a", "data_offsets [begin, end] with begin <= end", "[0,9223372036854775807]") },
-        { """{"a":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}""", 8, new("m", "a", "a dtype of F32, F16, BF16, F64, I64, I32, U8, BOOL", "\"F8_E4M3\"") },
+        { """{"a":{"dtype":"F8_E5M2","shape":[8],"data_offsets":[0,8]}}""", 8, new("m", "a", "a dtype of F32, F16, BF16, F64, I64, I32, U8, I8, F8_E4M3, BOOL", "\"F8_E5M2\"") },
         { """{"a":{"dtype":"F32","shape":[2]}}""", 8, new("m", "a", "an object with dtype, shape and data_offsets", "Object") },
         { """{"a":7}""", 0, new("m", "a", "an object with dtype, shape and data_offsets", "Number") },
         { """[]""", 0, new("m", null, "a header that is a JSON object", "Array") },

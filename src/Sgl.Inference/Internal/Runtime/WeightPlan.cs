@@ -7,6 +7,8 @@ namespace Sgl.Inference.Internal.Runtime;
 /// otherwise it stays float32:
 /// <list type="bullet">
 /// <item>its layer runs on a CPU;</item>
+/// <item>it is not at the border of the vision tower: what every pixel or every visual token passes through once, the patch projection and the projector,
+/// costs little and its rounding reaches everything behind it (docs/results/performance.md);</item>
 /// <item>it has at least <see cref="SmallestSide"/> rows and columns: smaller ones gain nothing;</item>
 /// <item>rounding moves it by at most <see cref="LargestError"/> (|W - W8| / |W|, Frobenius), which rows with single huge weights do not allow.</item>
 /// </list>
@@ -50,6 +52,10 @@ internal sealed record WeightPlan(WeightPrecision Kind, bool Rounds, string Reas
             : width < SmallestWidthOfAuto ? new WeightPlan(kind, false, $"{stored}, and a decoder {width} wide gains nothing from rounding")
             : new WeightPlan(kind, true, stored);
     }
+
+    /// <summary>Weights of the linear layers in front of the vision tower's blocks and behind them.</summary>
+    public static HashSet<string> Border(VisionNames names) =>
+        new([names.PatchEmbedding.Weight, names.Projector1.Weight, names.Projector2.Weight, .. names.DeepStack.SelectMany(m => new[] { m.First.Weight, m.Second.Weight })], StringComparer.Ordinal);
 
     /// <summary>Whether layers that are stored in 8 or 4 bits run so.</summary>
     public bool UsesStored => Kind != WeightPrecision.Float32;

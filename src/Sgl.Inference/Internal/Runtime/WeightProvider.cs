@@ -18,6 +18,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private const int RowsAtOnce = 64;
 
     private readonly TensorStore _store = checkpoint.Weights;
+    private readonly HashSet<string> _border = WeightPlan.Border(checkpoint.Vision);
     private readonly ConcurrentDictionary<string, Lazy<LinearFormat>> _formats = new();
     private readonly ConcurrentDictionary<string, LinearCodes> _codes = new();
     private readonly ConcurrentDictionary<string, Lazy<NativeBuffer>> _made = new();
@@ -141,7 +142,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             return new LinearFormat(LinearKind.Blocks4) { BlockSize = block, Reordered = groups.Order is not null };
         }
 
-        if (name == checkpoint.Vision.PatchEmbedding.Weight || !plan.RoundsMatrix(matrix))
+        if (_border.Contains(name) || !plan.RoundsMatrix(matrix))
         {
             return LinearFormat.Plain;
         }
