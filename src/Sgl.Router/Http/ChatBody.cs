@@ -31,9 +31,17 @@ internal sealed class ChatBody : IDisposable
     {
         RequireJson(context.Request);
         await using var stream = Decompressed(context);
+
+        // The server's own limit cuts the connection in the middle of the upload, and then the client never sees the answer. Without it what is left of a body is
+        // taken and dropped for a few seconds. Compressed, the limit below is one of what comes out, which may be nothing for ever.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
         {
-            feature.MaxRequestBodySize = limit;
+            feature.MaxRequestBodySize = stream == context.Request.Body ? null : limit;
+        }
+
+        if (context.Request.ContentLength > limit)
+        {
+            throw Faults.MessageTooLarge(limit).ToRpcException();
         }
 
         var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(context.Request.ContentLength ?? 0, 4096, 1 << 20));
