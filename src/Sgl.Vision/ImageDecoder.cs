@@ -7,7 +7,7 @@ namespace Sgl.Vision;
 /// frame, of a TIFF the first page. With <see cref="ImageDecoderOptions.ApplyExifOrientation"/> off and <see cref="AlphaHandling.Drop"/> the
 /// pixels are those of Pillow's <c>Image.open(...).convert("RGB")</c>. Two known differences: 16-bit gray keeps its high byte, where Pillow
 /// clips to white, and under <see cref="AlphaHandling.Drop"/> transparent GIF pixels are black, where Pillow shows the palette's colour.
-/// Thread-safe.
+/// Colours of a TIFF that were multiplied with alpha come back within 1 of Pillow's. Thread-safe.
 /// </summary>
 /// <param name="options">Limits and choices.</param>
 public sealed class ImageDecoder(ImageDecoderOptions options)

@@ -1,5 +1,3 @@
-using Sgl.Vision.Internal;
-
 namespace Sgl.Vision;
 
 /// <summary>What an image file says about itself. Nothing was decoded.</summary>
@@ -29,8 +27,8 @@ public sealed record ImageHeader
     /// <summary>Bytes of the decoded pixels.</summary>
     public long RgbBytes => 3L * Width * Height;
 
-    /// <summary>What the alpha channel means, as far as the header must tell it.</summary>
-    internal AlphaKind Alpha { get; init; } = AlphaKind.Straight;
+    /// <summary>Whether a band beyond the colours is opacity; in TIFF it may be something else, which is left out.</summary>
+    internal bool IsExtraBandAlpha { get; init; } = true;
 
     /// <summary>Columns and rows of the picture that is handed out.</summary>
     /// <param name="options">Whether it is turned upright.</param>

@@ -5,9 +5,13 @@ namespace Sgl.Vision.Tests;
 /// <summary>Whatever the bytes, there is an image or an <see cref="ImageException"/>. A crash of the native library ends the test run.</summary>
 public class ImageDecoderFuzzTests
 {
-    private static readonly ImageDecoder Decoder = new(new ImageDecoderOptions { MaxPixels = 4_000_000, ApplyExifOrientation = true });
+    private static readonly ImageDecoder Decoder = new(new ImageDecoderOptions { MaxPixels = 4_000_000 });
 
-    private static readonly byte[][] Seeds = [.. VisionData.Oracle.Files.Select(f => VisionData.ImageFile(f.Name))];
+    private static readonly byte[][] Seeds =
+    [
+        .. VisionData.Oracle.Files.Select(f => VisionData.ImageFile(f.Name)),
+        .. VisionData.Pictures.Select(p => VisionData.PictureBytes(p.Name)),
+    ];
 
     private static readonly Gen<byte[]> Seed = Gen.Int[0, Seeds.Length - 1].Select(i => Seeds[i]);
 
@@ -37,7 +41,7 @@ public class ImageDecoderFuzzTests
             }, iter: 3000, threads: 2);
 
     [Fact]
-    public void Seeds_Unchanged_AllDecode() => Assert.All(Seeds, s => Assert.Equal(45 * 31, Decoder.Decode(s).Pixels.Length / 3));
+    public void Seeds_Unchanged_AllDecode() => Assert.All(Seeds, s => Assert.NotEmpty(Decoder.Decode(s).Pixels));
 
     private static bool IsHandled(byte[] bytes)
     {

@@ -18,6 +18,38 @@ public class PillowResamplerTests
     }
 
     [Fact]
+    public void Resize_ThinShapes_EqualPillow() => Assert.All(VisionData.Thin, c =>
+    {
+        var resized = PillowResampler.Resize(VisionData.Picture(c.Width, c.Height, c.Seed), c.ToWidth, c.ToHeight, c.Filter);
+        Assert.Equal(c.Sha256, VisionData.Sha256(resized.Pixels));
+    });
+
+    /// <summary>All rows at the new width would be 300 MB; what is taken is the result, a window of rows, and the weights.</summary>
+    [Fact]
+    public void Resize_ThinPicture_KeepsOnlyAWindowOfRows()
+    {
+        var image = RgbImage.Create(1, 100_000);
+        long before = GC.GetAllocatedBytesForCurrentThread(), after = 0;
+        var resized = PillowResampler.Resize(image, 1000, 1000, ResampleFilter.Bicubic, CancellationToken.None);
+        after = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(1000, resized.Width);
+        Assert.InRange(after - before, 3_000_000, 12_000_000);
+    }
+
+    [Theory]
+    [InlineData(50, 40)]
+    [InlineData(60, 40)]
+    [InlineData(50, 60)]
+    [InlineData(3000, 3000)]
+    public void Resize_Cancelled_Stops(int width, int height)
+    {
+        using var stopped = new CancellationTokenSource();
+        stopped.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => PillowResampler.Resize(VisionData.Picture(60, 60, 1), width, height, ResampleFilter.Bicubic, stopped.Token));
+    }
+
+    [Fact]
     public void Resize_SameSize_ReturnsTheImage()
     {
         var image = VisionData.Picture(13, 9, 0);

@@ -15,11 +15,21 @@ internal static class VisionData
 
     private static readonly Lazy<OracleFile> LazyOracle = new(() => Load<OracleFile>("oracle.json"));
 
+    private static readonly Lazy<PictureFile> LazyPictures = new(() => Load<PictureFile>("pictures.json"));
+
     public static OracleFile Oracle => LazyOracle.Value;
+
+    /// <summary>What people send, of <c>make_pictures.py</c>.</summary>
+    public static IReadOnlyList<PictureCase> Pictures => LazyPictures.Value.Files;
+
+    /// <summary>Long thin shapes resized by Pillow.</summary>
+    public static IReadOnlyList<ResampleCase> Thin => LazyPictures.Value.Thin;
 
     public static string PathOf(params string[] parts) => Path.Combine([AppContext.BaseDirectory, "Data", .. parts]);
 
     public static byte[] ImageFile(string name) => File.ReadAllBytes(PathOf("files", name));
+
+    public static byte[] PictureBytes(string name) => File.ReadAllBytes(PathOf("pictures", name));
 
     public static T Load<T>(string name) => JsonSerializer.Deserialize<T>(File.ReadAllText(PathOf(name)), Json)!;
 
@@ -69,6 +79,11 @@ internal static class VisionData
 
     internal sealed record OracleFile(
         string Pillow, ResampleCase[] Resample, FamilyCase[] Internvl, FamilyCase[] Qwen2vl, FamilyCase[] Llavaov, FileCase[] Files);
+
+    internal sealed record PictureFile(string Pillow, PictureCase[] Files, ResampleCase[] Thin);
+
+    internal sealed record PictureCase(
+        string Name, int Width, int Height, string Sha256, int UprightWidth, int UprightHeight, string UprightSha256, int Orientation, int Pages);
 
     internal sealed record ResampleCase(int Width, int Height, int Seed, int ToWidth, int ToHeight, ResampleFilter Filter, string Sha256);
 

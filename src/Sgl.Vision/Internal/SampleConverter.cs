@@ -8,28 +8,22 @@ internal sealed class SampleConverter
     private readonly int _bands;
     private readonly bool _isCmyk;
     private readonly bool _isWide;
-    private readonly AlphaKind _alpha;
+    private readonly bool _flatten;
     private readonly byte[] _narrow;
 
     /// <param name="width">Columns.</param>
     /// <param name="bands">Samples of a pixel, 1 to 5: gray, RGB or CMYK, and one more.</param>
     /// <param name="isWide">Samples of 16 bits in the machine's byte order.</param>
     /// <param name="isCmyk">Inks, not colours.</param>
-    /// <param name="alpha">What the band beyond the colours is.</param>
-    /// <param name="handling">What becomes of it.</param>
-    public SampleConverter(int width, int bands, bool isWide, bool isCmyk, AlphaKind alpha, AlphaHandling handling)
+    /// <param name="flatten">The band beyond gray or RGB is opacity, and the picture is laid on white. Otherwise it is left out.</param>
+    public SampleConverter(int width, int bands, bool isWide, bool isCmyk, bool flatten)
     {
         _bands = bands;
         _isWide = isWide;
         _isCmyk = isCmyk;
-        _alpha = isCmyk || bands is not (2 or 4) ? AlphaKind.None
-            : handling == AlphaHandling.Drop && alpha == AlphaKind.Straight ? AlphaKind.None
-            : alpha;
-        Flatten = handling == AlphaHandling.White;
+        _flatten = flatten && !isCmyk && (bands is 2 or 4);
         _narrow = isWide ? new byte[width * bands] : [];
     }
-
-    private bool Flatten { get; }
 
     /// <summary>Converts one row.</summary>
     /// <param name="samples">Its bytes.</param>
@@ -67,9 +61,9 @@ internal sealed class SampleConverter
             }
         }
 
-        if (_alpha != AlphaKind.None)
+        if (_flatten)
         {
-            Alpha(samples, rgb);
+            Flatten(samples, rgb);
         }
     }
 
@@ -83,26 +77,16 @@ internal sealed class SampleConverter
     /// <summary>A colour on white.</summary>
     public static byte OnWhite(int colour, int alpha) => (byte)Divide255((colour * alpha) + (255 * (255 - alpha)));
 
-    private void Alpha(ReadOnlySpan<byte> samples, Span<byte> rgb)
+    private void Flatten(ReadOnlySpan<byte> samples, Span<byte> rgb)
     {
         for (int i = _bands - 1, o = 0; o < rgb.Length; i += _bands, o += 3)
         {
             int alpha = samples[i];
-            if (alpha == 255)
+            if (alpha != 255)
             {
-                continue;
-            }
-
-            for (var c = o; c < o + 3; c++)
-            {
-                int colour = rgb[c];
-                if (_alpha == AlphaKind.Premultiplied && alpha != 0)
-                {
-                    // Pillow's RGBa to RGBA.
-                    colour = Math.Min(255, 255 * colour / alpha);
-                }
-
-                rgb[c] = Flatten ? OnWhite(colour, alpha) : (byte)colour;
+                rgb[o] = OnWhite(rgb[o], alpha);
+                rgb[o + 1] = OnWhite(rgb[o + 1], alpha);
+                rgb[o + 2] = OnWhite(rgb[o + 2], alpha);
             }
         }
     }

@@ -65,7 +65,9 @@ internal static class VipsReader
         }
 
         // Every loader that is not needed is attack surface.
+        NetVips.NetVips.BlockUntrusted = true;
         Operation.Block("VipsForeign", true);
+        Operation.Block("VipsProfileLoad", true);
         foreach (var loader in Loaders)
         {
             Operation.Block($"VipsForeignLoad{loader}Source", false);
@@ -113,7 +115,7 @@ internal static class VipsReader
 
         var rowBytes = width * bands * sampleBytes;
         var bandRows = Math.Clamp(BandBytes / rowBytes, 1, height);
-        var converter = new SampleConverter(width, bands, sampleBytes == 2, isCmyk, header.Alpha, options.Alpha);
+        var converter = new SampleConverter(width, bands, sampleBytes == 2, isCmyk, header.IsExtraBandAlpha && options.Alpha == AlphaHandling.White);
         var upright = new UprightImage(width, height, options.ApplyExifOrientation ? header.Orientation : 1);
         using var region = Region.New(image);
         for (var top = 0; top < height; top += bandRows)

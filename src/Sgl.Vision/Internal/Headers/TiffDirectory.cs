@@ -59,13 +59,7 @@ internal readonly ref struct TiffDirectory
             return fallback;
         }
 
-        var size = UInt16(entry[2..], _bigEndian) switch
-        {
-            1 or 6 => 1,
-            3 => 2,
-            4 => 4,
-            _ => 0,
-        };
+        var size = SizeOf(UInt16(entry[2..], _bigEndian));
         if (size == 0)
         {
             return fallback;
@@ -89,6 +83,27 @@ internal readonly ref struct TiffDirectory
             _ => UInt32(value, _bigEndian),
         };
     }
+
+    /// <summary>Whether all values of a tag of bytes or integers lie in the file; true where it is missing.</summary>
+    public bool IsWhole(ushort tag)
+    {
+        if (!TryFind(tag, out var entry))
+        {
+            return true;
+        }
+
+        var total = Math.Max(1L, SizeOf(UInt16(entry[2..], _bigEndian))) * UInt32(entry[4..], _bigEndian);
+        return total <= 4 || UInt32(entry[8..], _bigEndian) + total <= _data.Length;
+    }
+
+    /// <summary>Bytes of a value; 0 for types that are no unsigned integer. Signed and undefined bytes are read as what they are.</summary>
+    private static int SizeOf(ushort type) => type switch
+    {
+        1 or 6 or 7 => 1,
+        3 => 2,
+        4 => 4,
+        _ => 0,
+    };
 
     private static bool TryAt(ReadOnlySpan<byte> data, uint offset, bool bigEndian, out TiffDirectory directory)
     {

@@ -6,8 +6,8 @@ internal static class TiffHeader
     private const int MostPages = 1 << 16, MostSegments = 1 << 20;
 
     private const ushort SubfileType = 254, ImageWidth = 256, ImageLength = 257, BitsPerSample = 258, Compression = 259, Photometric = 262, StripOffsets = 273,
-        SamplesPerPixel = 277, RowsPerStrip = 278, StripByteCounts = 279, PlanarConfiguration = 284, TileWidth = 322, TileLength = 323, TileOffsets = 324,
-        TileByteCounts = 325, SubDirectories = 330, ExtraSamples = 338, SampleFormat = 339, DngVersion = 50706;
+        SamplesPerPixel = 277, RowsPerStrip = 278, StripByteCounts = 279, PlanarConfiguration = 284, ColorMap = 320, TileWidth = 322, TileLength = 323, TileOffsets = 324,
+        TileByteCounts = 325, SubDirectories = 330, ExtraSamples = 338, SampleFormat = 339, JpegTables = 347, DngVersion = 50706;
 
     public static ImageHeader Read(ReadOnlySpan<byte> data)
     {
@@ -27,6 +27,11 @@ internal static class TiffHeader
             throw ImageErrors.Corrupt(ImageFormat.Tiff);
         }
 
+        if (!page.IsWhole(ColorMap) || !page.IsWhole(JpegTables))
+        {
+            throw ImageErrors.Truncated(ImageFormat.Tiff);
+        }
+
         var samples = page.Value(SamplesPerPixel, 1);
         var bits = page.Value(BitsPerSample, 1);
         CheckKind(page, samples, bits);
@@ -37,7 +42,8 @@ internal static class TiffHeader
             Height = (int)height,
             Orientation = ExifBlock.Orientation(page),
             PageCount = CountPages(page),
-            Alpha = page.Value(ExtraSamples, 0) switch { 1 => AlphaKind.Premultiplied, 2 => AlphaKind.Straight, _ => AlphaKind.None },
+            // Colours multiplied with alpha (1) are divided by it again by libvips.
+            IsExtraBandAlpha = page.Value(ExtraSamples, 0) is 1 or 2,
             PeakBytes = PeakMemory.Of(width, height, 0, (page.Value(Compression, 1) == 1 ? 1 : 2) * SegmentBytes(data, page, width, height, samples * bits)),
         };
     }
@@ -120,8 +126,9 @@ internal static class TiffHeader
         // Directories come in any order; one that is met again, or more than any document has, ends the count.
         var seen = new HashSet<uint>();
         var pages = 1;
-        for (var steps = 0; steps < MostPages && seen.Add(page.Next) && page.TryNext(out page); steps++)
+        for (var steps = 0; steps < MostPages && seen.Add(page.Next) && page.TryNext(out var next); steps++)
         {
+            page = next;
             pages += (page.Value(SubfileType, 0) & 0b101) == 0 ? 1 : 0;
         }
 
