@@ -9,13 +9,21 @@ namespace Sgl.Hosting;
 public sealed class HttpCalls
 {
     private readonly CallTracker _calls;
+    private readonly RequestMeter _meter;
     private readonly ErrorTranslator _errors;
     private readonly ServiceMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger<HttpCalls> _logger;
 
-    internal HttpCalls(CallTracker calls, ErrorTranslator errors, ServiceMetrics metrics, TimeProvider time, ILogger<HttpCalls> logger) =>
-        (_calls, _errors, _metrics, _time, _logger) = (calls, errors, metrics, time, logger);
+    internal HttpCalls(CallTracker calls, RequestMeter meter, ErrorTranslator errors, ServiceMetrics metrics, TimeProvider time, ILogger<HttpCalls> logger) =>
+        (_calls, _meter, _errors, _metrics, _time, _logger) = (calls, meter, errors, metrics, time, logger);
+
+    /// <summary>When the service itself ends a call.</summary>
+    public static DateTimeOffset Deadline(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.Features.Get<CallEnd>()?.Deadline ?? DateTimeOffset.MaxValue;
+    }
 
     /// <summary>Runs a handler.</summary>
     /// <param name="context">The request.</param>
@@ -30,17 +38,19 @@ public sealed class HttpCalls
         var started = _time.GetTimestamp();
         var code = StatusCode.OK;
         using var call = _calls.Enter(context.RequestAborted);
+        context.Features.Set(new CallEnd(call.Deadline));
+        context.Response.Body = new PatientStream(context.Response.Body, new ReadersPatience(context, _meter, call.Token));
         try
         {
             await handler(call.Token);
         }
         catch (Exception e)
         {
-            var status = _errors.Translate(e, new CallFacts(route, RequestIds.Of(context), DateTimeOffset.MaxValue, _calls.DrainIsOver, call.Token));
+            var status = _errors.Translate(e, new CallFacts(route, RequestIds.Of(context), call.Deadline, _calls.DrainIsOver, call.Token));
             code = (StatusCode)status.Code;
             if (!context.RequestAborted.IsCancellationRequested)
             {
-                await fail(status);
+                await TellAsync(status, fail);
             }
         }
         finally
@@ -49,4 +59,18 @@ public sealed class HttpCalls
             HostingLog.CallEnded(_logger, route, code, _time.GetElapsedTime(started).TotalMilliseconds, RequestIds.Of(context));
         }
     }
+
+    private static async Task TellAsync(Google.Rpc.Status status, Func<Google.Rpc.Status, Task> fail)
+    {
+        try
+        {
+            await fail(status);
+        }
+        catch (ClientGoneException)
+        {
+            // Nobody is there to be told.
+        }
+    }
+
+    private sealed record CallEnd(DateTimeOffset Deadline);
 }

@@ -27,15 +27,19 @@ public static class SglHostingExtensions
         var services = builder.Services;
         services.AddSingleton(setup);
         services.AddSettings<ServiceListenOptions, ServiceListenOptionsValidator>(builder.Configuration, ServiceListenOptions.SectionName);
+        services.AddSettings<CallLimits, CallLimitsValidator>(builder.Configuration, CallLimits.SectionName);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ServiceHealth>();
         services.AddSingleton<ServiceMetrics>();
         services.AddSingleton<ServiceEndpoints>();
         services.AddSingleton<ErrorTranslator>();
         services.AddSingleton<CallTracker>();
+        services.AddSingleton<InFlightBytes>();
+        services.AddSingleton<RequestMeter>();
         services.AddSingleton<CallInterceptor>();
         services.AddSingleton(s => new HttpCalls(
             s.GetRequiredService<CallTracker>(),
+            s.GetRequiredService<RequestMeter>(),
             s.GetRequiredService<ErrorTranslator>(),
             s.GetRequiredService<ServiceMetrics>(),
             s.GetRequiredService<TimeProvider>(),
@@ -74,6 +78,7 @@ public static class SglHostingExtensions
         app.UseRequestIds(app.Logger);
         app.UseMessageErrors(app.Services.GetRequiredService<IOptions<ServiceListenOptions>>());
         app.UseRouting();
+        app.Use(app.Services.GetRequiredService<RequestMeter>().RunAsync);
         app.MapGrpcService<HealthEndpoint>();
         app.MapGrpcReflectionService();
         var listening = app.Services.GetRequiredService<ServiceSetup>().Name;
@@ -102,6 +107,7 @@ public static class SglHostingExtensions
         var listen = Validated(services);
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null; // gRPC limits messages, the HTTP API its bodies
+        kestrel.Limits.MinRequestBodyDataRate = null; // of a whole HTTP/2 connection: it would reset the healthy streams with the stalled one; MeteredBody times each
         kestrel.Limits.Http2.MaxStreamsPerConnection = listen.MaxStreamsPerConnection;
         kestrel.Limits.Http2.KeepAlivePingDelay = listen.KeepAlivePingDelay;
         kestrel.Limits.Http2.KeepAlivePingTimeout = listen.KeepAlivePingTimeout;

@@ -20,7 +20,10 @@ public sealed class EngineOptions
     /// <value>Default 8.</value>
     public int MaxBatch { get; set; } = 8;
 
-    /// <summary>Most requests that may wait for admission before new ones are refused with RESOURCE_EXHAUSTED.</summary>
+    /// <summary>
+    /// Most requests beyond <see cref="MaxBatch"/> that a service holds, whatever they wait for (preparation, the vision tower, guidance, a place in the batch),
+    /// before new ones are refused with RESOURCE_EXHAUSTED.
+    /// </summary>
     /// <value>Default 64.</value>
     public int MaxQueue { get; set; } = 64;
 

@@ -35,8 +35,12 @@ public sealed class PreparedPrompt
     /// <summary>Positions of each image's visual tokens.</summary>
     public IReadOnlyList<ImageSpan> Spans { get; }
 
-    /// <summary>Preprocessed images.</summary>
-    public IReadOnlyList<VisualInput> Images { get; }
+    /// <summary>Preprocessed images; without their pixels once they are encoded, where <see cref="DropsPixels"/> says so.</summary>
+    public IReadOnlyList<VisualInput> Images { get; private set; }
+
+    /// <summary>Whether pixels are let go once the images are encoded: they are many times larger than the features, and a request may wait long after that.</summary>
+    /// <value>Default false: they can be encoded again.</value>
+    public bool DropsPixels { get; init; }
 
     /// <summary>N_I, visual tokens of all images.</summary>
     public int VisualTokenCount { get; }
@@ -64,10 +68,21 @@ public sealed class PreparedPrompt
             // A failed or cancelled encoding must not poison a later attempt.
             if (_features is null || _features.IsFaulted || _features.IsCanceled)
             {
-                _features = encode();
+                _features = EncodeAsync();
             }
 
             return _features;
+        }
+
+        async Task<float[]> EncodeAsync()
+        {
+            var features = await encode().ConfigureAwait(false);
+            if (DropsPixels)
+            {
+                Images = [.. Images.Select(i => i with { PixelValues = [] })];
+            }
+
+            return features;
         }
     }
 }

@@ -18,6 +18,9 @@ public sealed record PromptInput
     /// <summary>Images stay where the parts place them, also in families that are trained with images first.</summary>
     public bool KeepPartOrder { get; init; }
 
+    /// <summary>Whether the images' pixels are let go once they are encoded; see <see cref="PreparedPrompt.DropsPixels"/>.</summary>
+    public bool DropPixels { get; init; }
+
     /// <summary>Whether special tokens written in the texts become special tokens.</summary>
     public bool AllowSpecialTokens { get; init; }
 }

@@ -272,7 +272,7 @@ public sealed class VlmEngine : IAsyncDisposable
         }
 
         var ordered = tokenized.Images.OrderBy(s => s.Start).ToList();
-        return new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])]) { PreprocessTime = _time.GetElapsedTime(start) };
+        return new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])]) { PreprocessTime = _time.GetElapsedTime(start), DropsPixels = input.DropPixels };
     }
 
     private static T Usable<T>(int image, Func<T> use)

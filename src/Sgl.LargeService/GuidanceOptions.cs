@@ -9,9 +9,19 @@ public sealed class GuidanceOptions
     /// <summary>Name of the configuration section.</summary>
     public const string SectionName = "Guidance";
 
-    /// <summary>Longest wait for guidance after the input; then the request ends with DEADLINE_EXCEEDED, so that a lost client frees its features.</summary>
-    /// <value>Default 2 minutes.</value>
-    public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(2);
+    /// <summary>
+    /// Longest wait for guidance once an input is prepared; then the request ends with DEADLINE_EXCEEDED, and what it held is free. A caller that is late sends
+    /// the input again, with its guidance; the router does.
+    /// </summary>
+    /// <value>Default 15 s.</value>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Most inputs that are held without guidance; further ones are refused with RESOURCE_EXHAUSTED, those that bring their guidance are not. 0: half of
+    /// <c>Engine:MaxQueue</c>, at least one, so that the others always find places.
+    /// </summary>
+    /// <value>Default 0.</value>
+    public int MaxWaiting { get; set; }
 }
 
 /// <summary>Checks <see cref="GuidanceOptions"/>.</summary>
@@ -25,6 +35,7 @@ public sealed class GuidanceOptionsValidator : IValidateOptions<GuidanceOptions>
         errors.Require(
             options.Timeout > TimeSpan.Zero && options.Timeout <= TimeSpan.FromDays(1),
             nameof(options.Timeout), $"is {options.Timeout}", "use a time above zero and at most one day, as hh:mm:ss");
+        errors.Require(options.MaxWaiting >= 0, nameof(options.MaxWaiting), FormattableString.Invariant($"is {options.MaxWaiting}"), "use 0 (half of Engine:MaxQueue) or more");
         return errors.ToResult();
     }
 }

@@ -12,6 +12,8 @@ namespace Sgl.LargeService;
 /// </summary>
 public sealed class LargeModelService(
     EngineHost host,
+    RequestGate gate,
+    UnguidedInputs unguided,
     RequestPreparer preparer,
     AnswerRunner runner,
     IOptions<EngineOptions> engine,
@@ -52,6 +54,8 @@ public sealed class LargeModelService(
         var started = time.GetTimestamp();
         var violations = new ViolationList();
         var input = await client.ReadInputAsync(call.Token);
+        using var place = gate.Enter();
+        using var waiting = client.IsWhole ? null : unguided.Enter();
 
         // At once, however long the queue is: a caller with several replicas takes silence for a dead one.
         await context.WriteResponseHeadersAsync([]);
@@ -75,6 +79,7 @@ public sealed class LargeModelService(
         }
 
         var guidance = await client.ReadGuidanceAsync(guidanceOptions.Value.Timeout, call.Token);
+        waiting?.Dispose();
         if (guidance is null)
         {
             return;

@@ -41,6 +41,7 @@ public static class LargeServiceHost
         builder.Services.Configure<EngineOptions>(o => o.Importance = false);
         builder.AddModelServing(new ServiceSetup { Name = "large", HealthNames = ["sgl.v1.LargeService"], Registry = registry });
         builder.Services.AddSettings<GuidanceOptions, GuidanceOptionsValidator>(builder.Configuration, GuidanceOptions.SectionName);
+        builder.Services.AddSingleton<UnguidedInputs>();
         var app = builder.Build();
         app.MapSglHosting();
         app.MapGrpcService<LargeModelService>();

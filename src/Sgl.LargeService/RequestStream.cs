@@ -12,6 +12,9 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
     /// <summary>The guidance, where the first message holds it too.</summary>
     public Wire.Guidance? EarlyGuidance => _first?.Guidance;
 
+    /// <summary>Whether nothing is awaited after the first message.</summary>
+    public bool IsWhole => _first is { ContinuationCase: not Wire.LargeServiceGenerateRequest.ContinuationOneofCase.None };
+
     /// <summary>Whether the first message takes itself back.</summary>
     public bool EarlyCancel => _first?.Cancel is not null;
 
@@ -50,10 +53,10 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
                 throw new RequestFaultException("guidance", "is required: the stream ended without guidance or cancel; to keep all visual tokens set unpruned");
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or RpcException && limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or RpcException and not ClientGoneException && limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw Faults.Create(
-                Google.Rpc.Code.DeadlineExceeded, $"No guidance came within {timeout.TotalSeconds:0.###} s of the input.", ErrorReasons.DeadlineExceeded).ToRpcException();
+                Google.Rpc.Code.DeadlineExceeded, $"No guidance came within {timeout.TotalSeconds:0.###} s (setting Guidance:Timeout). Send the input again, with guidance.", ErrorReasons.DeadlineExceeded).ToRpcException();
         }
 
         return Continuation(messages.Current);

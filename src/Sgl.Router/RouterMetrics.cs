@@ -7,6 +7,7 @@ namespace Sgl.Router;
 internal sealed class RouterMetrics
 {
     private readonly Counter _retries;
+    private readonly Counter _shed;
     private readonly Counter _degraded;
     private readonly Gauge _backends;
     private readonly Gauge _threshold;
@@ -17,6 +18,7 @@ internal sealed class RouterMetrics
         Common = common;
         Replicas = new ReplicaMetrics(common.Factory);
         _retries = common.Factory.CreateCounter("sgl_router_retries_total", "Retried attempts by model.", ["backend"]);
+        _shed = common.Factory.CreateCounter("sgl_router_shed_total", "Calls not sent to a model that is known to be full, by model.", ["backend"]);
         _degraded = common.Factory.CreateCounter("sgl_router_degraded_total", "Degraded answers by reason.", ["reason"]);
         _backends = common.Factory.CreateGauge("sgl_router_backend_serving", "1 while the model's service reports SERVING.", ["backend"]);
         _threshold = common.Factory.CreateGauge("sgl_router_threshold", "Threshold that the last request was decided with, by criterion.", ["criterion"]);
@@ -34,6 +36,8 @@ internal sealed class RouterMetrics
     public Histogram FirstFinalToken { get; }
 
     public void CountRetry(string backend) => _retries.WithLabels(backend).Inc();
+
+    public void CountShed(string backend) => _shed.WithLabels(backend).Inc();
 
     public void CountDegraded(Wire.RoutingReason reason) => _degraded.WithLabels(reason.ToString().ToLowerInvariant()).Inc();
 

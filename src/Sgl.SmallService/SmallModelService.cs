@@ -12,6 +12,7 @@ namespace Sgl.SmallService;
 /// <summary><c>sgl.v1.SmallService</c>: checks a request, lets the engine answer it, streams what comes.</summary>
 public sealed class SmallModelService(
     EngineHost host,
+    RequestGate gate,
     RequestPreparer preparer,
     AnswerRunner runner,
     ServiceMetrics metrics,
@@ -26,6 +27,7 @@ public sealed class SmallModelService(
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(responseStream);
         ArgumentNullException.ThrowIfNull(context);
+        using var place = gate.Enter();
         var started = time.GetTimestamp();
 
         // At once, however long the queue is: a caller with several replicas takes silence for a dead one.

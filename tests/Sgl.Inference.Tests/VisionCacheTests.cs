@@ -24,6 +24,37 @@ public class VisionCacheTests
         Assert.NotEqual(a[width..], b[(2 * width)..]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task EncodeAsync_PixelsAreDropped_NothingHoldsThemAndTheAnswerIsTheSame(bool drops)
+    {
+        await using var engine = await TestEngine.LoadAsync();
+        var expected = await TestEngine.RunAsync(engine, Images.Prompt([1, 2]), TestEngine.Tokens(6));
+        var (prompt, pixels) = Prepare(drops);
+
+        await engine.EncodeAsync(prompt, CancellationToken.None);
+
+        for (var i = 0; i < 20 && drops && pixels.Any(p => p.IsAlive); i++)
+        {
+            GC.Collect();
+            await Task.Delay(20);
+        }
+
+        Assert.All(pixels, p => Assert.Equal(!drops, p.IsAlive));
+        var answer = await TestEngine.RunAsync(engine, prompt, TestEngine.Tokens(6));
+        Assert.Equal(expected.TokenIds, answer.TokenIds);
+        GC.KeepAlive(prompt);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static (PreparedPrompt Prompt, WeakReference[] Pixels) Prepare(bool drops)
+        {
+            var made = Images.Prompt([1, 2]);
+            var prompt = new PreparedPrompt(made.Ids, made.Spans, made.Images) { DropsPixels = drops };
+            return (prompt, [.. prompt.Images.Select(i => new WeakReference(i.PixelValues))]);
+        }
+    }
+
     [Fact]
     public async Task GenerateAsync_ManyAtOnceAboutOneImage_TheTowerRunsOnce()
     {

@@ -73,6 +73,44 @@ public sealed class LoadTests(SmallServer server)
     }
 
     [Fact]
+    public async Task Generate_ManyAtOnce_HoldsBatchAndQueueAndRefusesTheOthers()
+    {
+        await using var small = await StartAsync(("Engine:MaxBatch", "1"), ("Engine:MaxQueue", "2"));
+        var client = new Wire.SmallService.SmallServiceClient(small.Channel);
+        using var leave = new CancellationTokenSource();
+        var calls = Enumerable.Range(0, 60).Select(async _ =>
+        {
+            using var call = client.Generate(AskForLong(), cancellationToken: leave.Token);
+            try
+            {
+                await foreach (var token in call.ResponseStream.ReadAllAsync())
+                {
+                }
+            }
+            catch (RpcException e)
+            {
+                return e.StatusCode;
+            }
+
+            return StatusCode.OK;
+        }).ToList();
+
+        for (var refused = 0; refused < 57; refused++)
+        {
+            var ended = await Task.WhenAny(calls);
+            Assert.Equal(StatusCode.ResourceExhausted, await ended);
+            calls.Remove(ended);
+        }
+
+        var metrics = (await small.MetricsAsync()).Split('\n');
+        Assert.Contains("sgl_requests_running{service=\"small\"} 1", metrics);
+        Assert.Contains("sgl_requests_waiting{service=\"small\"} 2", metrics);
+        await leave.CancelAsync();
+        Assert.All(await Task.WhenAll(calls), code => Assert.Equal(StatusCode.Cancelled, code));
+        await small.IdleAsync();
+    }
+
+    [Fact]
     public async Task Metrics_AfterAnAnswer_CountTokensPhasesAndScores()
     {
         await server.AnswerAsync(Ask("What shape is black?", Samples.Image("shapes.jpg")));

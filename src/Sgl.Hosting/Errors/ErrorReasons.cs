@@ -27,6 +27,15 @@ public static class ErrorReasons
     /// <summary>The client cancelled.</summary>
     public const string Cancelled = "CANCELLED";
 
+    /// <summary>The large model holds too many inputs without guidance; ask again with both.</summary>
+    public const string Unguided = "UNGUIDED";
+
+    /// <summary>The client stopped sending in the middle of its request.</summary>
+    public const string UploadStalled = "UPLOAD_STALLED";
+
+    /// <summary>The client does not read its answer.</summary>
+    public const string AnswerUnread = "ANSWER_UNREAD";
+
     /// <summary>A fault of the server; details are in its log under the correlation id.</summary>
     public const string Internal = "INTERNAL";
 }

@@ -31,6 +31,10 @@ public sealed class ErrorTranslator
         ArgumentNullException.ThrowIfNull(exception);
         switch (exception)
         {
+            case ClientGoneException { Left: true }:
+                return Ended(call) ?? Faults.Create(Google.Rpc.Code.Cancelled, "The client cancelled the call.", ErrorReasons.Cancelled);
+            case ClientGoneException e:
+                return e.Answer;
             case RequestFaultException e:
                 return Faults.InvalidArgument(e.Violations, e.Reason);
             case InvalidProtocolBufferException:
@@ -64,14 +68,9 @@ public sealed class ErrorTranslator
         // A handler that writes to a caller who is gone fails with whatever the transport throws.
         if (call.CancellationToken.IsCancellationRequested || exception is OperationCanceledException)
         {
-            if (call.ServerStopping)
+            if (Ended(call) is { } ended)
             {
-                return Faults.Unavailable("The server is shutting down.", TimeSpan.FromSeconds(1), ErrorReasons.ShuttingDown);
-            }
-
-            if (call.Deadline - _time.GetUtcNow() <= DeadlineSlack)
-            {
-                return Faults.Create(Google.Rpc.Code.DeadlineExceeded, "The deadline passed before the answer was complete.", ErrorReasons.DeadlineExceeded);
+                return ended;
             }
 
             if (call.CancellationToken.IsCancellationRequested)
@@ -83,12 +82,18 @@ public sealed class ErrorTranslator
         HostingLog.CallFailed(_logger, exception, call.Method, call.RequestId);
         return Faults.Internal(call.RequestId);
     }
+
+    private Google.Rpc.Status? Ended(CallFacts call) =>
+        call.ServerStopping ? Faults.Unavailable("The server is shutting down.", TimeSpan.FromSeconds(1), ErrorReasons.ShuttingDown)
+        : call.Deadline - _time.GetUtcNow() <= DeadlineSlack
+            ? Faults.Create(Google.Rpc.Code.DeadlineExceeded, "The deadline passed before the answer was complete.", ErrorReasons.DeadlineExceeded)
+        : null;
 }
 
 /// <summary>What the translation of an error depends on.</summary>
 /// <param name="Method">Full method name, for the log.</param>
 /// <param name="RequestId">Correlation id.</param>
-/// <param name="Deadline">Until when the caller waits.</param>
+/// <param name="Deadline">Until when the caller waits, or the service allows.</param>
 /// <param name="ServerStopping">Whether the drain of this server is over.</param>
 /// <param name="CancellationToken">Cancelled when the caller is gone, the deadline passed, or the drain is over.</param>
 public readonly record struct CallFacts(string Method, string RequestId, DateTimeOffset Deadline, bool ServerStopping, CancellationToken CancellationToken);

@@ -37,8 +37,8 @@ public static class Faults
         InvalidArgument("request", "cannot be read: it is not a protobuf message of this method, or one of its strings is not valid UTF-8");
 
     /// <summary>RESOURCE_EXHAUSTED that says when to try again.</summary>
-    public static Status Overloaded(string message, TimeSpan retryAfter) =>
-        Create(Code.ResourceExhausted, message, ErrorReasons.Overloaded, Retry(retryAfter));
+    public static Status Overloaded(string message, TimeSpan retryAfter, string reason = ErrorReasons.Overloaded) =>
+        Create(Code.ResourceExhausted, message, reason, Retry(retryAfter));
 
     /// <summary>UNAVAILABLE that says when to try again.</summary>
     public static Status Unavailable(string message, TimeSpan retryAfter, string reason = ErrorReasons.NotReady) =>

@@ -2,8 +2,8 @@ using Grpc.Core;
 
 namespace Sgl.Hosting.Internal;
 
-/// <summary>A call context whose token is also cancelled when the drain is over; all else is the inner context's.</summary>
-internal sealed class CallContext(ServerCallContext inner, CancellationToken token) : ServerCallContext
+/// <summary>A call context with the service's own end of the call: its longest deadline, and a token that the drain cancels too.</summary>
+internal sealed class CallContext(ServerCallContext inner, DateTime deadline, CancellationToken token) : ServerCallContext
 {
     // GetHttpContext() of Grpc.AspNetCore, which also creates the service, looks here when the context is not its own.
     private readonly IDictionary<object, object> _userState = WithHttpContext(inner);
@@ -14,7 +14,7 @@ internal sealed class CallContext(ServerCallContext inner, CancellationToken tok
 
     protected override string PeerCore => inner.Peer;
 
-    protected override DateTime DeadlineCore => inner.Deadline;
+    protected override DateTime DeadlineCore => deadline;
 
     protected override Metadata RequestHeadersCore => inner.RequestHeaders;
 

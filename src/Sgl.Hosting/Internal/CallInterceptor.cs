@@ -6,26 +6,44 @@ namespace Sgl.Hosting.Internal;
 
 /// <summary>Around every call: counts it, ties it to the drain, translates what it throws.</summary>
 internal sealed class CallInterceptor(
-    ErrorTranslator errors, CallTracker calls, ServiceMetrics metrics, TimeProvider time, ILogger<CallInterceptor> logger) : Interceptor
+    ErrorTranslator errors, CallTracker calls, RequestMeter meter, ServiceMetrics metrics, TimeProvider time, ILogger<CallInterceptor> logger) : Interceptor
 {
+    /// <summary>Marks, in a request's items, a call that is counted here.</summary>
+    public static readonly object Seen = new();
+
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
-        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
-        RunAsync(context, c => continuation(request, c));
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        Settle(request, context);
+        return RunAsync(context, c => continuation(request, c));
+    }
 
     public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
-        RunAsync(context, c => continuation(requestStream, c));
+        RunAsync(context, c => continuation(Settling(requestStream, context), c));
 
     public override Task ServerStreamingServerHandler<TRequest, TResponse>(
-        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
-        RunAsync(context, c => Done(continuation(request, responseStream, c)));
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        Settle(request, context);
+        return RunAsync(context, c => Done(continuation(request, Patient(responseStream, context, c), c)));
+    }
 
     public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
         IAsyncStreamReader<TRequest> requestStream,
         IServerStreamWriter<TResponse> responseStream,
         ServerCallContext context,
         DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
-        RunAsync(context, c => Done(continuation(requestStream, responseStream, c)));
+        RunAsync(context, c => Done(continuation(Settling(requestStream, context), Patient(responseStream, context, c), c)));
+
+    private static void Settle<T>(T request, ServerCallContext context) =>
+        RequestBytes.Of(context.GetHttpContext())?.Settle(() => request is Google.Protobuf.IMessage message ? message.CalculateSize() : 0);
+
+    private static SettlingStreamReader<T> Settling<T>(IAsyncStreamReader<T> reader, ServerCallContext context) =>
+        new(reader, RequestBytes.Of(context.GetHttpContext()));
+
+    private PatientStreamWriter<T> Patient<T>(IServerStreamWriter<T> writer, ServerCallContext transport, ServerCallContext call) =>
+        new(writer, new ReadersPatience(transport.GetHttpContext(), meter, call.CancellationToken));
 
     private static async Task<bool> Done(Task task)
     {
@@ -35,7 +53,7 @@ internal sealed class CallInterceptor(
 
     private async Task<TResult> RunAsync<TResult>(ServerCallContext context, Func<ServerCallContext, Task<TResult>> handler)
     {
-        if (IsInfrastructure(context.Method))
+        if (RequestMeter.IsInfrastructure(context.Method))
         {
             return await handler(context);
         }
@@ -43,15 +61,16 @@ internal sealed class CallInterceptor(
         var started = time.GetTimestamp();
         var requestId = RequestIds.Of(context);
         var code = StatusCode.OK;
+        context.GetHttpContext().Items[Seen] = Seen;
         using var call = calls.Enter(context.CancellationToken);
+        var deadline = context.Deadline < call.Deadline.UtcDateTime ? context.Deadline : call.Deadline.UtcDateTime;
         try
         {
-            return await handler(new CallContext(context, call.Token));
+            return await handler(new CallContext(context, deadline, call.Token));
         }
         catch (Exception e)
         {
-            var deadline = context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline);
-            var status = errors.Translate(e, new CallFacts(context.Method, requestId, deadline, calls.DrainIsOver, call.Token));
+            var status = errors.Translate(e, new CallFacts(context.Method, requestId, new DateTimeOffset(deadline), calls.DrainIsOver, call.Token));
             code = (StatusCode)status.Code;
             throw status.ToRpcException();
         }
@@ -61,8 +80,4 @@ internal sealed class CallInterceptor(
             HostingLog.CallEnded(logger, context.Method, code, time.GetElapsedTime(started).TotalMilliseconds, requestId);
         }
     }
-
-    // Health watches and reflection live as long as their client: neither work to drain nor requests to count.
-    private static bool IsInfrastructure(string method) =>
-        method.StartsWith("/grpc.health.", StringComparison.Ordinal) || method.StartsWith("/grpc.reflection.", StringComparison.Ordinal);
 }

@@ -12,6 +12,15 @@ public enum RequestPath
     /// <summary>The large model should have answered but could not; the small model's answer was given.</summary>
     Degraded,
 
-    /// <summary>There was no answer.</summary>
+    /// <summary>There was no answer, by a fault of the service or its models.</summary>
     Failed,
+
+    /// <summary>Refused for want of capacity.</summary>
+    Shed,
+
+    /// <summary>The client went away, or stopped reading.</summary>
+    Cancelled,
+
+    /// <summary>The request's deadline came first.</summary>
+    Deadline,
 }

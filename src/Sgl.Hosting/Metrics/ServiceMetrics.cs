@@ -26,14 +26,14 @@ public sealed class ServiceMetrics
         Factory = Prometheus.Metrics.WithCustomRegistry(Registry).WithLabels(new Dictionary<string, string> { ["service"] = setup.Name });
         _calls = Factory.CreateCounter("sgl_grpc_requests_total", "gRPC calls by method and status code.", ["method", "code"]);
         _httpCalls = Factory.CreateCounter("sgl_http_requests_total", "HTTP calls by route and status code of the answer.", ["route", "code"]);
-        _requests = Factory.CreateCounter("sgl_requests_total", "Questions by the path their answer took: exit, escalated, degraded, failed.", ["path"]);
+        _requests = Factory.CreateCounter("sgl_requests_total", "Questions by the path their answer took: exit, escalated, degraded; or why there was none: failed, shed, cancelled, deadline.", ["path"]);
         _scores = Histogram("sgl_exit_score", "Exit scores by criterion.", MetricBuckets.Score, "criterion");
         _phases = Histogram("sgl_phase_seconds", "Time per phase of a request.", MetricBuckets.TimeToFirstToken, "phase");
         TimeToFirstToken = Histogram("sgl_time_to_first_token_seconds", "From the request to its first token.", MetricBuckets.TimeToFirstToken);
         InterToken = Histogram("sgl_inter_token_latency_seconds", "Between two tokens of one answer.", MetricBuckets.InterToken);
         EndToEnd = Histogram("sgl_e2e_request_latency_seconds", "From the request to the end of its answer.", MetricBuckets.EndToEnd);
         Running = Factory.CreateGauge("sgl_requests_running", "Requests being worked on.");
-        Waiting = Factory.CreateGauge("sgl_requests_waiting", "Requests that wait for admission.");
+        Waiting = Factory.CreateGauge("sgl_requests_waiting", "Requests that arrived and are not worked on by the decoder yet: in preparation, at the vision tower, without guidance, in the queue.");
         KvBytesUsed = Factory.CreateGauge("sgl_kv_bytes_used", "KV cache memory of running requests.");
         KvBytesBudget = Factory.CreateGauge("sgl_kv_bytes_budget", "KV cache memory allowed.");
         PromptTokens = Factory.CreateCounter("sgl_prompt_tokens_total", "Prompt tokens, visual tokens included.");

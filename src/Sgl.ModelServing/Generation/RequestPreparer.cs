@@ -7,20 +7,16 @@ namespace Sgl.ModelServing;
 
 /// <summary>
 /// From the wire to a prepared prompt: checks, decoding, preprocessing. Only as many requests are worked on at a time as there are workers and memory
-/// for their pictures (<see cref="PreparationGate"/>); a limited number waits.
+/// for their pictures (<see cref="PreparationGate"/>); how many may wait is up to <see cref="RequestGate"/>.
 /// </summary>
 public sealed class RequestPreparer
 {
-    private static readonly TimeSpan RetryWhenFull = TimeSpan.FromSeconds(1);
-
     private readonly EngineHost _host;
     private readonly EngineOptions _engine;
     private readonly ImageReader _images;
     private readonly TimeProvider _time;
     private readonly RequestLimits _limits;
     private readonly PreparationGate _gate;
-    private readonly int _mostInside;
-    private int _inside;
 
     /// <summary>Creates the preparer.</summary>
     public RequestPreparer(EngineHost host, IOptions<EngineOptions> engine, IOptions<RequestLimits> limits, TimeProvider time)
@@ -33,7 +29,6 @@ public sealed class RequestPreparer
         _images = new ImageReader(limits.Value);
         _time = time;
         _gate = new PreparationGate(limits.Value.Preparations(), limits.Value.PreparationBytes());
-        _mostInside = limits.Value.Preparations() + _engine.MaxQueue;
     }
 
     /// <summary>Checks and prepares a request.</summary>
@@ -42,26 +37,12 @@ public sealed class RequestPreparer
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="RequestFaultException">The request breaks the contract; all violations at once.</exception>
     /// <exception cref="NotReadyException">The model is not loaded.</exception>
-    /// <exception cref="OverloadedException">Too many requests wait already.</exception>
     public async Task<PreparedRequest> PrepareAsync(ChatInput input, ViolationList violations, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(violations);
         var engine = _host.Engine;
-        try
-        {
-            // Turned away before its images cost anything.
-            if (Interlocked.Increment(ref _inside) > _mostInside || engine.Load.Waiting >= _engine.MaxQueue)
-            {
-                throw new OverloadedException("Too many requests are waiting.", RetryWhenFull);
-            }
-
-            return await Task.Run(() => PrepareAsync(engine, input, violations, cancellationToken), cancellationToken);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _inside);
-        }
+        return await Task.Run(() => PrepareAsync(engine, input, violations, cancellationToken), cancellationToken);
     }
 
     private async Task<PreparedRequest> PrepareAsync(VlmEngine engine, ChatInput input, ViolationList violations, CancellationToken cancellationToken)
@@ -123,6 +104,7 @@ public sealed class RequestPreparer
             Messages = ChatMapping.From(messages),
             ImageLimits = ImageLimitMapping.From(input.ImageLimits),
             KeepPartOrder = input.KeepPartOrder,
+            DropPixels = true,
         };
         try
         {

@@ -13,10 +13,11 @@ public sealed class EngineMetrics
     private readonly Prometheus.Counter _acceptedDraftTokens;
 
     /// <summary>Ties the engine's load to the gauges.</summary>
-    public EngineMetrics(ServiceMetrics metrics, EngineHost host)
+    public EngineMetrics(ServiceMetrics metrics, EngineHost host, RequestGate gate)
     {
         ArgumentNullException.ThrowIfNull(metrics);
         ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(gate);
         _metrics = metrics;
         _finished = metrics.Factory.CreateCounter("sgl_generations_total", "Generations by the reason their answer ended.", ["finish_reason"]);
         _cachedVisualTokens = metrics.Factory.CreateCounter("sgl_cached_visual_tokens_total", "Visual tokens whose features were in the cache.");
@@ -33,7 +34,9 @@ public sealed class EngineMetrics
             if (host.Loaded?.Load is { } load)
             {
                 m.Running.Set(load.Running);
-                m.Waiting.Set(load.Waiting);
+
+                // All that are here and not in the batch, whatever they wait for.
+                m.Waiting.Set(Math.Max(0, gate.Inside - load.Running));
                 m.KvBytesUsed.Set(load.KvBytesOccupied);
                 m.KvBytesBudget.Set(load.KvBytesBudget);
             }

@@ -26,6 +26,8 @@ public static class ModelServingExtensions
         services.AddSingleton<EngineHost>();
         services.AddHostedService(s => s.GetRequiredService<EngineHost>());
         services.AddSingleton<EngineMetrics>();
+        services.AddSingleton<RequestGate>();
+        services.AddSingleton<ICallGate>(s => s.GetRequiredService<RequestGate>());
         services.AddSingleton<RequestPreparer>();
         services.AddSingleton<AnswerRunner>();
         services.AddExceptionMapper<RequestException>(e => Faults.InvalidArgument(e.Field, e.Message));

@@ -9,10 +9,19 @@ namespace Sgl.Router;
 /// <param name="CancellationToken">Cancelled when the client is gone, its deadline passed, or the router's drain is over.</param>
 internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, CancellationToken CancellationToken)
 {
+    // Timers here and there do not run out in the same moment.
+    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(100);
+
     public static AnswerCall From(ServerCallContext context) => new(
         RequestIds.Of(context),
         context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline),
         context.CancellationToken);
+
+    /// <summary>Whether the client left or its deadline is here: from then on nothing that fails is a model's failure.</summary>
+    public bool IsOver(DateTimeOffset now) => CancellationToken.IsCancellationRequested || IsLate(now);
+
+    /// <summary>Whether the deadline is here.</summary>
+    public bool IsLate(DateTimeOffset now) => Deadline - now <= Slack;
 
     /// <summary>Options of a call to a model that ends with this request, or earlier.</summary>
     /// <param name="limit">Most time for the hop; null: the request's deadline only.</param>

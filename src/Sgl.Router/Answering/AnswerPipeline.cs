@@ -76,9 +76,9 @@ internal sealed class AnswerPipeline
         }
         catch (Exception e)
         {
-            if (!IsTheClients(e, call))
+            if (Outcome(e, call) is { } outcome)
             {
-                Metrics.Common.CountRequest(RequestPath.Failed);
+                Metrics.Common.CountRequest(outcome);
             }
 
             throw;
@@ -122,6 +122,14 @@ internal sealed class AnswerPipeline
         }
     }
 
-    private static bool IsTheClients(Exception e, AnswerCall call) =>
-        e is RequestFaultException or HopException { Status.Code: (int)Code.InvalidArgument } || call.CancellationToken.IsCancellationRequested;
+    /// <summary>What a question without an answer counts as; null: it was no question.</summary>
+    private RequestPath? Outcome(Exception exception, AnswerCall call) => exception switch
+    {
+        RequestFaultException or HopException { Status.Code: (int)Code.InvalidArgument } => null,
+        _ when call.IsLate(Time.GetUtcNow()) => RequestPath.Deadline,
+        ClientGoneException => RequestPath.Cancelled,
+        _ when call.CancellationToken.IsCancellationRequested => RequestPath.Cancelled,
+        OverloadedException or HopException { Status.Code: (int)Code.ResourceExhausted } => RequestPath.Shed,
+        _ => RequestPath.Failed,
+    };
 }

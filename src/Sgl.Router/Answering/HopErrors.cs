@@ -67,6 +67,18 @@ internal static class HopErrors
     public static bool IsAway(RpcException exception) => exception.StatusCode == StatusCode.Unavailable
         || (exception.StatusCode == StatusCode.Internal && exception.Status.DebugException is HttpRequestException or IOException);
 
+    /// <summary>Whether a hop failed because its request ended: the client left, does not read, or its deadline is here.</summary>
+    /// <param name="exception">What the hop threw.</param>
+    /// <param name="timedOut">Whether the hop's own time limit ended it.</param>
+    /// <param name="call">The request.</param>
+    /// <param name="now">The time.</param>
+    public static bool IsTheClients(Exception exception, bool timedOut, AnswerCall call, DateTimeOffset now) =>
+        exception is ClientGoneException || call.CancellationToken.IsCancellationRequested || (!timedOut && call.IsLate(now));
+
+    /// <summary>Whether a call that was opened before its guidance was known was given up for that alone, so that it can be made anew.</summary>
+    public static bool IsUnguided(RpcException exception) => exception.StatusCode == StatusCode.DeadlineExceeded
+        || exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason == ErrorReasons.Unguided;
+
     /// <summary>A model broke the contract.</summary>
     public static HopException Broken(string hop, string requestId, string what) =>
         new(Wire.RoutingReason.LargeFailed, $"the {hop} model's answer cannot be used: {what}", Faults.Internal(requestId));

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sgl.Guidance;
+using Sgl.Hosting;
 using Sgl.Router.Internal;
 
 namespace Sgl.Router;
@@ -26,11 +28,15 @@ internal sealed record LargeQuestion
 /// <summary>Asks the large model.</summary>
 internal sealed class LargeHop
 {
+    // A model that has too many inputs ahead of their guidance gets none for a while.
+    private static readonly TimeSpan EarlyPause = TimeSpan.FromSeconds(1);
+
     private readonly Backends _backends;
     private readonly RetryLoop _retry;
     private readonly RouterMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger<LargeHop> _logger;
+    private DateTimeOffset _earlyFrom;
 
     public LargeHop(Backends backends, IOptions<RouterOptions> options, RouterMetrics metrics, TimeProvider time, ILogger<LargeHop> logger)
     {
@@ -38,9 +44,9 @@ internal sealed class LargeHop
         _retry = new RetryLoop(backends.Large, options.Value.Retry, metrics, time, logger);
     }
 
-    /// <summary>Sends the input ahead of the decision; null where no replica serves.</summary>
+    /// <summary>Sends the input ahead of the decision; null where no replica serves and has room for it.</summary>
     public LargeCall? OpenEarly(Wire.LargeInput input, AnswerCall call) =>
-        _backends.Large.Pick(new HashSet<Replica>()) is { } lease ? LargeCall.OpenEarly(lease, input, call.ToHop(null, _time, call.CancellationToken)) : null;
+        _time.GetUtcNow() >= _earlyFrom && _backends.Large.Pick(new HashSet<Replica>()) is { } lease ? OpenEarly(lease, input, call) : null;
 
     /// <summary>Asks, and tells layout and tokens as they come.</summary>
     /// <param name="question">The question.</param>
@@ -66,10 +72,14 @@ internal sealed class LargeHop
                     call.RequestId, question.Input.CalculateSize() + question.Guidance.CalculateSize(), ShownTokens.CanBeMadeAgain(question.Input.Sampling), early?.Lease),
                 AttemptAsync, both.Token);
         }
-        catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
+        catch (Exception e) when (HopErrors.IsTheClients(e, limit.IsCancellationRequested, call, _time.GetUtcNow()))
+        {
+            throw e is ClientGoneException or OperationCanceledException ? e : new OperationCanceledException("The request ended.", e);
+        }
+        catch (Exception e)
         {
             var hop = HopErrors.From(_backends.Large.Name, e, limit.IsCancellationRequested, question.Timeout, call, _time.GetUtcNow());
-            RouterLog.HopEnded(_logger, e, _backends.Large.Name, call.RequestId);
+            RouterLog.HopEnded(_logger, e, hop, _backends.Large.Name, call.RequestId);
             activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
             throw hop;
         }
@@ -81,7 +91,26 @@ internal sealed class LargeHop
 
         async Task<LargeAnswer> AttemptAsync(Attempt attempt)
         {
-            using var stream = Open(attempt);
+            if (attempt.Number == 0 && early is not null)
+            {
+                try
+                {
+                    return await ReadAsync(early, attempt);
+                }
+                catch (RpcException e) when (HopErrors.IsUnguided(e) && !attempt.IsCommitted && !attempt.Token.IsCancellationRequested && !call.IsLate(_time.GetUtcNow()))
+                {
+                    // It had too many inputs that nobody asked about yet. With guidance, this is not one of them.
+                    _earlyFrom = _time.GetUtcNow() + EarlyPause;
+                }
+            }
+
+            var remaining = question.Timeout - _time.GetElapsedTime(started);
+            using var stream = LargeCall.Open(attempt.Replica, question.Input, Guided(), call.ToHop(remaining, _time, attempt.Token));
+            return await ReadAsync(stream, attempt);
+        }
+
+        async Task<LargeAnswer> ReadAsync(LargeCall stream, Attempt attempt)
+        {
             await attempt.RespondedAsync(stream.Responded);
             if (stream == early)
             {
@@ -123,17 +152,6 @@ internal sealed class LargeHop
             throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "its stream ended without a completed event");
         }
 
-        LargeCall Open(Attempt attempt)
-        {
-            if (attempt.Number == 0 && early is not null)
-            {
-                return early;
-            }
-
-            var remaining = question.Timeout - _time.GetElapsedTime(started);
-            return LargeCall.Open(attempt.Replica, question.Input, Guided(), call.ToHop(remaining, _time, attempt.Token));
-        }
-
         // What was shown already is a draft that costs one pass.
         Wire.Guidance Guided()
         {
@@ -146,6 +164,17 @@ internal sealed class LargeHop
             guidance.Draft = new Wire.Draft { TokenIds = { shown.Ids } };
             return guidance;
         }
+    }
+
+    private LargeCall? OpenEarly(ReplicaLease lease, Wire.LargeInput input, AnswerCall call)
+    {
+        if (lease.Fits)
+        {
+            return LargeCall.OpenEarly(lease, input, call.ToHop(null, _time, call.CancellationToken));
+        }
+
+        lease.Dispose();
+        return null;
     }
 
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Sgl.Hosting;
 using Sgl.Router.Internal;
 
 namespace Sgl.Router;
@@ -44,10 +45,14 @@ internal sealed class SmallHop
             return await _retry.RunAsync(
                 new HopCall(call.RequestId, request.CalculateSize(), ShownTokens.CanBeMadeAgain(request.Sampling), null), AttemptAsync, both.Token);
         }
-        catch (Exception e) when (!call.CancellationToken.IsCancellationRequested)
+        catch (Exception e) when (HopErrors.IsTheClients(e, limit.IsCancellationRequested, call, _time.GetUtcNow()))
+        {
+            throw e is ClientGoneException or OperationCanceledException ? e : new OperationCanceledException("The request ended.", e);
+        }
+        catch (Exception e)
         {
             var hop = HopErrors.From(_backends.Small.Name, e, limit.IsCancellationRequested, _backends.Small.Options.Timeout, call, _time.GetUtcNow());
-            RouterLog.HopEnded(_logger, e, _backends.Small.Name, call.RequestId);
+            RouterLog.HopEnded(_logger, e, hop, _backends.Small.Name, call.RequestId);
             activity?.SetStatus(ActivityStatusCode.Error, hop.Message);
             throw hop;
         }

@@ -7,11 +7,14 @@ internal sealed class ReplicaLease : IDisposable
 
     public ReplicaLease(Replica replica)
     {
-        Replica = replica;
+        (Replica, Fits) = (replica, replica.Standing.Limit.Admits(replica.InFlight));
         replica.Enter();
     }
 
     public Replica Replica { get; }
+
+    /// <summary>Whether the replica can hold this call beside those it has, as far as is known.</summary>
+    public bool Fits { get; }
 
     public void Dispose()
     {

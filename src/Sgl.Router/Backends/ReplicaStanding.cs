@@ -51,6 +51,9 @@ internal sealed class ReplicaStanding(EjectionOptions options, TimeProvider time
         }
     }
 
+    /// <summary>How many calls it holds before it refuses.</summary>
+    public AdaptiveLimit Limit { get; } = new(time);
+
     // Monotonic.
     private TimeSpan Now => time.GetElapsedTime(0);
 
@@ -63,7 +66,7 @@ internal sealed class ReplicaStanding(EjectionOptions options, TimeProvider time
             var now = Now;
             return !_serving ? ReplicaRank.Out
                 : _suspect || now < _heldUntil || (_onTrial && inFlight > 0) ? ReplicaRank.Doubtful
-                : now < _fullUntil ? ReplicaRank.Full
+                : now < _fullUntil || !Limit.Admits(inFlight) ? ReplicaRank.Full
                 : ReplicaRank.Ready;
         }
     }
@@ -109,7 +112,7 @@ internal sealed class ReplicaStanding(EjectionOptions options, TimeProvider time
         }
     }
 
-    /// <summary>A call was answered.</summary>
+    /// <summary>A call was answered, or ended without any fault of the replica.</summary>
     public void CallSucceeds()
     {
         lock (_gate)
@@ -119,9 +122,11 @@ internal sealed class ReplicaStanding(EjectionOptions options, TimeProvider time
     }
 
     /// <summary>A call was refused for want of capacity.</summary>
+    /// <param name="inFlight">Calls under way, this one included.</param>
     /// <param name="retryAfter">When to try again.</param>
-    public void CallIsRefusedAsFull(TimeSpan retryAfter)
+    public void CallIsRefusedAsFull(int inFlight, TimeSpan retryAfter)
     {
+        Limit.Refused(inFlight, retryAfter < LongestFull ? retryAfter : LongestFull);
         lock (_gate)
         {
             _fullUntil = Now + (retryAfter < LongestFull ? retryAfter : LongestFull);

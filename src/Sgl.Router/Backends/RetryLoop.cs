@@ -37,12 +37,19 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
         for (var number = 0; ; number++)
         {
             using var lease = (number == 0 ? call.First : null) ?? replicas.Pick(tried) ?? throw last ?? NoReplica();
+            if (!lease.Fits)
+            {
+                metrics.CountShed(replicas.Name);
+                throw last ?? Full(lease.Replica);
+            }
+
             tried.Add(lease.Replica);
             using var attempt = new Attempt(number, lease.Replica, replicas, tried, call.Resumable, patience, time, cancellationToken);
             try
             {
                 var result = await tryAsync(attempt);
                 lease.Replica.Standing.CallSucceeds();
+                lease.Replica.Standing.Limit.Answered(lease.Replica.InFlight);
                 return result;
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested && (attempt.WasCut || e is RpcException or HopException))
@@ -70,6 +77,9 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
 
     private RpcException NoReplica() => new(new Status(StatusCode.Unavailable, $"no replica of the {replicas.Name} model serves"));
 
+    private static RpcException Full(Replica replica) =>
+        Faults.Overloaded($"{replica.Label} has as many calls as it can hold", replica.Standing.Limit.RetryAfter).ToRpcException();
+
     private static RpcException Silence(Replica replica, Exception cause) =>
         cause as RpcException is { StatusCode: StatusCode.Unavailable } told ? told : new(new Status(StatusCode.Unavailable, $"{replica.Label} fell silent", cause));
 
@@ -96,7 +106,7 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
         if (kind == ReplicaFailure.Full)
         {
             var wait = (exception as RpcException)?.GetRpcStatus()?.GetDetail<RetryInfo>()?.RetryDelay?.ToTimeSpan();
-            replica.Standing.CallIsRefusedAsFull(wait ?? DefaultFull);
+            replica.Standing.CallIsRefusedAsFull(replica.InFlight, wait ?? DefaultFull);
             return;
         }
 

@@ -51,6 +51,11 @@ internal sealed class ChatBody : IDisposable
             while (await ReadAsync(stream, buffer.AsMemory(length), limit, cancellationToken) is > 0 and var read)
             {
                 length += read;
+                if (stream != context.Request.Body)
+                {
+                    RequestBytes.Of(context)?.TakeJson(read);
+                }
+
                 if (length > limit)
                 {
                     throw Faults.MessageTooLarge(limit).ToRpcException();

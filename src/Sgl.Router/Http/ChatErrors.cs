@@ -14,6 +14,7 @@ internal static class ChatErrors
     public static int HttpStatus(Google.Rpc.Status status) => ((Code)status.Code, status.GetDetail<ErrorInfo>()?.Reason) switch
     {
         (_, ErrorReasons.MessageTooLarge) => StatusCodes.Status413PayloadTooLarge,
+        (_, ErrorReasons.UploadStalled) => StatusCodes.Status408RequestTimeout,
         (_, RouterErrorReasons.UnsupportedMediaType) => StatusCodes.Status415UnsupportedMediaType,
         (Code.InvalidArgument or Code.OutOfRange, _) => StatusCodes.Status400BadRequest,
         (Code.Unauthenticated, _) => StatusCodes.Status401Unauthorized,

@@ -14,9 +14,18 @@ internal static partial class RouterLog
     [LoggerMessage(109, LogLevel.Information, "The {Hop} model refuses {RequestId}: {Detail}", EventName = "Refused")]
     public static partial void Refused(ILogger logger, string hop, string requestId, string detail);
 
-    /// <summary>A request that a model refuses is the client's affair; anything else is the operator's.</summary>
-    public static void HopEnded(ILogger logger, Exception exception, string hop, string requestId)
+    [LoggerMessage(118, LogLevel.Information, "{RequestId} gets no answer of the {Hop} model: {Explanation}", EventName = "NoAnswer")]
+    public static partial void NoAnswer(ILogger logger, string hop, string requestId, string explanation);
+
+    /// <summary>A request that a model refuses is the client's affair, one that it has no room or time for is told in a line; anything else is the operator's.</summary>
+    public static void HopEnded(ILogger logger, Exception exception, HopException outcome, string hop, string requestId)
     {
+        if (outcome.Reason is Wire.RoutingReason.LargeOverloaded or Wire.RoutingReason.LargeTimeout)
+        {
+            NoAnswer(logger, hop, requestId, outcome.Message);
+            return;
+        }
+
         if (exception is RpcException { StatusCode: StatusCode.InvalidArgument } refusal)
         {
             Refused(logger, hop, requestId, refusal.Status.Detail);

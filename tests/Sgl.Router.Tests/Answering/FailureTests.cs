@@ -71,7 +71,8 @@ public sealed class FailureTests
             Assert.Equal("policy.prune", Assert.Single(details.GetDetail<BadRequest>()!.FieldViolations).Field);
         }
 
-        Assert.Equal(failure == "refuses the guidance" ? 0 : 1, await trio.MetricAsync("sgl_requests_total", "path=\"failed\""));
+        Assert.Equal(failure is "refuses the guidance" or "overloaded" ? 0 : 1, await trio.MetricAsync("sgl_requests_total", "path=\"failed\""));
+        Assert.Equal(failure == "overloaded" ? 1 : 0, await trio.MetricAsync("sgl_requests_total", "path=\"shed\""));
     }
 
     [Fact]

@@ -60,7 +60,8 @@ internal sealed partial class Scheduler : IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closed, typeof(VlmEngine));
-            if (Interlocked.Increment(ref _waitingCount) > _options.MaxQueue)
+            // Places in the batch that are free will be taken from the queue, but only by the engine's thread.
+            if (Interlocked.Increment(ref _waitingCount) + Running > _options.MaxQueue + _options.MaxBatch)
             {
                 Interlocked.Decrement(ref _waitingCount);
                 throw new EngineOverloadedException($"{_options.MaxQueue} requests are waiting already", RetryAfter);
