@@ -180,7 +180,7 @@ public sealed class ReplicaStandingTests
     public void CallIsRefusedAsFull_LongRetryDelay_SecondChoiceForABoundedTime()
     {
         _standing.ProbeServes();
-        _standing.CallIsRefusedAsFull(TimeSpan.FromHours(1));
+        _standing.CallIsRefusedAsFull(1, TimeSpan.FromHours(1));
         Assert.Equal(ReplicaRank.Full, Rank);
 
         _time.Advance(TimeSpan.FromSeconds(5));
