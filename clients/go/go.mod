@@ -1,4 +1,4 @@
-module sgl
+module github.com/sgl-serving/sgl/clients/go
 
 go 1.19
 

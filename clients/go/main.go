@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	sglv1 "sgl/gen/sgl/v1"
+	sglv1 "github.com/sgl-serving/sgl/clients/go/gen/sgl/v1"
 )
 
 type files []string

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Sgl.Cli.Commands;
 using Sgl.Cli.Internal;
 
@@ -23,12 +24,10 @@ internal static class CommandLine
 
         // A question may begin with '@'; that is no file to read arguments from.
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction)
+        var errors = parsed.Action is ParseErrorAction ? parsed.Errors.Select(e => e.Message).ToList() : Empty(parsed.CommandResult);
+        if (errors.Count > 0)
         {
-            foreach (var error in parsed.Errors)
-            {
-                terminal.Error(error.Message);
-            }
+            errors.ForEach(terminal.Error);
 
             terminal.Hint($"'{Path(parsed.CommandResult.Command)} --help' shows how it is used.");
             return ExitCodes.Usage;
@@ -45,6 +44,16 @@ internal static class CommandLine
             return Failures.Report(e, terminal, parsed.GetValue(Verbose), stop.IsRequested);
         }
     }
+
+    /// <summary>Arguments and options that hold nothing: a variable that was not set. Only a system message may be empty, and then there is none.</summary>
+    private static List<string> Empty(CommandResult command) =>
+    [
+        .. command.Children
+            .Where(c => c.Tokens.Any(t => string.IsNullOrWhiteSpace(t.Value)))
+            .Select(c => c switch { OptionResult o => o.Option.Name, ArgumentResult a => a.Argument.Name, _ => string.Empty })
+            .Where(name => name is not ("" or "--system"))
+            .Select(name => $"{name} is empty."),
+    ];
 
     private static RootCommand Create(Terminal terminal)
     {

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Sgl.Hosting.Internal;
 
 namespace Sgl.Hosting;
 
@@ -24,17 +25,34 @@ public static class ServiceRunner
     /// <summary>A checkpoint or other file the service needs is wrong; see <see cref="StartupException"/>.</summary>
     public const int CannotLoad = 4;
 
-    /// <summary>Creates and runs the application until it is told to stop.</summary>
-    /// <param name="create">Builds the application.</param>
+    /// <summary>Creates and runs the application until it is told to stop; with <c>--help</c> among the arguments it prints the settings instead.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="create">Builds the application from the command line.</param>
+    /// <param name="required">Arguments for settings without which the application cannot even be built, to tell its settings.</param>
     /// <returns>The exit code of the process.</returns>
-    public static Task<int> RunAsync(Func<WebApplication> create) => RunAsync(create, Console.Error);
+    public static Task<int> RunAsync(string[] args, Func<string[], WebApplication> create, params string[] required)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        return ServiceHelp.IsAsked(args) ? HelpAsync(() => create([.. ServiceHelp.Arguments, .. required]), Console.Out, Console.Error) : RunAsync(() => create(args), Console.Error);
+    }
 
-    internal static async Task<int> RunAsync(Func<WebApplication> create, TextWriter output)
+    internal static Task<int> RunAsync(Func<WebApplication> create, TextWriter output) => RunAsync(create, app => app.RunAsync(), output);
+
+    private static Task<int> HelpAsync(Func<WebApplication> create, TextWriter output, TextWriter errors) => RunAsync(
+        create,
+        app =>
+        {
+            ServiceHelp.Write(app.Services, output);
+            return Task.CompletedTask;
+        },
+        errors);
+
+    private static async Task<int> RunAsync(Func<WebApplication> create, Func<WebApplication, Task> run, TextWriter output)
     {
         try
         {
             await using var app = create();
-            await app.RunAsync();
+            await run(app);
             return Success;
         }
         catch (Exception e)
@@ -42,7 +60,7 @@ public static class ServiceRunner
             var (code, lines) = Explain(e);
             foreach (var line in lines)
             {
-                await output.WriteLineAsync($"error: {line}");
+                await output.WriteLineAsync($"error: {(code == Failed ? line : PrintableText.Escape(line))}");
             }
 
             return code;
@@ -55,6 +73,7 @@ public static class ServiceRunner
         OptionsValidationException e => (BadSettings, [.. e.Failures]),
         AggregateException e when e.InnerExceptions.All(i => i is OptionsValidationException) =>
             (BadSettings, [.. e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(i => i.Failures)]),
+        InvalidDataException e when SettingsFile.Explain(e) is { } line => (BadSettings, [line]),
         StartupException e => (CannotLoad, [e.Message]),
         IOException { InnerException: AddressInUseException } e =>
             (CannotListen, [$"{Sentence(e.Message)}: another process has this port. Stop it, or choose another with Listen:Port, Listen:MetricsPort or Listen:HttpPort."]),

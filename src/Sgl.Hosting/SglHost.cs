@@ -4,6 +4,8 @@ using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Sgl.Hosting.Internal;
 
 namespace Sgl.Hosting;
 
@@ -27,13 +29,16 @@ public static class SglHost
     /// <summary>A builder for a process of its own: appsettings.json beside the program, then environment, then command line; later wins.</summary>
     public static WebApplicationBuilder CreateBuilder(string[] args)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        var (_, _, readable) = GivenSettings.Parse(args);
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = readable, ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogDefaults });
 
         // What goes wrong at start is told by ServiceRunner, in a line instead of a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Configuration.AddEnvironmentVariables(EnvironmentPrefix);
-        builder.Configuration.AddCommandLine(args);
+        builder.Configuration.AddCommandLine(readable);
+        builder.Services.AddSingleton<IValidateOptions<GivenSettings>, GivenSettingsValidator>();
+        builder.Services.AddOptions<GivenSettings>().Configure(g => g.Arguments = args).ValidateOnStart();
         return builder;
     }
 

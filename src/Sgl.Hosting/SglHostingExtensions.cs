@@ -25,9 +25,12 @@ public static class SglHostingExtensions
     public static WebApplicationBuilder AddSglHosting(this WebApplicationBuilder builder, ServiceSetup setup)
     {
         var services = builder.Services;
+        services.AddPrintableLogging();
         services.AddSingleton(setup);
         services.AddSettings<ServiceListenOptions, ServiceListenOptionsValidator>(builder.Configuration, ServiceListenOptions.SectionName);
         services.AddSettings<CallLimits, CallLimitsValidator>(builder.Configuration, CallLimits.SectionName);
+        services.AddSettings<TenantOptions, TenantOptionsValidator>(builder.Configuration, TenantOptions.SectionName);
+        services.TryAddSingleton<ITenants, HeaderTenants>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ServiceHealth>();
         services.AddSingleton<ServiceMetrics>();
@@ -48,7 +51,7 @@ public static class SglHostingExtensions
         services.AddHostedService<DrainService>();
         services.AddHostedService<IdleMemoryTrim>();
         services.AddRouting();
-        services.AddGrpcReflection();
+        services.AddFullReflection();
         services.AddGrpc();
         services.RemoveAll(typeof(IServiceMethodProvider<>));
         services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(BoundedServiceMethods<>));
@@ -97,6 +100,11 @@ public static class SglHostingExtensions
 
     private static ServiceListenOptions Validated(IServiceProvider services)
     {
+        if (ServiceHelp.IsForHelp(services.GetRequiredService<IConfiguration>()))
+        {
+            return new ServiceListenOptions(); // nothing starts, so nothing needs to be right
+        }
+
         // The host and Kestrel ask before the host has validated: validate here, so that the errors of all sections come together.
         services.GetService<IStartupValidator>()?.Validate();
         return services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;

@@ -1,3 +1,5 @@
+using Sgl.Vision;
+
 namespace Sgl.Inference;
 
 /// <summary>What a loaded model is, for clients and for deciding whether two models can be paired.</summary>
@@ -23,6 +25,9 @@ public sealed record ModelDescription
 
     /// <summary>Two models with equal keys lay out an image in the same visual tokens, in the same order.</summary>
     public required string VisualLayoutKey { get; init; }
+
+    /// <summary>The image limits of a request that mean something to the family.</summary>
+    public ImageLimitKinds KnownImageLimits { get; init; } = ImageLimitKinds.All;
 
     /// <summary>Digest of the vocabulary; two models with equal digests share token ids. Null without tokenizer files.</summary>
     public string? TokenizerDigest { get; init; }

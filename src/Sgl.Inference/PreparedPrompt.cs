@@ -45,13 +45,16 @@ public sealed class PreparedPrompt
     /// <summary>N_I, visual tokens of all images.</summary>
     public int VisualTokenCount { get; }
 
+    /// <summary>Whose cache entries this prompt may find and leave behind; see <see cref="PromptInput.CacheScope"/>.</summary>
+    public string? CacheScope { get; init; }
+
     /// <summary>How long preparation took.</summary>
     public TimeSpan PreprocessTime { get; init; }
 
     /// <summary>How long the vision tower took, once it ran.</summary>
     public TimeSpan VisionTime { get; internal set; }
 
-    /// <summary>Visual tokens whose features were known from an earlier prompt, once the others were encoded.</summary>
+    /// <summary>Visual tokens whose features were known from an earlier prompt of the same cache scope, once the others were encoded.</summary>
     public int CachedVisualTokens { get; internal set; }
 
     /// <summary>Absolute positions of all visual tokens, ascending, [N_I].</summary>

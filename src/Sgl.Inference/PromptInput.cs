@@ -21,6 +21,11 @@ public sealed record PromptInput
     /// <summary>Whether the images' pixels are let go once they are encoded; see <see cref="PreparedPrompt.DropsPixels"/>.</summary>
     public bool DropPixels { get; init; }
 
+    /// <summary>
+    /// Whose cache entries the images may find and leave behind. Null: those that all share. Empty: none. Anything else: only those of the same scope.
+    /// </summary>
+    public string? CacheScope { get; init; }
+
     /// <summary>Whether special tokens written in the texts become special tokens.</summary>
     public bool AllowSpecialTokens { get; init; }
 }

@@ -1,5 +1,18 @@
 namespace Sgl.Inference;
 
+/// <summary>What kind of thing is wrong with a request.</summary>
+public enum RequestProblem
+{
+    /// <summary>A value outside its rules.</summary>
+    Other,
+
+    /// <summary>The prompt has more tokens than the model takes.</summary>
+    PromptTooLong,
+
+    /// <summary>An image cannot be used.</summary>
+    BadImage,
+}
+
 /// <summary>A request that cannot be served as it is. The message is safe to show to a client.</summary>
 public sealed class RequestException : Exception
 {
@@ -9,6 +22,9 @@ public sealed class RequestException : Exception
     /// <param name="innerException">Cause.</param>
     public RequestException(string field, string message, Exception? innerException = null)
         : base(message, innerException) => Field = field;
+
+    /// <summary>What kind of thing is wrong.</summary>
+    public RequestProblem Problem { get; init; }
 
     /// <summary>Request field at fault.</summary>
     public string Field { get; }

@@ -99,7 +99,7 @@ public sealed class VlmEngine : IAsyncDisposable
 
         return tokens <= Model.MaxSequenceTokens
             ? costs
-            : throw new RequestException("messages", $"the prompt has {tokens} visual tokens, at most {Model.MaxSequenceTokens} of all kinds are allowed");
+            : throw new RequestException("messages", $"the prompt has {tokens} visual tokens, at most {Model.MaxSequenceTokens} of all kinds are allowed") { Problem = RequestProblem.PromptTooLong };
     }
 
     /// <summary>Preprocesses one image as <see cref="PrepareAsync"/> does.</summary>
@@ -246,23 +246,23 @@ public sealed class VlmEngine : IAsyncDisposable
         }
         catch (PromptException e)
         {
-            throw new RequestException(e.Field, e.Reason, e);
+            throw new RequestException(e.Field, e.Reason, e) { Problem = e.InnerException is TextTooLongException ? RequestProblem.PromptTooLong : RequestProblem.Other };
         }
         catch (TextTooLongException e)
         {
-            throw new RequestException("messages", e.Message, e);
+            throw new RequestException("messages", e.Message, e) { Problem = RequestProblem.PromptTooLong };
         }
 
         if (tokenized.Ids.Length > Model.MaxSequenceTokens)
         {
             throw new RequestException(
-                "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed");
+                "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed") { Problem = RequestProblem.PromptTooLong };
         }
 
         // All images' features lie in one array.
         if (tokenCounts.Sum(c => (long)c) * _checkpoint.Config.FeatureWidth > Array.MaxLength)
         {
-            throw new RequestException("images", $"have {tokenCounts.Sum()} visual tokens, at most {Array.MaxLength / _checkpoint.Config.FeatureWidth} can be encoded for one prompt");
+            throw new RequestException("images", $"have {tokenCounts.Sum()} visual tokens, at most {Array.MaxLength / _checkpoint.Config.FeatureWidth} can be encoded for one prompt") { Problem = RequestProblem.PromptTooLong };
         }
 
         var inputs = new VisualInput[input.Images.Count];
@@ -272,7 +272,12 @@ public sealed class VlmEngine : IAsyncDisposable
         }
 
         var ordered = tokenized.Images.OrderBy(s => s.Start).ToList();
-        return new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])]) { PreprocessTime = _time.GetElapsedTime(start), DropsPixels = input.DropPixels };
+        return new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])])
+        {
+            PreprocessTime = _time.GetElapsedTime(start),
+            CacheScope = input.CacheScope,
+            DropsPixels = input.DropPixels,
+        };
     }
 
     private static T Usable<T>(int image, Func<T> use)
@@ -283,14 +288,14 @@ public sealed class VlmEngine : IAsyncDisposable
         }
         catch (ImageException e)
         {
-            throw new RequestException($"images[{image}]", e.Message, e);
+            throw new RequestException($"images[{image}]", e.Message, e) { Problem = RequestProblem.BadImage };
         }
     }
 
     private async Task<float[]> TimedEncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
     {
         var start = _time.GetTimestamp();
-        var encoded = await _vision.EncodeAsync(prompt.Images, cancellationToken).ConfigureAwait(false);
+        var encoded = await _vision.EncodeAsync(prompt.Images, prompt.CacheScope, cancellationToken).ConfigureAwait(false);
         prompt.VisionTime = _time.GetElapsedTime(start);
         prompt.CachedVisualTokens = encoded.CachedTokens;
         return encoded.Features;

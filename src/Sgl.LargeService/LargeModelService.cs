@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Microsoft.Extensions.Options;
+using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.ModelServing;
 using Wire = Sgl.V1;
@@ -16,6 +17,7 @@ public sealed class LargeModelService(
     UnguidedInputs unguided,
     RequestPreparer preparer,
     AnswerRunner runner,
+    ITenants tenants,
     IOptions<EngineOptions> engine,
     IOptions<RequestLimits> limits,
     IOptions<GuidanceOptions> guidanceOptions,
@@ -69,7 +71,7 @@ public sealed class LargeModelService(
             GuidanceReader.CheckShape(early, model, violations);
         }
 
-        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, "input.");
+        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, tenants.Of(context.GetHttpContext()), "input.");
         var prepared = await preparer.PrepareAsync(chat, violations, call.Token);
         await Write(new() { Layout = prepared.Layout });
 

@@ -45,10 +45,11 @@ public sealed class ViolationList
     /// <summary>Notes a violation.</summary>
     /// <param name="field">Request field in contract notation, e.g. <c>images[0].data</c>.</param>
     /// <param name="description">What is wrong and what would be right; shown to the client.</param>
+    /// <param name="reason">One of <see cref="ErrorReasons"/>, for programs.</param>
     /// <exception cref="RequestFaultException">The list is full.</exception>
-    public void Add(string field, string description)
+    public void Add(string field, string description, string reason = ErrorReasons.InvalidRequest)
     {
-        _all.Add(new FieldViolation(Short(field), Short(description)));
+        _all.Add(new FieldViolation(Short(field), Short(description), reason));
         if (_all.Count >= Most)
         {
             ThrowIfAny();

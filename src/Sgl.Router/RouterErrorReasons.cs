@@ -1,11 +1,8 @@
 namespace Sgl.Router;
 
-/// <summary>Reasons in <c>google.rpc.ErrorInfo</c> that only the router gives, beside <see cref="Hosting.ErrorReasons"/>.</summary>
+/// <summary>Reasons in <c>google.rpc.ErrorInfo</c> that only the HTTP API gives, beside <see cref="Hosting.ErrorReasons"/>.</summary>
 public static class RouterErrorReasons
 {
-    /// <summary>The two models do not fit together.</summary>
-    public const string NotPaired = "MODELS_NOT_PAIRED";
-
     /// <summary>The HTTP API was asked for a model that is not served.</summary>
     public const string ModelNotFound = "MODEL_NOT_FOUND";
 

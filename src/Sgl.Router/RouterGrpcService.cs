@@ -1,16 +1,17 @@
 using System.Reflection;
 using Grpc.Core;
+using Sgl.Hosting;
 
 namespace Sgl.Router;
 
 /// <summary>The router's gRPC service.</summary>
-internal sealed class RouterGrpcService(AnswerPipeline pipeline, DefaultPolicy policy) : Wire.RouterService.RouterServiceBase
+internal sealed class RouterGrpcService(AnswerPipeline pipeline, DefaultPolicy policy, ITenants tenants) : Wire.RouterService.RouterServiceBase
 {
     private static readonly string Version = typeof(RouterGrpcService).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
 
     public override Task Answer(Wire.AnswerRequest request, IServerStreamWriter<Wire.AnswerResponse> responseStream, ServerCallContext context) =>
-        pipeline.AnswerAsync(request, AnswerCall.From(context), response => responseStream.WriteAsync(response));
+        pipeline.AnswerAsync(request, AnswerCall.From(context, tenants), response => responseStream.WriteAsync(response));
 
     public override Task<Wire.GetInfoResponse> GetInfo(Wire.GetInfoRequest request, ServerCallContext context)
     {

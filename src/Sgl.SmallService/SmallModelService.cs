@@ -16,6 +16,7 @@ public sealed class SmallModelService(
     RequestPreparer preparer,
     AnswerRunner runner,
     ServiceMetrics metrics,
+    ITenants tenants,
     IOptions<EngineOptions> engine,
     IOptions<RequestLimits> limits,
     TimeProvider time) : Wire.SmallService.SmallServiceBase
@@ -34,7 +35,7 @@ public sealed class SmallModelService(
         await context.WriteResponseHeadersAsync([]);
         var violations = new ViolationList();
         var (importance, consistencyRatio) = ImportanceRules.Read(request.Importance, "importance", violations);
-        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder);
+        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder, tenants.Of(context.GetHttpContext()));
         var prepared = await preparer.PrepareAsync(input, violations, context.CancellationToken);
         await Write(new() { Layout = prepared.Layout });
 

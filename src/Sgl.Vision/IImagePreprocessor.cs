@@ -6,6 +6,9 @@ public interface IImagePreprocessor
     /// <summary>The family's name, for messages.</summary>
     string Family { get; }
 
+    /// <summary>The limits of a request that mean something to the family.</summary>
+    ImageLimitKinds KnownLimits { get; }
+
     /// <summary>The visual tokens that an image of this size becomes, without looking at a pixel.</summary>
     /// <param name="width">Columns of the original image.</param>
     /// <param name="height">Rows of the original image.</param>

@@ -26,6 +26,9 @@ public sealed class InternVlPreprocessor : IImagePreprocessor
     public string Family => "InternVL2";
 
     /// <inheritdoc/>
+    public ImageLimitKinds KnownLimits => ImageLimitKinds.MinTiles | ImageLimitKinds.MaxTiles;
+
+    /// <inheritdoc/>
     public VisualLayout Plan(int width, int height, ImageLimits? limits = null)
     {
         var (columns, rows) = ChooseGrid(width, height, limits);

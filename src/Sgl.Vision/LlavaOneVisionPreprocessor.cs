@@ -38,6 +38,9 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
     public string Family => "LLaVA-OneVision";
 
     /// <inheritdoc/>
+    public ImageLimitKinds KnownLimits => ImageLimitKinds.MaxTiles;
+
+    /// <inheritdoc/>
     public IImagePreprocessor ForImages(int count) =>
         count <= 1 || _options.SingleView ? this : new LlavaOneVisionPreprocessor(_options with { SingleView = true });
 

@@ -31,6 +31,9 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
     /// <inheritdoc/>
     public string Family => "Qwen-VL";
 
+    /// <inheritdoc/>
+    public ImageLimitKinds KnownLimits => ImageLimitKinds.MinPixels | ImageLimitKinds.MaxPixels;
+
     private int Block => _options.PatchSize * _options.MergeSize;
 
     /// <inheritdoc/>

@@ -24,6 +24,29 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Theory]
+    [InlineData("info", "FILE")]
+    [InlineData("verify", "FILE")]
+    [InlineData("ask", "q", "--small", "FILE")]
+    [InlineData("serve", "--large", "FILE")]
+    [InlineData("ask", "q", "--image", "FOLDER")]
+    [InlineData("show", "q", "--image", "FOLDER")]
+    [InlineData("demo", "--questions", "FOLDER")]
+    [InlineData("serve", "--port", "0", "--policy", "FOLDER")]
+    [InlineData("calibrate", "--from", "FOLDER")]
+    [InlineData("calibrate", "--data", "FOLDER")]
+    public async Task Run_FileForAFolderOrTheOtherWayRound_IsOneErrorThatNamesIt(params string[] arguments)
+    {
+        var file = _folder.Combine("taken.txt");
+        await File.WriteAllTextAsync(file, "text");
+        var folder = Directory.CreateDirectory(_folder.Combine("taken")).FullName;
+
+        var run = await SglProcess.RunAsync([.. arguments.Select(a => a switch { "FILE" => file, "FOLDER" => folder, _ => a })]);
+
+        Assert.Contains("taken", run.OneError(), StringComparison.Ordinal);
+        Assert.DoesNotContain("unexpected", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("ask")]
     [InlineData("show")]
     public async Task Run_TextFileAsImage_IsOneErrorThatNamesTheFile(string command)

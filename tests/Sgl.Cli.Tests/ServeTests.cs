@@ -28,6 +28,9 @@ public partial class ServeTests
         Assert.Equal(0, ended.ExitCode);
         Assert.Contains("stopping", ended.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("error: ", ended.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("trce: ", ended.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("dbug: ", ended.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("GetModelInfo", ended.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -60,6 +60,8 @@ internal sealed class ProbeService(ProbeLog log) : Probe.ProbeBase
     {
         switch (request.Act)
         {
+            case var act when act.StartsWith("echo ", StringComparison.Ordinal):
+                throw new InvalidOperationException(act);
             case "fault":
                 throw new RequestFaultException([new("a.b", "is one thing"), new("c[0]", "is another")]);
             case "many faults":

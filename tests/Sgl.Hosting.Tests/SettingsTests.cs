@@ -24,7 +24,7 @@ public sealed class SettingsTests
         Assert.Contains("error: Listen:Address is 'not an address'; use an IP address, localhost, or * for all addresses.", lines);
         Assert.Contains("error: Listen:Port is 70000; use a port from 0 to 65535 (0 lets the system choose).", lines);
         Assert.Contains(lines, l => l.StartsWith("error: Listen:MetricsPort is 'abc', which cannot be read", StringComparison.Ordinal));
-        Assert.Contains("error: Listen:Prot is not a setting; check the spelling of the key.", lines);
+        Assert.Contains("error: Listen:Prot is not a setting; did you mean Listen:Port?", lines);
         Assert.Contains(lines, l => l.StartsWith("error: Listen:DrainTimeout is -00:00:01", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.StartsWith("error: Listen:MaxStreamsPerConnection is 0", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.StartsWith("error: Listen:HttpPort is set, but the probe service has no HTTP API", StringComparison.Ordinal));

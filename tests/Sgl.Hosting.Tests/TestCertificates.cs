@@ -17,7 +17,10 @@ internal sealed class TestCertificates : IDisposable
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
     }
 
-    public static X509Certificate2 Leaf(X509Certificate2 authority, string name)
+    /// <param name="authority">Who signs.</param>
+    /// <param name="name">Subject.</param>
+    /// <param name="purposes">Extended key usages; none: no such extension.</param>
+    public static X509Certificate2 Leaf(X509Certificate2 authority, string name, params string[] purposes)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
@@ -25,6 +28,13 @@ internal sealed class TestCertificates : IDisposable
         names.AddDnsName("localhost");
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
+        if (purposes.Length > 0)
+        {
+            var usages = new OidCollection();
+            Array.ForEach(purposes, p => usages.Add(new Oid(p)));
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(usages, critical: false));
+        }
+
         using var signed = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(20), RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }

@@ -72,6 +72,22 @@ public class VisionCacheTests
     }
 
     [Fact]
+    public async Task GenerateAsync_OtherScope_FindsNothingOfTheFirst()
+    {
+        await using var engine = await TestEngine.LoadAsync();
+        var counts = new List<int>();
+        foreach (var scope in new[] { "a", "b", "a", null, "", "", "b", null, "ab" })
+        {
+            var prompt = Images.Prompt([1]);
+            var scoped = new PreparedPrompt(prompt.Ids, prompt.Spans, prompt.Images) { CacheScope = scope };
+            counts.Add((await TestEngine.RunAsync(engine, scoped, TestEngine.Tokens(2))).Usage.CachedVisualTokens);
+        }
+
+        // An empty scope neither finds nor leaves anything.
+        Assert.Equal([0, 0, 1, 0, 0, 0, 1, 1, 0], counts);
+    }
+
+    [Fact]
     public void Add_MoreThanTheBudget_LeastRecentlyUsedGoesFirst()
     {
         var cache = new VisionCache(3 * 4 * sizeof(float));
@@ -108,5 +124,6 @@ public class VisionCacheTests
         ];
         Assert.Distinct(keys);
         Assert.Equal(keys[0], VisionKey.Of(Images.Prompt(2).Images[0]));
+        Assert.Distinct([keys[0], VisionKey.Of(image, ""), VisionKey.Of(image, "a"), VisionKey.Of(image, "b")]);
     }
 }

@@ -29,7 +29,7 @@ public sealed class BadRequestTests(LargeServer server)
     {
         var failure = await FailAsync(Question, Ranked(new float[1], At(7, 0.5)));
 
-        Assert.Equal((StatusCode.InvalidArgument, "INVALID_REQUEST"), (failure.Code, failure.Reason));
+        Assert.Equal((StatusCode.InvalidArgument, "PRUNE_LAYER_UNAVAILABLE"), (failure.Code, failure.Reason));
         Assert.Equal(["guidance.ranked.points[0].layer"], failure.Fields);
         Assert.EndsWith(string.Join(", ", server.Service.Engine.Model.PruneLayers), failure.Violations[0].Description, StringComparison.Ordinal);
         await AssertServesAsync();
@@ -68,6 +68,7 @@ public sealed class BadRequestTests(LargeServer server)
         var failure = await FailAsync(Question, guidance);
 
         Assert.Equal((StatusCode.InvalidArgument, "guidance.digest.visual_sha256"), (failure.Code, failure.Fields.Single()));
+        Assert.Equal("DIGEST_MISMATCH", failure.Reason);
     }
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed class BadRequestTests(SmallServer server)
 
         var failure = await FailAsync(Ask("What is this?", Samples.Image("shapes.jpg"), image));
 
-        Assert.Equal((StatusCode.InvalidArgument, "INVALID_REQUEST"), (failure.Code, failure.Reason));
+        Assert.Equal((StatusCode.InvalidArgument, "BAD_IMAGE"), (failure.Code, failure.Reason));
         Assert.Equal(["images[1].data"], failure.Fields);
         Assert.Contains(described, failure.Violations[0].Description, StringComparison.Ordinal);
         await AssertServesAsync();

@@ -22,7 +22,8 @@ internal static class CheckpointFolders
         if (given is null)
         {
             return RepositoryFiles.Find(demo, Directory.Exists)
-                ?? throw new CliException($"the demo checkpoint {demo} was not found from here or from the program upwards; give a checkpoint folder with {option}");
+                ?? throw new CliException(
+                    $"the demo checkpoint {demo} was not found from here or from the program upwards: it lies in the repository and in what 'dotnet publish src/Sgl.Cli' makes; give a checkpoint folder with {option}");
         }
 
         return Directory.Exists(given)

@@ -14,6 +14,11 @@ internal sealed record ImageFile(string Path, byte[] Bytes)
     /// <exception cref="CliException">It cannot be read.</exception>
     public static ImageFile Read(string path)
     {
+        if (Directory.Exists(path))
+        {
+            throw new CliException($"image '{path}': this is a folder; give an image file");
+        }
+
         try
         {
             return new ImageFile(path, File.ReadAllBytes(path));

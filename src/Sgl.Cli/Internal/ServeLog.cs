@@ -14,11 +14,11 @@ internal sealed class ServeLog : IDisposable
 
     public ServeLog(bool verbose)
     {
-        _open = verbose;
         Factory = LoggerFactory.Create(builder =>
         {
-            builder.SetMinimumLevel(verbose ? LogLevel.Debug : LogLevel.Information)
-                .AddFilter((category, level) => level >= (_open && (verbose || !IsChatty(category)) ? LogLevel.Trace : LogLevel.Warning))
+            // A filter stands alone: the minimum level counts only where there is none.
+            builder.SetMinimumLevel(LogLevel.Trace)
+                .AddFilter((category, level) => level >= Least(category))
 
                 // The command itself says why a service did not start.
                 .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
@@ -29,6 +29,8 @@ internal sealed class ServeLog : IDisposable
                 });
             builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
         });
+
+        LogLevel Least(string? category) => verbose ? LogLevel.Debug : _open && !IsChatty(category) ? LogLevel.Information : LogLevel.Warning;
     }
 
     /// <summary>Where the services log.</summary>

@@ -1,6 +1,9 @@
 namespace Sgl.Hosting;
 
-/// <summary>Reasons in <c>google.rpc.ErrorInfo</c>, domain <see cref="Domain"/>. Clients branch on these, so they never change meaning.</summary>
+/// <summary>
+/// Reasons in <c>google.rpc.ErrorInfo</c>, domain <see cref="Domain"/>: the names of <c>sgl.v1.ErrorReason</c> without its prefix. Clients branch on
+/// these, so they never change meaning.
+/// </summary>
 public static class ErrorReasons
 {
     /// <summary>Domain of all reasons.</summary>
@@ -8,6 +11,27 @@ public static class ErrorReasons
 
     /// <summary>The request breaks a rule of the contract; see the field violations.</summary>
     public const string InvalidRequest = "INVALID_REQUEST";
+
+    /// <summary>Bytes that are no message of the method, or no gRPC frame.</summary>
+    public const string MalformedMessage = "MALFORMED_MESSAGE";
+
+    /// <summary>The prompt has more tokens than the model takes.</summary>
+    public const string PromptTooLong = "PROMPT_TOO_LONG";
+
+    /// <summary>An image cannot be used.</summary>
+    public const string BadImage = "BAD_IMAGE";
+
+    /// <summary>Guidance was made from another input.</summary>
+    public const string DigestMismatch = "DIGEST_MISMATCH";
+
+    /// <summary>The model cannot drop tokens in front of that layer.</summary>
+    public const string PruneLayerUnavailable = "PRUNE_LAYER_UNAVAILABLE";
+
+    /// <summary>A draft's ids belong to another vocabulary.</summary>
+    public const string VocabularyMismatch = "VOCABULARY_MISMATCH";
+
+    /// <summary>The router's two models do not fit together.</summary>
+    public const string ModelsNotPaired = "MODELS_NOT_PAIRED";
 
     /// <summary>Queue or memory budget is full.</summary>
     public const string Overloaded = "OVERLOADED";

@@ -13,28 +13,28 @@ public static class Faults
     private const int MaxText = 1800;
 
     /// <summary>INVALID_ARGUMENT that lists every violation.</summary>
-    public static Status InvalidArgument(IReadOnlyList<FieldViolation> violations, string reason = ErrorReasons.InvalidRequest)
+    public static Status InvalidArgument(IReadOnlyList<FieldViolation> violations, string? reason = null)
     {
         var each = MaxText / Math.Clamp(violations.Count, 1, MaxViolations);
-        var shown = violations.Take(MaxViolations).Select(v => new FieldViolation(Shorten(v.Field, each), Shorten(v.Description, each))).ToList();
+        var shown = violations.Take(MaxViolations).Select(v => v with { Field = Shorten(v.Field, each), Description = Shorten(v.Description, each) }).ToList();
         var bad = new BadRequest();
-        bad.FieldViolations.AddRange(shown.Select(v => new BadRequest.Types.FieldViolation { Field = v.Field, Description = v.Description }));
+        bad.FieldViolations.AddRange(shown.Select(v => new BadRequest.Types.FieldViolation { Field = v.Field, Description = v.Description, Reason = v.Reason }));
         var message = string.Join("; ", shown.Take(3).Select(v => $"{v.Field}: {v.Description}"));
         if (violations.Count > 3)
         {
             message += $"; and {violations.Count - 3} more";
         }
 
-        return Create(Code.InvalidArgument, message, reason, bad);
+        return Create(Code.InvalidArgument, message, reason ?? FieldViolation.ReasonOf(violations), bad);
     }
 
     /// <summary>INVALID_ARGUMENT with one violation.</summary>
     public static Status InvalidArgument(string field, string description, string reason = ErrorReasons.InvalidRequest) =>
-        InvalidArgument([new FieldViolation(field, description)], reason);
+        InvalidArgument([new FieldViolation(field, description, reason)]);
 
     /// <summary>INVALID_ARGUMENT for bytes that are not the message of the contract, among them strings that are not UTF-8.</summary>
     public static Status Unreadable() =>
-        InvalidArgument("request", "cannot be read: it is not a protobuf message of this method, or one of its strings is not valid UTF-8");
+        InvalidArgument("request", "cannot be read: it is not a protobuf message of this method, or one of its strings is not valid UTF-8", ErrorReasons.MalformedMessage);
 
     /// <summary>RESOURCE_EXHAUSTED that says when to try again.</summary>
     public static Status Overloaded(string message, TimeSpan retryAfter, string reason = ErrorReasons.Overloaded) =>

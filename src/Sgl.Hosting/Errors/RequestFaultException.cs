@@ -5,23 +5,22 @@ public sealed class RequestFaultException : Exception
 {
     /// <summary>Creates the error from all violations that were found.</summary>
     /// <param name="violations">At least one.</param>
-    /// <param name="reason">Machine-readable reason of the <c>google.rpc.ErrorInfo</c>.</param>
-    public RequestFaultException(IReadOnlyList<FieldViolation> violations, string reason = ErrorReasons.InvalidRequest)
+    public RequestFaultException(IReadOnlyList<FieldViolation> violations)
         : base(string.Join("; ", violations.Select(v => $"{v.Field}: {v.Description}")))
     {
         Violations = violations;
-        Reason = reason;
+        Reason = FieldViolation.ReasonOf(violations);
     }
 
     /// <summary>Creates the error from one violation.</summary>
     public RequestFaultException(string field, string description, string reason = ErrorReasons.InvalidRequest)
-        : this([new FieldViolation(field, description)], reason)
+        : this([new FieldViolation(field, description, reason)])
     {
     }
 
     /// <summary>All violations.</summary>
     public IReadOnlyList<FieldViolation> Violations { get; }
 
-    /// <summary>Machine-readable reason.</summary>
+    /// <summary>Machine-readable reason of the <c>google.rpc.ErrorInfo</c>.</summary>
     public string Reason { get; }
 }

@@ -1,12 +1,19 @@
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Sgl.Hosting.Internal;
 
 /// <summary>Around every call: counts it, ties it to the drain, translates what it throws.</summary>
 internal sealed class CallInterceptor(
-    ErrorTranslator errors, CallTracker calls, RequestMeter meter, ServiceMetrics metrics, TimeProvider time, ILogger<CallInterceptor> logger) : Interceptor
+    ErrorTranslator errors,
+    CallTracker calls,
+    RequestMeter meter,
+    ServiceMetrics metrics,
+    IOptions<ServiceListenOptions> options,
+    TimeProvider time,
+    ILogger<CallInterceptor> logger) : Interceptor
 {
     /// <summary>Marks, in a request's items, a call that is counted here.</summary>
     public static readonly object Seen = new();
@@ -39,8 +46,8 @@ internal sealed class CallInterceptor(
     private static void Settle<T>(T request, ServerCallContext context) =>
         RequestBytes.Of(context.GetHttpContext())?.Settle(() => request is Google.Protobuf.IMessage message ? message.CalculateSize() : 0);
 
-    private static SettlingStreamReader<T> Settling<T>(IAsyncStreamReader<T> reader, ServerCallContext context) =>
-        new(reader, RequestBytes.Of(context.GetHttpContext()));
+    private SettlingStreamReader<T> Settling<T>(IAsyncStreamReader<T> reader, ServerCallContext context) =>
+        new(new FrameReader<T>(reader, options), RequestBytes.Of(context.GetHttpContext()));
 
     private PatientStreamWriter<T> Patient<T>(IServerStreamWriter<T> writer, ServerCallContext transport, ServerCallContext call) =>
         new(writer, new ReadersPatience(transport.GetHttpContext(), meter, call.CancellationToken));
@@ -77,7 +84,13 @@ internal sealed class CallInterceptor(
         finally
         {
             metrics.CountCall(context.Method, code);
-            HostingLog.CallEnded(logger, context.Method, code, time.GetElapsedTime(started).TotalMilliseconds, requestId);
+            HostingLog.CallEnded(logger, Level(context.Method, code), context.Method, code, time.GetElapsedTime(started).TotalMilliseconds, requestId);
         }
     }
+
+    // A router asks every few seconds what is served; as long as it is told, nobody wants to read that.
+    private static LogLevel Level(string method, StatusCode code) =>
+        code == StatusCode.OK && (method.EndsWith("/GetModelInfo", StringComparison.Ordinal) || method.EndsWith("/GetInfo", StringComparison.Ordinal))
+            ? LogLevel.Debug
+            : LogLevel.Information;
 }

@@ -7,6 +7,10 @@ namespace Sgl.Hosting.Internal;
 /// <summary>Reads PEM files into what Kestrel's TLS needs.</summary>
 internal static class Certificate
 {
+    public const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    public const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
+    private const string AnyPurpose = "2.5.29.37.0";
+
     public static X509Certificate2 Load(string certificatePath, string keyPath)
     {
         using var pem = X509Certificate2.CreateFromPemFile(certificatePath, keyPath);
@@ -20,6 +24,16 @@ internal static class Certificate
         var all = new X509Certificate2Collection();
         all.ImportFromPemFile(path);
         return all.Count > 0 ? new Authorities(all) : throw new CryptographicException("the file holds no certificate");
+    }
+
+    /// <summary>
+    /// Whether the purposes that a certificate names, where it names any, include this one: a leaf for servers only does not identify a client, nor does
+    /// what an authority for servers only has signed.
+    /// </summary>
+    public static bool IsFor(X509Certificate2 certificate, string purpose)
+    {
+        var extensions = certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().ToList();
+        return extensions.Count == 0 || extensions.SelectMany(e => e.EnhancedKeyUsages.OfType<Oid>()).Any(o => o.Value == purpose || o.Value == AnyPurpose);
     }
 
     public static void Configure(HttpsConnectionAdapterOptions https, TlsOptions tls)
@@ -46,7 +60,7 @@ internal static class Certificate
             chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
             chain.ChainPolicy.CustomTrustStore.AddRange(roots);
             chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-            return chain.Build(certificate);
+            return chain.Build(certificate) && chain.ChainElements.Take(Math.Max(1, chain.ChainElements.Count - 1)).All(e => IsFor(e.Certificate, ClientAuthentication));
         }
 
         public void Dispose()

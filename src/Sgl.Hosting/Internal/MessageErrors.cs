@@ -27,6 +27,9 @@ internal static class MessageErrors
 
             // What a handler throws, CallInterceptor translates: an exception that the framework had to name is that of reading the request.
             ("2", var message) when message.StartsWith("Exception was thrown by handler", StringComparison.Ordinal) => Faults.Unreadable(),
+
+            // Frames that are cut short, longer than their message, or compressed without saying how. Each status of our own has details.
+            ("13", _) when headers["grpc-status-details-bin"].Count == 0 => Faults.Unreadable(),
             _ => null,
         };
         if (status is not null)

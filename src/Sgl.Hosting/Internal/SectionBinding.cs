@@ -29,7 +29,7 @@ internal sealed class SectionBinding<TOptions>(IConfiguration configuration, str
             catch (InvalidOperationException e)
             {
                 errors.Add(e.InnerException is null
-                    ? $"{section}:{key} is not a setting; check the spelling of the key."
+                    ? $"{section}:{key} is not a setting; {(Nearest(key) is { } near ? $"did you mean {near}?" : "check the spelling of the key.")}"
                     : $"{section}:{key} is '{value}', which cannot be read: {e.InnerException.Message.TrimEnd('.')}.");
             }
         }
@@ -40,6 +40,8 @@ internal sealed class SectionBinding<TOptions>(IConfiguration configuration, str
 
     public ValidateOptionsResult Validate(string? name, TOptions options) =>
         _errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(_errors);
+
+    private string? Nearest(string key) => SettingKeys.Nearest($"{section}:{key}", [new SettingsSection(section, typeof(TOptions))]);
 
     private static IConfigurationRoot From(IEnumerable<KeyValuePair<string, string?>> values) =>
         new ConfigurationBuilder().AddInMemoryCollection(values).Build();

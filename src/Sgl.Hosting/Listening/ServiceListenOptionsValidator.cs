@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Options;
 using Sgl.Hosting.Internal;
 
@@ -79,7 +80,11 @@ public sealed class ServiceListenOptionsValidator(ServiceSetup setup) : IValidat
         {
             try
             {
-                load()?.Dispose();
+                using var loaded = load();
+                if (loaded is X509Certificate2 own && !Certificate.IsFor(own, Certificate.ServerAuthentication))
+                {
+                    errors.Add(key, "is not for servers by its extended key usage", "give a certificate for server authentication");
+                }
             }
             catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
             {

@@ -17,6 +17,7 @@ public static class SettingsExtensions
         where TValidator : class, IValidateOptions<TOptions>
     {
         var binding = new SectionBinding<TOptions>(configuration, section);
+        services.AddSingleton(new SettingsSection(section, typeof(TOptions)));
         services.AddSingleton<IConfigureOptions<TOptions>>(binding);
         services.AddSingleton<IValidateOptions<TOptions>>(binding);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TOptions>, TValidator>());

@@ -117,6 +117,7 @@ internal static partial class EngineLoader
         VocabularySize = checkpoint.Config.Language.VocabularySize,
         ParameterCount = checkpoint.ParameterCount,
         VisualLayoutKey = checkpoint.VisualLayoutKey,
+        KnownImageLimits = checkpoint.Preprocessor.KnownLimits,
         TokenizerDigest = checkpoint.TokenizerDigest,
         Weights = weights,
         PruneLayers = pruneLayers,

@@ -1,3 +1,4 @@
+using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.ModelServing;
 using Wire = Sgl.V1;
@@ -21,14 +22,15 @@ internal static class DraftReader
         {
             violations.Add(
                 $"{Field}.tokenizer_digest",
-                $"the draft was made with the vocabulary {draft.TokenizerDigest}, {model.Name} has {model.TokenizerDigest ?? "none"}: its ids mean something else here");
+                $"the draft was made with the vocabulary {draft.TokenizerDigest}, {model.Name} has {model.TokenizerDigest ?? "none"}: its ids mean something else here",
+                ErrorReasons.VocabularyMismatch);
         }
 
         for (var i = 0; i < draft.TokenIds.Count; i++)
         {
             if (draft.TokenIds[i] < 0 || draft.TokenIds[i] >= model.VocabularySize)
             {
-                violations.Add($"{Field}.token_ids[{i}]", $"{draft.TokenIds[i]} is not in the vocabulary of {model.VocabularySize}");
+                violations.Add($"{Field}.token_ids[{i}]", $"{draft.TokenIds[i]} is not in the vocabulary of {model.VocabularySize}", ErrorReasons.VocabularyMismatch);
                 break;
             }
         }

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.ModelServing;
 using Wire = Sgl.V1;
@@ -46,7 +47,7 @@ internal static class PrunePointRules
     {
         if (!model.PruneLayers.Contains(layer))
         {
-            violations.Add(field, $"layer {layer} is not a prune layer of this model; allowed: {Allowed(model)}");
+            violations.Add(field, $"layer {layer} is not a prune layer of this model; allowed: {Allowed(model)}", ErrorReasons.PruneLayerUnavailable);
         }
     }
 
@@ -68,7 +69,8 @@ internal static class PrunePointRules
                 {
                     violations.Add(
                         $"{field}.layer_fraction",
-                        FormattableString.Invariant($"{point.LayerFraction} of {model.Layers} layers is layer {layer}, not a prune layer of this model; allowed layers: {Allowed(model)}"));
+                        FormattableString.Invariant($"{point.LayerFraction} of {model.Layers} layers is layer {layer}, not a prune layer of this model; allowed layers: {Allowed(model)}"),
+                        ErrorReasons.PruneLayerUnavailable);
                 }
 
                 return layer;

@@ -51,6 +51,7 @@ public sealed class RequestPreparer
         ChatRules.Check(input.Messages, input.Images.Count, $"{input.Field}messages", violations);
         SamplingRules.Check(input.Sampling, _engine.MaxNewTokens, $"{input.Field}sampling", violations);
         ImageLimitRules.Check(input.ImageLimits, $"{input.Field}image_limits", violations);
+        ImageLimitMapping.CheckKnown(input.ImageLimits, engine.Model.KnownImageLimits, $"{input.Field}image_limits", violations);
         var headers = _images.ReadHeaders(input.Images, _engine.MaxImages, $"{input.Field}images", violations);
         var cost = Cost(engine, input, headers, violations);
         var place = await _gate.EnterAsync(cost.PeakBytes, cancellationToken);
@@ -104,6 +105,7 @@ public sealed class RequestPreparer
             Messages = ChatMapping.From(messages),
             ImageLimits = ImageLimitMapping.From(input.ImageLimits),
             KeepPartOrder = input.KeepPartOrder,
+            CacheScope = input.Tenant.Scope,
             DropPixels = true,
         };
         try

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
+using Sgl.Hosting;
 using Wire = Sgl.V1;
 
 namespace Sgl.ModelServing;
@@ -46,7 +47,7 @@ public static class InputDigests
     {
         if (!claimed.IsEmpty && !claimed.Equals(actual))
         {
-            violations.Add(field, $"the guidance was made from {what}: expected {Short(actual)}, found {Short(claimed)}");
+            violations.Add(field, $"the guidance was made from {what}: expected {Short(actual)}, found {Short(claimed)}", ErrorReasons.DigestMismatch);
         }
     }
 

@@ -42,6 +42,6 @@ internal static class SamplingMapping
 
         return room > 0
             ? options with { MaxNewTokens = room, MinNewTokens = Math.Min(options.MinNewTokens, room) }
-            : throw new RequestException("messages", $"the prompt has {promptTokens} tokens and leaves no room for an answer: prompt and answer together may have {maxSequenceTokens}");
+            : throw new RequestException("messages", $"the prompt has {promptTokens} tokens and leaves no room for an answer: prompt and answer together may have {maxSequenceTokens}") { Problem = RequestProblem.PromptTooLong };
     }
 }

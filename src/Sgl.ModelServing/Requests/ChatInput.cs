@@ -1,3 +1,4 @@
+using Sgl.Hosting;
 using Wire = Sgl.V1;
 
 namespace Sgl.ModelServing;
@@ -8,6 +9,7 @@ namespace Sgl.ModelServing;
 /// <param name="Sampling">Null: defaults.</param>
 /// <param name="ImageLimits">Null: the checkpoint's.</param>
 /// <param name="KeepPartOrder">Images stay where the parts place them, also in families that are trained with images first.</param>
+/// <param name="Tenant">Whom it is from.</param>
 /// <param name="Field">Path of the message that holds these fields, with its dot; empty for the request itself.</param>
 public sealed record ChatInput(
     IReadOnlyList<Wire.Image> Images,
@@ -15,4 +17,5 @@ public sealed record ChatInput(
     Wire.Sampling? Sampling,
     Wire.ImageLimits? ImageLimits,
     bool KeepPartOrder = false,
+    Tenant Tenant = default,
     string Field = "");

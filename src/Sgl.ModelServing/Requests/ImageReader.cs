@@ -1,3 +1,4 @@
+using Sgl.Hosting;
 using Sgl.Vision;
 using Wire = Sgl.V1;
 
@@ -94,6 +95,6 @@ public sealed class ImageReader(RequestLimits limits)
         const int longest = 80;
         var name = images[index].Name;
         var shown = name.Length <= longest ? name : string.Concat(name.AsSpan(0, longest), "...");
-        violations.Add($"{field}[{index}].data", name.Length == 0 ? error.Message : $"{shown}: {error.Message}");
+        violations.Add($"{field}[{index}].data", name.Length == 0 ? error.Message : $"{shown}: {error.Message}", ErrorReasons.BadImage);
     }
 }

@@ -9,5 +9,13 @@ internal static class RequestExceptionExtensions
     /// <summary>The error with the whole path of its field.</summary>
     /// <param name="error">From the engine.</param>
     /// <param name="field">Path of the message that holds the field, with its dot.</param>
-    public static RequestFaultException Below(this RequestException error, string field) => new(field + error.Field, error.Message);
+    public static RequestFaultException Below(this RequestException error, string field) => new(field + error.Field, error.Message, error.Reason());
+
+    /// <summary>What its kind is called in the contract.</summary>
+    public static string Reason(this RequestException error) => error.Problem switch
+    {
+        RequestProblem.PromptTooLong => ErrorReasons.PromptTooLong,
+        RequestProblem.BadImage => ErrorReasons.BadImage,
+        _ => ErrorReasons.InvalidRequest,
+    };
 }

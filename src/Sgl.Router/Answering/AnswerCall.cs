@@ -6,15 +6,17 @@ namespace Sgl.Router;
 /// <summary>What a request brings beside its message.</summary>
 /// <param name="RequestId">Correlation id, passed to both models.</param>
 /// <param name="Deadline">Until when the client waits.</param>
+/// <param name="Tenant">Metadata that tells both models whom the request is from; null: nothing to tell.</param>
 /// <param name="CancellationToken">Cancelled when the client is gone, its deadline passed, or the router's drain is over.</param>
-internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, CancellationToken CancellationToken)
+internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, Metadata.Entry? Tenant, CancellationToken CancellationToken)
 {
     // Timers here and there do not run out in the same moment.
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(100);
 
-    public static AnswerCall From(ServerCallContext context) => new(
+    public static AnswerCall From(ServerCallContext context, ITenants tenants) => new(
         RequestIds.Of(context),
         context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline),
+        tenants.ToMetadata(tenants.Of(context.GetHttpContext())),
         context.CancellationToken);
 
     /// <summary>Whether the client left or its deadline is here: from then on nothing that fails is a model's failure.</summary>
@@ -30,8 +32,14 @@ internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Dead
     public CallOptions ToHop(TimeSpan? limit, TimeProvider time, CancellationToken token)
     {
         var deadline = limit is { } l && time.GetUtcNow() + l < Deadline ? time.GetUtcNow() + l : Deadline;
+        var metadata = RequestIds.ToMetadata(RequestId);
+        if (Tenant is not null)
+        {
+            metadata.Add(Tenant);
+        }
+
         return new CallOptions(
-            RequestIds.ToMetadata(RequestId),
+            metadata,
             deadline == DateTimeOffset.MaxValue ? null : deadline.UtcDateTime,
             token);
     }

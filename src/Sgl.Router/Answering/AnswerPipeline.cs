@@ -57,7 +57,7 @@ internal sealed class AnswerPipeline
         var policy = Check(request, models);
         if (models.PairingProblem.Length > 0)
         {
-            throw Faults.Create(Code.FailedPrecondition, models.PairingProblem, RouterErrorReasons.NotPaired).ToRpcException();
+            throw Faults.Create(Code.FailedPrecondition, models.PairingProblem, ErrorReasons.ModelsNotPaired).ToRpcException();
         }
 
         var run = new AnswerRun(this, request, policy, models, call, emit, started);

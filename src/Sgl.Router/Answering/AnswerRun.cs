@@ -17,6 +17,7 @@ internal sealed class AnswerRun(
     long started)
 {
     private SmallAnswer? _small;
+    private Wire.Decision? _heldDecision;
     private bool _layoutTold;
     private long _lastToken;
     private TimeSpan? _firstToken;
@@ -31,7 +32,7 @@ internal sealed class AnswerRun(
         {
             _small = policy.AsksSmall ? await AskSmallAsync() : null;
             var decision = Decide();
-            await emit(new Wire.AnswerResponse { Decision = decision });
+            await TellDecisionAsync(decision);
             if (decision.Action == Wire.DecisionAction.Exit)
             {
                 return await CompleteAsync(Wire.AnswerPath.Exit, decision.Reason, decision.Explanation, null);
@@ -154,7 +155,7 @@ internal sealed class AnswerRun(
         if (pipeline.Models.PairingProblem is { Length: > 0 } problem)
         {
             throw new HopException(
-                Wire.RoutingReason.LargeFailed, problem, Faults.Create(Code.FailedPrecondition, problem, RouterErrorReasons.NotPaired));
+                Wire.RoutingReason.LargeFailed, problem, Faults.Create(Code.FailedPrecondition, problem, ErrorReasons.ModelsNotPaired));
         }
 
         if (large.Info is null)
@@ -206,6 +207,24 @@ internal sealed class AnswerRun(
         {
             _layoutTold = true;
             await emit(new Wire.AnswerResponse { Layout = layout });
+            if (_heldDecision is { } decision)
+            {
+                _heldDecision = null;
+                await emit(new Wire.AnswerResponse { Decision = decision });
+            }
+        }
+    }
+
+    /// <summary>The layout comes first, also where it is the large model that tells it.</summary>
+    private async Task TellDecisionAsync(Wire.Decision decision)
+    {
+        if (_layoutTold)
+        {
+            await emit(new Wire.AnswerResponse { Decision = decision });
+        }
+        else
+        {
+            _heldDecision = decision;
         }
     }
 

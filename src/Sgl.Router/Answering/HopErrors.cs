@@ -88,8 +88,8 @@ internal static class HopErrors
 
     private static Google.Rpc.Status Refused(string hop, Google.Rpc.Status? details, string message)
     {
-        var violations = details?.GetDetail<BadRequest>()?.FieldViolations.Select(v => new FieldViolation(Field(hop, v.Field), v.Description)).ToList();
         var reason = details?.GetDetail<ErrorInfo>()?.Reason ?? ErrorReasons.InvalidRequest;
+        var violations = details?.GetDetail<BadRequest>()?.FieldViolations.Select(v => new FieldViolation(Field(hop, v.Field), v.Description, v.Reason.Length > 0 ? v.Reason : reason)).ToList();
         return violations is { Count: > 0 } ? Faults.InvalidArgument(violations, reason) : Faults.Create(Code.InvalidArgument, message, reason);
     }
 

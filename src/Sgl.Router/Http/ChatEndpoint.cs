@@ -9,7 +9,7 @@ namespace Sgl.Router;
 /// held until it is final; the large model's tokens stream as they come, and those of a small model that was asked for by name.
 /// </summary>
 internal sealed class ChatEndpoint(
-    AnswerPipeline pipeline, HttpCalls calls, IOptions<ServiceListenOptions> listen, IOptions<RouterOptions> options, TimeProvider time)
+    AnswerPipeline pipeline, HttpCalls calls, ITenants tenants, IOptions<ServiceListenOptions> listen, IOptions<RouterOptions> options, TimeProvider time)
 {
     private const string Route = "/v1/chat/completions";
 
@@ -42,7 +42,7 @@ internal sealed class ChatEndpoint(
                 request = ChatRequestReader.Read(body.Root, pipeline.Models);
             }
 
-            var call = new AnswerCall(RequestIds.Of(context), HttpCalls.Deadline(context), cancellationToken);
+            var call = new AnswerCall(RequestIds.Of(context), HttpCalls.Deadline(context), tenants.ToMetadata(tenants.Of(context)), cancellationToken);
             if (request.Stream)
             {
                 stream = new ChatStream(context.Response, request, call.RequestId, time, options.Value.Http.Heartbeat, cancellationToken);

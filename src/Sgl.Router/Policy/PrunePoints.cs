@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -70,7 +71,7 @@ internal static class PrunePoints
                 violations.Add($"{at}.layer", $"must be 0 or above, was {point.Layer}");
                 return null;
             case Wire.PrunePoint.PositionOneofCase.Layer when large is not null && !large.PruneLayers.Contains(point.Layer):
-                violations.Add($"{at}.layer", $"{point.Layer} is not a prune layer of {large.Name}; use one of {string.Join(", ", large.PruneLayers)}");
+                violations.Add($"{at}.layer", $"{point.Layer} is not a prune layer of {large.Name}; use one of {string.Join(", ", large.PruneLayers)}", ErrorReasons.PruneLayerUnavailable);
                 return null;
             case Wire.PrunePoint.PositionOneofCase.Layer:
                 return large is null ? null : point.Layer;
@@ -95,7 +96,7 @@ internal static class PrunePoints
 
         if (large.PruneLayers.Count == 0)
         {
-            violations.Add($"{at}.layer_fraction", $"{large.Name} has no prune layers");
+            violations.Add($"{at}.layer_fraction", $"{large.Name} has no prune layers", ErrorReasons.PruneLayerUnavailable);
             return null;
         }
 

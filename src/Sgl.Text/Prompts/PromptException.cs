@@ -6,8 +6,9 @@ public sealed class PromptException : Exception
     /// <summary>Creates the exception.</summary>
     /// <param name="field">Path of the field at fault, like <c>messages[1].parts[0]</c>.</param>
     /// <param name="message">What is wrong with it.</param>
-    public PromptException(string field, string message)
-        : base($"{field}: {message}")
+    /// <param name="innerException">Cause; a <see cref="TextTooLongException"/> where the text is too long.</param>
+    public PromptException(string field, string message, Exception? innerException = null)
+        : base($"{field}: {message}", innerException)
     {
         Field = field;
         Reason = message;

@@ -28,7 +28,13 @@ internal sealed class ServiceProcess : IDisposable
     /// <summary>Starts the program.</summary>
     /// <param name="assembly">Its assembly beside the tests, e.g. <c>Sgl.SmallService.dll</c>.</param>
     /// <param name="settings">Command line.</param>
-    public static ServiceProcess Start(string assembly, params string[] settings)
+    public static ServiceProcess Start(string assembly, params string[] settings) => Start(assembly, [], settings);
+
+    /// <summary>Starts the program.</summary>
+    /// <param name="assembly">Its assembly beside the tests, e.g. <c>Sgl.SmallService.dll</c>.</param>
+    /// <param name="environment">Variables beside those of the tests.</param>
+    /// <param name="settings">Command line.</param>
+    public static ServiceProcess Start(string assembly, Dictionary<string, string> environment, params string[] settings)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
@@ -39,6 +45,11 @@ internal sealed class ServiceProcess : IDisposable
         foreach (var setting in settings)
         {
             start.ArgumentList.Add(setting);
+        }
+
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
         }
 
         return new ServiceProcess(new Process { StartInfo = start });

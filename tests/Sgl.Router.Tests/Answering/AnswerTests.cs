@@ -124,8 +124,8 @@ public sealed class AnswerTests
 
         var events = await trio.AskAsync(Trio.Request(new() { Force = Wire.Route.Large, Unpruned = true }));
 
-        Assert.Equal([Event.Decision, Event.Layout, Event.LargeToken, Event.LargeToken, Event.LargeToken, Event.Completed], events.Select(e => e.EventCase));
-        Assert.Null(events[0].Decision.Scores);
+        Assert.Equal([Event.Layout, Event.Decision, Event.LargeToken, Event.LargeToken, Event.LargeToken, Event.Completed], events.Select(e => e.EventCase));
+        Assert.Null(events[1].Decision.Scores);
         Assert.Null(events[^1].Completed.Small);
         Assert.Null(events[^1].Completed.Importance);
         Assert.Equal(Wire.Guidance.KindOneofCase.Unpruned, trio.Large.Guidances.Single().KindCase);

@@ -36,6 +36,63 @@ public sealed class DemoPairTests(DemoTrio trio)
         }
     }
 
+    [Theory]
+    [InlineData(Wire.Route.Large, true)]
+    [InlineData(Wire.Route.Large, false)]
+    [InlineData(Wire.Route.Small, false)]
+    [InlineData(Wire.Route.Unspecified, false)]
+    [InlineData(Wire.Route.Unspecified, true)]
+    public async Task Answer_AnyRoute_LayoutThenDecisionBeforeTheLargeModel(Wire.Route force, bool unpruned)
+    {
+        var request = DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"));
+        request.Policy = new Wire.RoutingPolicy { Force = force, Unpruned = unpruned, Threshold = 2 };
+
+        var events = (await trio.AskAsync(request)).Select(e => e.EventCase).ToList();
+
+        Assert.Equal(Event.Layout, events[0]);
+        Assert.Equal(Event.Completed, events[^1]);
+        Assert.Single(events, e => e == Event.Layout);
+        Assert.Single(events, e => e == Event.Decision);
+        Assert.DoesNotContain(Event.LargeToken, events.Take(events.IndexOf(Event.Decision)));
+        Assert.DoesNotContain(Event.SmallToken, events.Skip(events.IndexOf(Event.Decision)));
+    }
+
+    [Theory]
+    [InlineData("min_pixels")]
+    [InlineData("max_pixels")]
+    public async Task Answer_LimitThatTheFamilyDoesNotKnow_Refused(string field)
+    {
+        var request = DemoTrio.Ask("What shape is black?", Samples.Image("shapes.jpg"));
+        request.ImageLimits = field == "min_pixels" ? new Wire.ImageLimits { MinPixels = 3136 } : new Wire.ImageLimits { MaxPixels = 3136 };
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => trio.AskAsync(request));
+
+        Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+        Assert.StartsWith($"image_limits.{field}: means nothing to this model's family, which has min_tile_count and max_tile_count", error.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Answer_RefusedForDifferentReasons_EachIsNamed()
+    {
+        var badImage = DemoTrio.Ask("What?", new Wire.Image { Data = ByteString.CopyFromUtf8("no picture") });
+        var tooLong = DemoTrio.Ask(string.Concat(Enumerable.Repeat("What is the code? ", 20_000)));
+        var both = DemoTrio.Ask("What?", new Wire.Image { Data = ByteString.CopyFromUtf8("no picture") });
+        both.ImageLimits = new Wire.ImageLimits { MinPixels = 1 };
+        var layer = DemoTrio.Ask("What?");
+        layer.Policy = new Wire.RoutingPolicy { Prune = { new Wire.PrunePoint { Layer = 999, KeepRatio = 0.5 } } };
+
+        Assert.Equal("BAD_IMAGE", await ReasonAsync(badImage));
+        Assert.Equal("PROMPT_TOO_LONG", await ReasonAsync(tooLong));
+        Assert.Equal("INVALID_REQUEST", await ReasonAsync(both));
+        Assert.Equal("PRUNE_LAYER_UNAVAILABLE", await ReasonAsync(layer));
+
+        async Task<string> ReasonAsync(Wire.AnswerRequest request)
+        {
+            var error = await Assert.ThrowsAsync<RpcException>(() => trio.AskAsync(request));
+            return error.GetRpcStatus()!.GetDetail<Google.Rpc.ErrorInfo>()!.Reason;
+        }
+    }
+
     [Fact]
     public async Task Answer_SeveralImagesAndNone_Answered()
     {

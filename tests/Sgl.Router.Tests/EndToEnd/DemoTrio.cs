@@ -16,6 +16,9 @@ public sealed class DemoTrio : IAsyncLifetime
     private WebApplication _router = null!;
     private GrpcChannel _channel = null!;
 
+    /// <summary>Settings of all three, beside their addresses.</summary>
+    internal IReadOnlyDictionary<string, string?> More { get; init; } = new Dictionary<string, string?>();
+
     internal RunningService Small { get; private set; } = null!;
 
     internal RunningService Large { get; private set; } = null!;
@@ -28,16 +31,17 @@ public sealed class DemoTrio : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Small = await RunningService.StartAsync(SmallServiceHost.CreateEmbedded(RunningService.Settings("small")));
-        Large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(RunningService.Settings("large")));
-        _router = RouterHost.Create(new Dictionary<string, string?>
+        Small = await RunningService.StartAsync(SmallServiceHost.CreateEmbedded(With(RunningService.Settings("small"))));
+        Large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(With(RunningService.Settings("large"))));
+        _router = RouterHost.Create(With(new Dictionary<string, string?>
         {
+            ["Listen:HttpPort"] = "0",
             ["Listen:MetricsPort"] = "0",
             ["Listen:HttpPort"] = "0",
             ["Listen:DrainTimeout"] = "00:00:05",
             ["Router:Small:Address"] = Small.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
             ["Router:Large:Address"] = Large.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
-        });
+        }));
         await _router.StartAsync();
         await _router.Services.GetRequiredService<ServiceHealth>().WaitUntilServingAsync().WaitAsync(TimeSpan.FromMinutes(1));
         _channel = GrpcChannel.ForAddress(_router.Services.GetRequiredService<ServiceEndpoints>().Grpc, new GrpcChannelOptions { MaxSendMessageSize = null, MaxReceiveMessageSize = null });
@@ -54,6 +58,16 @@ public sealed class DemoTrio : IAsyncLifetime
         await _router.DisposeAsync();
         await Small.DisposeAsync();
         await Large.DisposeAsync();
+    }
+
+    private Dictionary<string, string?> With(Dictionary<string, string?> settings)
+    {
+        foreach (var (key, value) in More)
+        {
+            settings[key] = value;
+        }
+
+        return settings;
     }
 
     internal static Wire.AnswerRequest Ask(string question, params Wire.Image[] images)

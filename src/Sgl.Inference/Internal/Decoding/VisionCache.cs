@@ -9,9 +9,13 @@ namespace Sgl.Inference.Internal.Decoding;
 internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
 {
     /// <summary>The key of one preprocessed image.</summary>
-    public static VisionKey Of(VisualInput image)
+    /// <param name="image">The image.</param>
+    /// <param name="scope">Whose it is; null: everybody's. Of other scopes neither the entry nor the time that it saves can be seen.</param>
+    public static VisionKey Of(VisualInput image, string? scope = null)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes<int>([scope?.Length ?? -1]));
+        hash.AppendData(MemoryMarshal.AsBytes(scope.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes<int>(image.Shape));
         var (t, h, w) = image.Grid ?? default;
         hash.AppendData(MemoryMarshal.AsBytes<int>([t, h, w]));

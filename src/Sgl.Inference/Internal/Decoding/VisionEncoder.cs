@@ -35,12 +35,13 @@ internal sealed class VisionEncoder : IDisposable
 
     /// <summary>Encodes the images of one prompt. Waits for its turn, unless all of them are known; a cancelled caller stops between runs.</summary>
     /// <param name="images">Preprocessed images.</param>
+    /// <param name="scope">Whose cache entries may be found and left behind; null: everybody's, empty: none.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public Task<EncodedImages> EncodeAsync(IReadOnlyList<VisualInput> images, CancellationToken cancellationToken) =>
+    public Task<EncodedImages> EncodeAsync(IReadOnlyList<VisualInput> images, string? scope, CancellationToken cancellationToken) =>
         Task.Run(
             async () =>
             {
-                VisionKey[] keys = _cache.IsOn ? [.. images.Select(VisionKey.Of)] : [];
+                VisionKey[] keys = _cache.IsOn && scope is not "" ? [.. images.Select(i => VisionKey.Of(i, scope))] : [];
                 return FromCache(images, keys) ?? await InTurnAsync(() => Encode(images, keys, lastHidden: null, cancellationToken), cancellationToken).ConfigureAwait(false);
             },
             cancellationToken);

@@ -39,7 +39,7 @@ internal sealed class ChatPromptBuilder
         }
         catch (TextTooLongException e)
         {
-            throw new PromptException("messages", e.Message);
+            throw new PromptException("messages", e.Message, e);
         }
     }
 

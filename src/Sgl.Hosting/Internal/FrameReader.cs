@@ -1,0 +1,30 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+
+namespace Sgl.Hosting.Internal;
+
+/// <summary>
+/// The client's messages, where a frame that cannot be read is told as the client's fault. Of a method with one request the framework reads it before any
+/// handler runs, and <see cref="MessageErrors"/> tells; of a stream the handler would meet what the framework throws.
+/// </summary>
+internal sealed class FrameReader<T>(IAsyncStreamReader<T> inner, IOptions<ServiceListenOptions> options) : IAsyncStreamReader<T>
+{
+    public T Current => inner.Current;
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await inner.MoveNext(cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException or RpcException { StatusCode: StatusCode.Internal })
+        {
+            throw Faults.Unreadable().ToRpcException();
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+        {
+            throw Faults.MessageTooLarge(options.Value.MaxReceiveMessageBytes).ToRpcException();
+        }
+    }
+}
