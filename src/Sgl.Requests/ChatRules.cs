@@ -6,6 +6,9 @@ public static class ChatRules
     /// <summary>Most turns of a chat.</summary>
     public const int MostMessages = 1024;
 
+    /// <summary>Most UTF-16 units of all texts together, the tokenizers' own limit.</summary>
+    public const int MostCharacters = 1 << 18;
+
     /// <summary>Notes what is wrong with the turns.</summary>
     /// <param name="messages">Turns, oldest first.</param>
     /// <param name="imageCount">Images of the request.</param>
@@ -29,6 +32,11 @@ public static class ChatRules
         }
 
         CheckQuestion(messages, field, violations);
+        var characters = messages.Sum(m => m.Parts.Sum(p => (long)p.Text.Length));
+        if (characters > MostCharacters)
+        {
+            violations.Add(field, $"the texts have {characters} characters together, at most {MostCharacters} are accepted");
+        }
     }
 
     private static void CheckRole(Wire.ChatRole role, string field, int turn, ViolationList violations)

@@ -61,6 +61,14 @@ public sealed class ChatRulesTests
         Assert.Equal(["messages"], Check(0, [.. Enumerable.Repeat(User("x"), ChatRules.MostMessages + 1)]));
 
     [Fact]
+    public void Check_TooMuchText_NamesTheList()
+    {
+        var half = User(new string('x', ChatRules.MostCharacters / 2));
+        Assert.Empty(Check(0, half, half));
+        Assert.Equal(["messages"], Check(0, half, half, User("x")));
+    }
+
+    [Fact]
     public void Check_MillionsOfMistakes_StopsAtADozen()
     {
         var turn = Turn(Wire.ChatRole.User);

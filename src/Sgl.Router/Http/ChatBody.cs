@@ -146,7 +146,8 @@ internal sealed class ChatBody : IDisposable
                 throw new RequestFaultException([tooMuch]);
             }
 
-            var document = JsonDocument.Parse(json);
+            // Of two members of one name, which one counts is anybody's guess.
+            var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? document
                 : throw new RequestFaultException("body", $"must be a JSON object, found {document.RootElement.ValueKind.ToString().ToLowerInvariant()}");

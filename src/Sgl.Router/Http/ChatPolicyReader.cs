@@ -13,6 +13,13 @@ internal static class ChatPolicyReader
     private static readonly (string Name, Wire.ExitCriterion Value)[] Criteria =
         [.. System.Enum.GetValues<ExitCriterion>().Select(c => (WireGuidance.Name(c), WireGuidance.From(c)))];
 
+    /// <summary>The fields.</summary>
+    public static IReadOnlyList<string> Fields { get; } =
+    [
+        "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "image_limits", "keep_part_order",
+        "include_importance", "provisional",
+    ];
+
     /// <summary>Reads the settings.</summary>
     /// <param name="own">Null: none.</param>
     /// <param name="route">What the model's name means.</param>
@@ -26,9 +33,7 @@ internal static class ChatPolicyReader
             return;
         }
 
-        sgl.Only(
-            "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "image_limits", "keep_part_order",
-            "include_importance", "provisional");
+        sgl.Only([.. Fields]);
         ReadPolicy(sgl, route, request.Policy);
         ReadLimits(sgl, request);
         request.KeepPartOrder = sgl.Flag("keep_part_order");
@@ -47,6 +52,11 @@ internal static class ChatPolicyReader
         policy.Unpruned = sgl.Flag("unpruned");
         policy.OmitDraft = sgl.Flag("omit_draft");
         policy.Force = sgl.OneOf("force", route, ("small", Wire.Route.Small), ("large", Wire.Route.Large));
+        if (route != Wire.Route.Unspecified && policy.Force != route)
+        {
+            sgl.Violations.Add(sgl.At("force"), "contradicts model, which names the other one");
+        }
+
         policy.OnLargeFailure = sgl.OneOf(
             "on_large_failure", Wire.LargeFailurePolicy.Unspecified, ("degrade", Wire.LargeFailurePolicy.Degrade), ("fail", Wire.LargeFailurePolicy.Fail));
         if (sgl.Whole("large_timeout_ms", 1, 86_400_000) is { } ms)

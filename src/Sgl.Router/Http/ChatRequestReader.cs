@@ -41,8 +41,23 @@ internal sealed class ChatRequestReader
             IncludeUsage = body.Object("stream_options")?.Flag("include_usage") ?? false,
             Provisional = own?.Flag("provisional") ?? false,
         };
-        reader._violations.ThrowIfAny();
+        reader.CheckRanges();
         return request;
+    }
+
+    /// <summary>What the contract says about numbers is told together with what the body says wrong; the rest of its rules needs a whole request.</summary>
+    private void CheckRanges()
+    {
+        foreach (var found in ViolationList.Of(violations =>
+        {
+            SamplingRules.Check(_request.Sampling, _models.Least(m => m.MaxNewTokens), "sampling", violations);
+            ImageLimitRules.Check(_request.ImageLimits, "image_limits", violations);
+        }))
+        {
+            _violations.Add(_names.Of(found.Field), found.Description);
+        }
+
+        _violations.ThrowIfAny();
     }
 
     private void ReadSampling(BodyObject body)

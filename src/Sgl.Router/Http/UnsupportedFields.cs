@@ -54,7 +54,11 @@ internal static class UnsupportedFields
     {
         foreach (var member in body.Element.EnumerateObject())
         {
-            if (member.Value.ValueKind != JsonValueKind.Null && Fields.TryGetValue(member.Name, out var field) && !field.IsHarmless(member.Value))
+            if (ChatPolicyReader.Fields.Contains(member.Name))
+            {
+                body.Violations.Add(member.Name, $"is a field of sgl; write sgl.{member.Name}");
+            }
+            else if (member.Value.ValueKind != JsonValueKind.Null && Fields.TryGetValue(member.Name, out var field) && !field.IsHarmless(member.Value))
             {
                 body.Violations.Add(member.Name, field.Description);
             }

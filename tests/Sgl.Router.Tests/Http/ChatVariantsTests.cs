@@ -212,6 +212,18 @@ public sealed class ChatVariantsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Post_SeveralMistakes_AllAtOnceInTheNamesOfTheBody()
+    {
+        var (_, body) = await PostAsync("""
+            {"messages":[{"role":"user","content":5}],"max_tokens":true,"temperature":-1,"top_p":2,"min_tokens":500,"n":3,"sgl":{"image_limits":{"max_tile_count":100}}}
+            """);
+
+        Assert.Equal(
+            ["messages[0].content", "max_tokens", "n", "min_tokens", "temperature", "top_p", "sgl.image_limits.max_tile_count"],
+            ((string)body["error"]!["message"]!).Split("; ").Select(m => m.Split(':')[0]));
+    }
+
+    [Fact]
     public async Task Post_FieldMisspelled_TheRightOneIsNamed()
     {
         var (_, body) = await PostAsync("""{"messages":[{"role":"user","content":"q"}],"sgl":{"treshold":0.5,"keepPartOrder":true,"foo":1}}""");
