@@ -21,6 +21,7 @@ internal sealed class BackendMonitor : BackgroundService
     private readonly RouterMetrics _metrics;
     private readonly ILogger<BackendMonitor> _logger;
     private volatile ModelPair _pair = ModelPair.Unknown;
+    private bool _begun;
 
     public BackendMonitor(
         Backends backends, DefaultPolicy policy, IOptions<RouterOptions> options, ServiceHealth health, RouterMetrics metrics, ILogger<BackendMonitor> logger)
@@ -46,6 +47,7 @@ internal sealed class BackendMonitor : BackgroundService
         lock (_gate)
         {
             var (before, small, large) = (_pair, _backends.Small, _backends.Large);
+            _begun |= large.Settled || large.LookupProblem.Length > 0;
             var (smallModel, largeModel) = ModelChoice.Choose(Offer(small, before.Small), Offer(large, before.Large), _policy);
             Refuse(small, smallModel);
             Refuse(large, largeModel);
@@ -72,6 +74,11 @@ internal sealed class BackendMonitor : BackgroundService
         else if (!pair.Small.Serving)
         {
             _health.SetNotServing($"the small model does not serve: {pair.Small.Problem}");
+        }
+        else if (!_begun)
+        {
+            // The first questions should find the large model too, where there is one; whether there is, is known within a probe's time.
+            _health.SetNotServing("the large model was not looked for yet");
         }
         else if (!pair.Large.Serving && _policy.OnLargeFailure == LargeFailure.Fail)
         {

@@ -63,19 +63,26 @@ internal sealed class ReplicaProbe(
 
     private TimeSpan Pause(int failures)
     {
-        var eager = Eager * Math.Pow(2, Math.Clamp(failures - 1, 0, 20));
-        return failures > 0 && eager < interval ? eager : interval;
+        if (failures > 0)
+        {
+            // Silent for the first time: whether it was a moment's weakness or the end is asked at once.
+            var eager = replica.Standing.Serving ? TimeSpan.Zero : Eager * Math.Pow(2, Math.Clamp(failures - 1, 0, 20));
+            return eager < interval ? eager : interval;
+        }
+
+        // What calls wait for is asked more often, so that they do not wait long for one that will never answer.
+        return replica.InFlight > 0 && timeout < interval ? timeout : interval;
     }
 
     private async Task<bool> ProbeAsync(CancellationToken stopping)
     {
         var started = time.GetTimestamp();
-        var (info, problem, silent) = await AskAsync(stopping);
+        var (info, problem, silent) = await AskAsync(replica.Standing.WasSilent ? timeout / 2 : timeout, stopping);
 
         // A connection may have been closed for good reasons while nobody used it; one that was just made may not.
         if (info is null && !silent && replica.Standing.Serving)
         {
-            (info, problem, silent) = await AskAsync(stopping);
+            (info, problem, silent) = await AskAsync(timeout, stopping);
         }
 
         metrics.Replicas.ObserveProbe(set.Name, replica.Label, time.GetElapsedTime(started));
@@ -107,7 +114,6 @@ internal sealed class ReplicaProbe(
 
         // Where it does not serve yet, silence is as good as a refusal.
         replica.Standing.ProbeFails();
-
         replica.SetSilent(silent);
 
         replica.View = new ReplicaView(true, before.Info, problem);
@@ -120,9 +126,9 @@ internal sealed class ReplicaProbe(
         return false;
     }
 
-    private async Task<(Wire.ModelInfo? Info, string Problem, bool Silent)> AskAsync(CancellationToken stopping)
+    private async Task<(Wire.ModelInfo? Info, string Problem, bool Silent)> AskAsync(TimeSpan patience, CancellationToken stopping)
     {
-        using var limit = new CancellationTokenSource(timeout, time);
+        using var limit = new CancellationTokenSource(patience, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
         try
         {
@@ -134,7 +140,7 @@ internal sealed class ReplicaProbe(
         }
         catch (Exception e) when (e is RpcException or OperationCanceledException && limit.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
-            return (null, FormattableString.Invariant($"no answer within {timeout.TotalSeconds:0.###} s at {replica.Label}"), true);
+            return (null, FormattableString.Invariant($"no answer within {patience.TotalSeconds:0.###} s at {replica.Label}"), true);
         }
         catch (RpcException e) when (!stopping.IsCancellationRequested)
         {

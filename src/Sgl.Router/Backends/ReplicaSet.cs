@@ -141,7 +141,7 @@ internal sealed class ReplicaSet : IDisposable
             a.Tried != b.Tried ? b.Tried : a.Rank != b.Rank ? a.Rank < b.Rank : a.Busy < b.Busy;
     }
 
-    /// <summary>Whether there is a replica that was not tried and nothing speaks against, a full queue perhaps excepted.</summary>
+    /// <summary>Whether there is a replica that was not tried and is no worse a choice than <paramref name="worst"/>.</summary>
     public bool HasOther(IReadOnlySet<Replica> tried, ReplicaRank worst) => _replicas.Any(r => r.Rank <= worst && !tried.Contains(r));
 
     /// <summary>Something is wrong with a replica; its name may have other addresses by now.</summary>

@@ -54,6 +54,18 @@ internal sealed class ReplicaStanding(EjectionOptions options, TimeProvider time
     /// <summary>How many calls it holds before it refuses.</summary>
     public AdaptiveLimit Limit { get; } = new(time);
 
+    /// <summary>Whether its latest probe was silent for the first time.</summary>
+    public bool WasSilent
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _serving && _silentProbes > 0;
+            }
+        }
+    }
+
     // Monotonic.
     private TimeSpan Now => time.GetElapsedTime(0);
 

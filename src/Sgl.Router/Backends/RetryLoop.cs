@@ -129,14 +129,14 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
     /// </summary>
     private bool MayTryAgain(ReplicaFailure? failure, IReadOnlySet<Replica> tried) => failure switch
     {
-        ReplicaFailure.Broken or ReplicaFailure.Silent => replicas.HasOther(tried, ReplicaRank.Full) || _budget.TrySpend(),
+        ReplicaFailure.Broken or ReplicaFailure.Silent => replicas.HasOther(tried, ReplicaRank.Doubtful) || _budget.TrySpend(),
         ReplicaFailure.Unavailable => _budget.TrySpend(),
         ReplicaFailure.Full => replicas.HasOther(tried, ReplicaRank.Ready) && _budget.TrySpend(),
         _ => false,
     };
 
     private bool MayGoOn(ReplicaFailure? failure, IReadOnlySet<Replica> tried) =>
-        failure is ReplicaFailure.Broken or ReplicaFailure.Silent or ReplicaFailure.Unavailable && replicas.HasOther(tried, ReplicaRank.Full);
+        failure is ReplicaFailure.Broken or ReplicaFailure.Silent or ReplicaFailure.Unavailable && replicas.HasOther(tried, ReplicaRank.Doubtful);
 
     private TimeSpan Backoff(int number)
     {

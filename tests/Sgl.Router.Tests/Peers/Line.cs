@@ -122,7 +122,7 @@ internal sealed class Line : IAsyncDisposable
             {
                 var client = await listener.AcceptSocketAsync();
                 _sockets.TryAdd(client, true);
-                if (_fault == LineFault.Resetting)
+                if (_fault is LineFault.Resetting or LineFault.Killed)
                 {
                     Close(client);
                 }
