@@ -68,6 +68,29 @@ public sealed class Qwen3PromptTests
         Assert.False(Qwen3VlPromptTemplate.OpensThought(folder.Path));
     }
 
+    /// <summary>The published vocabulary with the special tokens of Qwen3 (specs: families 2, section 1.5).</summary>
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Build_PublishedVocabulary_GivesThePublishedIds(bool thinking)
+    {
+        string[] special =
+        [
+            "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>",
+            "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>",
+            "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<tool_response>", "</tool_response>", "<think>", "</think>",
+        ];
+        var tokenizer = Vocabularies.Qwen2(special.Select((t, i) => (t, 151643 + i)).ToDictionary());
+        var template = new Qwen3VlPromptTemplate(tokenizer, thinking);
+        var prompt = template.Build(new([User(new ChatPart.Image(0), new ChatPart.Text("<|image_pad|>"))], [2]));
+        Assert.Equal([151644, 872, 198, 151652, 151655, 151655, 151653], prompt.Ids[..7]);
+        Assert.Equal(thinking ? [151645, 198, 151644, 77091, 198, 151667, 198] : [151645, 198, 151644, 77091, 198], prompt.Ids[^(thinking ? 7 : 5)..]);
+        Assert.Equal([151645, 151643], template.StopTokenIds);
+
+        // The placeholder that the user typed is text.
+        Assert.Equal(2, prompt.Ids.Count(id => id == 151655));
+    }
+
     private static ChatMessage User(params ChatPart[] parts) => new(ChatRole.User, parts);
 
     /// <summary>The prompt as text, each run of visual tokens as its length.</summary>

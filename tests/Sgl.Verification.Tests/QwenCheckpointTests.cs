@@ -207,6 +207,24 @@ public class QwenCheckpointTests
         }
     }
 
+    /// <summary>The tower would take half a minute and more; its run ends with its caller.</summary>
+    [Fact]
+    public async Task VisionLastHidden_CallerGoesAway_TheRunEndsToo()
+    {
+        var shape = new QwenShape { Third = true, TowerLayers = 80, TowerHidden = 64, DeepStack = [0], Layers = 1, Seed = 9 };
+        using var folder = new TemporaryFolder();
+        CheckpointWriter.Write(folder.Path, shape);
+        await using var engine = await LoadAsync(folder.Path, "cpu");
+        using var gone = new CancellationTokenSource();
+        var run = engine.VisionLastHiddenAsync(Prompt(shape, 17, [1, 1], [(96, 96)]), gone.Token);
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
+
+        using var later = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => engine.VisionLastHiddenAsync(Prompt(shape, 17, [1, 1], [(96, 96)]), later.Token));
+        Assert.Single(await engine.VisionLastHiddenAsync(Prompt(shape, 18, [1, 1], [(2, 2)]), CancellationToken.None));
+    }
+
     /// <summary>Two generations with equal patches and limits: what the one found important, the other keeps.</summary>
     [Fact]
     public async Task Generate_Qwen2VlGuidesQwen25Vl_KeepsTheTokensOfTheGuide()

@@ -19,7 +19,6 @@ internal sealed class VisionEncoder : IDisposable
 
     private readonly Checkpoint _checkpoint;
     private readonly InferenceSession _session;
-    private readonly RunOptions _runOptions = new();
     private readonly int _batch;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly VisionCache _cache;
@@ -74,7 +73,6 @@ internal sealed class VisionEncoder : IDisposable
         _gate.Wait();
         _disposed = true;
         _session.Dispose();
-        _runOptions.Dispose();
         _gate.Release();
     }
 
@@ -127,7 +125,7 @@ internal sealed class VisionEncoder : IDisposable
 
             if (image.Grid is { } grid)
             {
-                EncodePatches(image, grid, target, lastHidden);
+                EncodePatches(image, grid, target, lastHidden, cancellationToken);
             }
             else if (_checkpoint.Vision.ImageNewline is { } newline)
             {
@@ -162,18 +160,18 @@ internal sealed class VisionEncoder : IDisposable
             long[] shape = [count, .. image.Shape.Skip(1).Select(d => (long)d)];
             using var pixels = OrtValue.CreateTensorValueFromMemory(
                 OrtMemoryInfo.DefaultInstance, image.PixelValues.AsMemory(first * tileValues, count * tileValues), shape);
-            Run(PixelInputs, [pixels], target.Slice(first * tileFeatures, count * tileFeatures), lastHidden);
+            Run(PixelInputs, [pixels], target.Slice(first * tileFeatures, count * tileFeatures), lastHidden, cancellationToken);
         }
     }
 
-    private void EncodePatches(VisualInput image, (int T, int H, int W) grid, Span<float> target, IList<float[]>? lastHidden)
+    private void EncodePatches(VisualInput image, (int T, int H, int W) grid, Span<float> target, IList<float[]>? lastHidden, CancellationToken cancellationToken)
     {
         var inputs = VisionGraph.Inputs(_checkpoint.Config.Vision, grid);
         var values = new List<OrtValue>(1 + inputs.Count) { OrtValue.CreateTensorValueFromMemory(image.PixelValues, [image.Shape[0], image.Shape[1]]) };
         try
         {
             values.AddRange(inputs.Select(TensorOf));
-            Run([.. PixelInputs, .. inputs.Select(i => i.Name)], [.. values], target, lastHidden);
+            Run([.. PixelInputs, .. inputs.Select(i => i.Name)], [.. values], target, lastHidden, cancellationToken);
         }
         finally
         {
@@ -189,10 +187,20 @@ internal sealed class VisionEncoder : IDisposable
         _ => throw new InvalidOperationException($"{input.Name} is of an unknown kind"),
     };
 
-    private void Run(string[] names, OrtValue[] inputs, Span<float> target, IList<float[]>? lastHidden)
+    private void Run(string[] names, OrtValue[] inputs, Span<float> target, IList<float[]>? lastHidden, CancellationToken cancellationToken)
     {
-        using var results = _session.Run(_runOptions, names, inputs, lastHidden is null ? Outputs : TracedOutputs);
-        results[0].GetTensorDataAsSpan<float>().CopyTo(target);
-        lastHidden?.Add(results[1].GetTensorDataAsSpan<float>().ToArray());
+        using var options = new RunOptions();
+        // A large image takes minutes on a CPU: a caller that went away must not keep the tower from the others.
+        using var stop = cancellationToken.Register(() => options.Terminate = true);
+        try
+        {
+            using var results = _session.Run(options, names, inputs, lastHidden is null ? Outputs : TracedOutputs);
+            results[0].GetTensorDataAsSpan<float>().CopyTo(target);
+            lastHidden?.Add(results[1].GetTensorDataAsSpan<float>().ToArray());
+        }
+        catch (OnnxRuntimeException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
     }
 }
