@@ -13,7 +13,7 @@ public sealed class RealShapeTests
         get
         {
             var all = Paper;
-            foreach (var (name, billions) in QwenCheckpoints.Billions)
+            foreach (var (name, billions) in QwenCheckpoints.Billions.Concat(InternVlCheckpoints.Billions))
             {
                 all.Add(name, billions);
             }
@@ -151,7 +151,7 @@ public sealed class RealShapeTests
             using var checkpoint = Checkpoint.Open(folder.Path);
             return checkpoint.VisualLayoutKey;
         });
-        var groups = keys.GroupBy(k => k.Key.Split('-')[0] switch { "Qwen2" or "Qwen2.5" => "28 pixels", var other => other }).ToList();
+        var groups = keys.GroupBy(k => k.Key.Split('-')[0] switch { "Qwen2" or "Qwen2.5" => "28 pixels", ['I', ..] => "InternVL", var other => other }).ToList();
         Assert.All(groups, g => Assert.Single(g.Select(k => k.Value).Distinct()));
         Assert.Equal(groups.Count, keys.Values.Distinct().Count());
     }
@@ -175,6 +175,7 @@ public sealed class RealShapeTests
             "LLaVA-OV-72B" => (RealConfigs.LlavaOv_72B, Llava(Hub, Projector + "1", Projector + "2", "image_newline", 8192).Separate("language_model.model.", "language_model.lm_head.weight", 80, 8192, 64, 8, 128, 29568, 152128, bias: true)),
             "LLaVA-OV-0.5B original" => (RealConfigs.LlavaOv_05B_Original, LlavaOriginal(896).Separate("model.", null, 24, 896, 14, 2, 64, 4864, 151936, bias: true)),
             "LLaVA-OV-72B original" => (RealConfigs.LlavaOv_72B_Original, LlavaOriginal(8192).Separate("model.", "lm_head.weight", 80, 8192, 64, 8, 128, 29568, 152064, bias: true)),
+            _ when InternVlCheckpoints.Billions.ContainsKey(name) => InternVlCheckpoints.Describe(name),
             _ => QwenCheckpoints.Describe(name),
         };
     }

@@ -173,7 +173,7 @@ internal sealed class SpecTensors : List<(string Name, long[] Shape)>
         return this;
     }
 
-    private void Linear(string name, long output, long input)
+    public void Linear(string name, long output, long input)
     {
         Add(name + ".weight", output, input);
         Add(name + ".bias", output);
