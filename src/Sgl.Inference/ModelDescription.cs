@@ -35,6 +35,9 @@ public sealed record ModelDescription
     /// <summary>What linear layers compute with.</summary>
     public required WeightSummary Weights { get; init; }
 
+    /// <summary>Digest of the tokens that are not added ones, and the added ones by id; empty without tokenizer files.</summary>
+    public (string OrdinaryDigest, IReadOnlyDictionary<int, string> AddedTokens) Vocabulary { get; init; } = ("", new Dictionary<int, string>());
+
     /// <summary>Layers in front of which visual tokens may be dropped, ascending.</summary>
     public required IReadOnlyList<int> PruneLayers { get; init; }
 

@@ -10,7 +10,7 @@ namespace Sgl.Models;
 /// </summary>
 public sealed class Checkpoint : IDisposable
 {
-    private readonly Lazy<string?> _tokenizerDigest;
+    private readonly Lazy<VocabularyIdentity?> _vocabulary;
 
     private Checkpoint(string folder, VlmConfig config, IVlmFamily family, TensorStore weights, ModelNames names)
     {
@@ -20,7 +20,7 @@ public sealed class Checkpoint : IDisposable
         Weights = weights;
         Decoder = names.Decoder;
         Vision = names.Vision;
-        _tokenizerDigest = new Lazy<string?>(() => Tokenizer is null ? null : Internal.TokenizerDigest.Compute(Tokenizer));
+        _vocabulary = new Lazy<VocabularyIdentity?>(() => Tokenizer is null ? null : VocabularyIdentity.Of(Tokenizer));
     }
 
     /// <summary>The folder.</summary>
@@ -54,7 +54,10 @@ public sealed class Checkpoint : IDisposable
     /// Equal for two checkpoints whose token ids mean the same, so that the answer of one can be a draft for the other; null without tokenizer.
     /// Computed on first use.
     /// </summary>
-    public string? TokenizerDigest => _tokenizerDigest.Value;
+    public string? TokenizerDigest => Vocabulary?.Digest;
+
+    /// <summary>What the token ids mean; null without tokenizer. Computed on first use.</summary>
+    public VocabularyIdentity? Vocabulary => _vocabulary.Value;
 
     /// <summary>Image preprocessing with the folder's settings.</summary>
     public required IImagePreprocessor Preprocessor { get; init; }

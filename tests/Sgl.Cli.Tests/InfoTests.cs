@@ -16,4 +16,37 @@ public class InfoTests
 
         Assert.Contains(expected, Assert.Single(run.Lines, l => l.StartsWith(name + " ", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("small", "sgl-demo-small: internvl_chat, ")]
+    [InlineData("large", "sgl-demo-large: internvl_chat, ")]
+    [InlineData("sizes", " % of the large one's parameters")]
+    [InlineData("guidance", "yes: any image gives both the same visual tokens")]
+    [InlineData("drafts", "yes: all token ids mean the same")]
+    public async Task Info_DemoPair_SaysThatTheOneCanGuideTheOther(string name, string expected)
+    {
+        var run = (await SglProcess.RunAsync("info", Samples.Model("sgl-demo-small"), Samples.Model("sgl-demo-large"))).Succeeded();
+
+        Assert.Contains(expected, Assert.Single(run.Lines, l => l.StartsWith(name + " ", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Info_FoldersOfTwoLayouts_SaysWhyNot()
+    {
+        var run = (await SglProcess.RunAsync("info", Samples.Model("sgl-demo-small"), Path.Combine(Samples.Goldens, "checkpoints", "small-qwen2vl"))).Succeeded();
+
+        Assert.Contains("no: the families cut images in ways of their own", Assert.Single(run.Lines, l => l.StartsWith("guidance ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("no: the second folder has no tokenizer", Assert.Single(run.Lines, l => l.StartsWith("drafts ", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Info_NoFolder_ListsWhatOpens()
+    {
+        var run = (await SglProcess.RunAsync("info")).Succeeded();
+
+        foreach (var type in new[] { "internvl_chat", "internvl", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava_onevision, llava_qwen" })
+        {
+            Assert.Single(run.Lines, l => l.StartsWith(type + " ", StringComparison.Ordinal));
+        }
+    }
 }

@@ -4,17 +4,38 @@ using Sgl.Models;
 
 namespace Sgl.Cli.Commands;
 
-/// <summary><c>sgl info</c>: what a checkpoint folder is, without loading it.</summary>
+/// <summary><c>sgl info</c>: what a checkpoint folder is, or whether one can guide another, without loading them.</summary>
 internal static class InfoCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var folder = new Argument<string>("folder") { Description = "Checkpoint folder.", HelpName = "DIR" };
-        var command = new Command("info", "Checks a checkpoint folder and says what is in it, without loading weights.") { folder };
+        var folder = new Argument<string?>("folder") { Description = "Checkpoint folder. None: what can be opened.", HelpName = "DIR", Arity = ArgumentArity.ZeroOrOne };
+        var large = new Argument<string?>("large")
+        {
+            Description = "A second folder: says whether the first can guide it, why not, and whether its answers can be drafts.",
+            HelpName = "LARGE",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command("info", "Checks a checkpoint folder and says what is in it, or whether one can guide another, without loading weights.") { folder, large };
         command.SetAction(result =>
         {
-            using var checkpoint = Checkpoint.Open(result.GetValue(folder)!);
-            terminal.Out.Write(CheckpointTable.Create(checkpoint));
+            if (result.GetValue(folder) is not { } path)
+            {
+                terminal.Out.Write(FamilyTable.Create());
+                return ExitCodes.Success;
+            }
+
+            using var checkpoint = Checkpoint.Open(path);
+            if (result.GetValue(large) is { } second)
+            {
+                using var other = Checkpoint.Open(second);
+                terminal.Out.Write(PairTable.Create(checkpoint, other));
+            }
+            else
+            {
+                terminal.Out.Write(CheckpointTable.Create(checkpoint));
+            }
+
             return ExitCodes.Success;
         });
         return command;

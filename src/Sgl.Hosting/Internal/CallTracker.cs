@@ -20,7 +20,17 @@ internal sealed class CallTracker(IOptions<CallLimits> limits, TimeProvider time
         return new Scope(this, CancellationTokenSource.CreateLinkedTokenSource(caller, _over.Token, longest.Token), longest, deadline);
     }
 
-    public void EndDrain() => _over.Cancel();
+    public void EndDrain()
+    {
+        try
+        {
+            _over.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The timer fired while the host was being disposed: no call is left to cancel.
+        }
+    }
 
     public void Dispose() => _over.Dispose();
 

@@ -120,6 +120,7 @@ internal static partial class EngineLoader
         KnownImageLimits = checkpoint.Preprocessor.KnownLimits,
         TokenizerDigest = checkpoint.TokenizerDigest,
         Weights = weights,
+        Vocabulary = checkpoint.Vocabulary is { } vocabulary ? (vocabulary.OrdinaryDigest, vocabulary.AddedTokens) : ("", new Dictionary<int, string>()),
         PruneLayers = pruneLayers,
         Stages = [.. stages.Select(s => s.ToString())],
         MaxSequenceTokens = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : checkpoint.Config.Language.MaxPositions,

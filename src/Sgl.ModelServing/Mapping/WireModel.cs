@@ -31,6 +31,7 @@ public static class WireModel
             ParameterCount = model.ParameterCount,
             VisualLayoutKey = limits.VisualLayoutKey(model),
             TokenizerDigest = model.TokenizerDigest ?? "",
+            OrdinaryTokensDigest = model.Vocabulary.OrdinaryDigest,
             MaxSequenceTokenCount = model.MaxSequenceTokens,
             MaxImageCount = engine.MaxImages,
             MaxNewTokens = engine.MaxNewTokens,
@@ -39,6 +40,7 @@ public static class WireModel
             Version = Version,
             Weights = model.Weights.Kind,
         };
+        info.AddedTokens.Add(model.Vocabulary.AddedTokens.ToDictionary());
         info.PruneLayers.AddRange(model.PruneLayers);
         info.Stages.AddRange(model.Stages.Select(ParseStage));
         return info;

@@ -12,6 +12,9 @@ public interface IVlmFamily
     /// <summary>Which family.</summary>
     VlmFamily Kind { get; }
 
+    /// <summary>The checkpoints that this family opens, in a few words.</summary>
+    string Opens { get; }
+
     /// <summary>The <c>model_type</c> values that this family reads.</summary>
     IReadOnlyList<string> ModelTypes { get; }
 

@@ -23,6 +23,9 @@ public sealed class InternVlChatFamily : IVlmFamily
     public VlmFamily Kind => VlmFamily.InternVl;
 
     /// <inheritdoc/>
+    public string Opens => "InternVL2, 2.5, 3 and 3.5 (dense) in the authors' layout";
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> ModelTypes { get; } = ["internvl_chat"];
 
     /// <inheritdoc/>

@@ -25,6 +25,9 @@ public sealed class InternVlNativeFamily : IVlmFamily
     public VlmFamily Kind => VlmFamily.InternVl;
 
     /// <inheritdoc/>
+    public string Opens => "InternVL2.5, 3 and 3.5 (dense) in the layout of transformers (*-hf), published or saved again";
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> ModelTypes { get; } = ["internvl"];
 
     /// <inheritdoc/>

@@ -16,6 +16,9 @@ public sealed class LlavaOneVisionFamily : IVlmFamily
     public VlmFamily Kind => VlmFamily.LlavaOneVision;
 
     /// <inheritdoc/>
+    public string Opens => "LLaVA-OneVision, the authors' files and those of transformers, published or saved again";
+
+    /// <inheritdoc/>
     public IReadOnlyList<string> ModelTypes { get; } = ["llava_onevision", "llava_qwen"];
 
     /// <inheritdoc/>

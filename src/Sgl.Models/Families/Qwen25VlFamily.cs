@@ -9,6 +9,9 @@ public sealed class Qwen25VlFamily : QwenVlFamily
     public override VlmFamily Kind => VlmFamily.Qwen25Vl;
 
     /// <inheritdoc/>
+    public override string Opens => "Qwen2.5-VL, published or saved again";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> ModelTypes { get; } = ["qwen2_5_vl"];
 
     // The text class is Qwen2-VL's.

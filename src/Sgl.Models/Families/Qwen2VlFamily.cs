@@ -9,6 +9,9 @@ public sealed class Qwen2VlFamily : QwenVlFamily
     public override VlmFamily Kind => VlmFamily.Qwen2Vl;
 
     /// <inheritdoc/>
+    public override string Opens => "Qwen2-VL, published or saved again";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> ModelTypes { get; } = ["qwen2_vl"];
 
     private protected override TextClass NestedText => TextClass.NestedQwen2Vl;

@@ -14,6 +14,9 @@ public sealed class Qwen3VlFamily : QwenVlFamily
     public override VlmFamily Kind => VlmFamily.Qwen3Vl;
 
     /// <inheritdoc/>
+    public override string Opens => "Qwen3-VL (dense), published or saved again";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> ModelTypes { get; } = ["qwen3_vl"];
 
     private protected override TextClass NestedText => TextClass.NestedQwen3Vl;

@@ -18,6 +18,9 @@ public abstract class QwenVlFamily : IVlmFamily
     public abstract VlmFamily Kind { get; }
 
     /// <inheritdoc/>
+    public abstract string Opens { get; }
+
+    /// <inheritdoc/>
     public abstract IReadOnlyList<string> ModelTypes { get; }
 
     /// <inheritdoc/>

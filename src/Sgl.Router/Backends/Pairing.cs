@@ -3,21 +3,35 @@ namespace Sgl.Router;
 /// <summary>Whether a small model can guide a large one.</summary>
 internal static class Pairing
 {
-    /// <summary>The small answer as a draft for the large model; null where the two do not share a vocabulary.</summary>
+    /// <summary>The small answer as a draft for the large model, up to the first id that the two do not share; null where there is none.</summary>
     /// <param name="small">The small model.</param>
     /// <param name="large">The large model.</param>
     /// <param name="answer">The small model's answer; null: it was not asked.</param>
     public static Wire.Draft? Draft(Wire.ModelInfo? small, Wire.ModelInfo large, SmallAnswer? answer)
     {
-        if (answer is null || answer.TokenIds.Count == 0 || small is null || small.TokenizerDigest.Length == 0 || small.TokenizerDigest != large.TokenizerDigest)
+        if (answer is null || answer.TokenIds.Count == 0 || small is null)
         {
             return null;
         }
 
-        var draft = new Wire.Draft { TokenizerDigest = small.TokenizerDigest };
-        draft.TokenIds.AddRange(answer.TokenIds);
-        return draft;
+        if (small.TokenizerDigest.Length > 0 && small.TokenizerDigest == large.TokenizerDigest)
+        {
+            var draft = new Wire.Draft { TokenizerDigest = small.TokenizerDigest };
+            draft.TokenIds.AddRange(answer.TokenIds);
+            return draft;
+        }
+
+        // Generations of a family share their ordinary tokens; an id may be an added token of another meaning in each.
+        var shared = new Wire.Draft();
+        if (small.OrdinaryTokensDigest.Length > 0 && small.OrdinaryTokensDigest == large.OrdinaryTokensDigest)
+        {
+            shared.TokenIds.AddRange(answer.TokenIds.TakeWhile(id => Added(small, id) == Added(large, id)));
+        }
+
+        return shared.TokenIds.Count == 0 ? null : shared;
     }
+
+    private static string? Added(Wire.ModelInfo model, int id) => model.AddedTokens.TryGetValue(id, out var token) ? token : null;
 
     /// <summary>Why not; empty where it can, or where one of them is not known yet.</summary>
     /// <param name="small">The small model.</param>

@@ -119,7 +119,7 @@ public sealed class TokenizerFolderTests
         Assert.Equal(new CheckpointProblem("config.json", "image token id", "261, the tokenizer's <|image_pad|>", "200"), problem);
     }
 
-    private static TinyFolder InternVl(string[] addedTokens)
+    internal static TinyFolder InternVl(string[] addedTokens)
     {
         var folder = new TinyFolder();
         folder.Text["vocab_size"] = 272;
@@ -142,7 +142,7 @@ public sealed class TokenizerFolderTests
     }
 
     /// <summary>A byte-level BPE without merges: ids 0..255 are bytes, then the added tokens.</summary>
-    private static JsonObject ByteTokenizer(string[] addedTokens)
+    internal static JsonObject ByteTokenizer(string[] addedTokens)
     {
         var vocabulary = new JsonObject();
         var next = 256;

@@ -31,4 +31,31 @@ public sealed class DraftTests
             Assert.Equal(small, draft.TokenizerDigest);
         }
     }
+
+    /// <summary>Generations of a family share ordinary tokens; the draft ends where an id is an added token of another meaning in one of the two.</summary>
+    [Theory]
+    [InlineData("words", "words", 101, new[] { 100 })]
+    [InlineData("words", "words", 100, null)]
+    [InlineData("words", "words", 999, new[] { 100, 101, 102 })]
+    [InlineData("words", "others", 999, null)]
+    public async Task Answer_VocabulariesThatDifferInAddedTokens_DraftEndsAtTheFirstOfThem(string small, string large, int added, int[]? expected)
+    {
+        await using var trio = await Trio.StartAsync(
+            (s, l) =>
+            {
+                (s.Info.TokenizerDigest, l.Info.TokenizerDigest) = ("one", "another");
+                (s.Info.OrdinaryTokensDigest, l.Info.OrdinaryTokensDigest) = (small, large);
+                s.Info.AddedTokens.Add(102, "<|im_end|>");
+                l.Info.AddedTokens.Add(102, "<|im_end|>");
+                l.Info.AddedTokens.Add(added, "<think>");
+                s.Scores = _ => SmallPeer.Decision(0.1);
+            },
+            ("Router:Policy:Draft", "True"));
+
+        await trio.AnswerAsync(new Wire.RoutingPolicy());
+
+        var draft = trio.Large.Guidances.Single().Draft;
+        Assert.Equal(expected, draft?.TokenIds.ToArray());
+        Assert.Equal("", draft?.TokenizerDigest ?? "");
+    }
 }
