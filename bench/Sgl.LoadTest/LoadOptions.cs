@@ -39,6 +39,7 @@ internal sealed record LoadOptions
         $"""
         usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--small DIR] [--large DIR] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
         {string.Join('\n', IScenario.All.Select(s => $"  {s.Name,-12} {s.Summary}"))}
+          load         {string.Join(", ", IScenario.Load.Select(s => s.Name))}
           all          all of them
         """;
 
@@ -68,9 +69,16 @@ internal sealed record LoadOptions
             }
         }
 
-        var scenarios = names.Contains("all") ? IScenario.All : [.. names.Select(n => IScenario.All.FirstOrDefault(s => s.Name == n) ?? throw new FormatException($"there is no scenario '{n}'"))];
+        IReadOnlyList<IScenario> scenarios = [.. names.SelectMany(Named)];
         return scenarios.Count == 0 ? throw new FormatException("no scenario was named") : options with { Scenarios = scenarios, Settings = settings };
     }
+
+    private static IEnumerable<IScenario> Named(string name) => name switch
+    {
+        "all" => IScenario.All,
+        "load" => IScenario.Load,
+        _ => [IScenario.All.FirstOrDefault(s => s.Name == name) ?? throw new FormatException($"there is no scenario '{name}'")],
+    };
 
     private static LoadOptions With(LoadOptions options, string key, string value) => key switch
     {

@@ -8,8 +8,15 @@ internal interface IScenario
     [
         new ConcurrencyScenario(),
         new OverloadScenario(),
+        new UnreadScenario(),
+        new StalledUploadScenario(),
+        new BytesScenario(),
+        new UnguidedScenario(),
         new ReplicasScenario(),
     ];
+
+    /// <summary>Those that hold the services against more than they can take: <c>load</c>.</summary>
+    static IReadOnlyList<IScenario> Load { get; } = [.. All.Where(s => s is OverloadScenario or UnreadScenario or StalledUploadScenario or BytesScenario or UnguidedScenario)];
 
     /// <summary>Its name on the command line.</summary>
     string Name { get; }

@@ -19,6 +19,7 @@ public static class ModelServingExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddSglHosting(setup);
+        LeaveThreadsForCalls();
         var services = builder.Services;
         services.AddSettings<EngineOptions, EngineOptionsValidator>(builder.Configuration, EngineSection);
         services.PostConfigure<EngineOptions>(o => o.RequireTokenizer = true); // requests are text
@@ -34,5 +35,15 @@ public static class ModelServingExtensions
         services.AddExceptionMapper<GuidanceException>(e => Faults.InvalidArgument(e.Field, e.Problem));
         services.AddExceptionMapper<EngineOverloadedException>(e => Faults.Overloaded(e.Message, e.RetryAfter));
         return builder;
+    }
+
+    /// <summary>
+    /// Preparation and the vision tower keep a thread of the pool busy each. The pool begins with one per core and adds one now and then, so that calls, even those
+    /// to be refused, would wait for it whenever the service has work.
+    /// </summary>
+    private static void LeaveThreadsForCalls()
+    {
+        ThreadPool.GetMinThreads(out var workers, out var ports);
+        ThreadPool.SetMinThreads(Math.Max(workers, (3 * Environment.ProcessorCount) + 8), ports);
     }
 }
