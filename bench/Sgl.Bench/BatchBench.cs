@@ -27,7 +27,7 @@ internal static class BatchBench
     private static async Task<Cost> AloneAsync(VlmEngine engine, PreparedPrompt prompt, int tokens) =>
         (await Measuring.PhasesAsync(engine, prompt, Measuring.Tokens(tokens))).Decode * (1.0 / (tokens - 1));
 
-    private static async Task<Cost> TogetherAsync(VlmEngine engine, PreparedPrompt prompt, int tokens)
+    public static async Task<Cost> TogetherAsync(VlmEngine engine, PreparedPrompt prompt, int tokens)
     {
         // Prompts come in one by one between decode steps: the first sequences run so much longer that all eight overlap for the wanted steps.
         var times = await Task.WhenAll(Enumerable.Range(0, Sequences).Select(_ => Task.Run(() => TimesAsync(engine, prompt, tokens + Sequences))));

@@ -9,19 +9,22 @@ internal sealed record BenchOptions
         usage: dotnet run -c Release --project bench/Sgl.Bench -- [demo|1b|2b ...] [options]
           demo             the demo pair in models/
           1b, 2b           language models of InternVL2-1B's and 2B's true shape with random weights (made once in --cache, 1.9 and 4.4 GB)
-          --bench NAMES    importance,consistency,pruning,batch,draft (default: all)
+          --bench NAMES    importance,consistency,pruning,batch,draft (default: these), weights,start,peers,accuracy
           --visual LIST    visual tokens of the prompts (default: 256 quick, 256,1024,1792 full; demo: real images)
           --rounds N       interleaved rounds (default: 3 quick, 7 full)
           --tokens N       tokens generated (default: 16)
           --full           the long prompts too
           --prepack        let the runtime repack float32 weights
           --weights KIND   auto, float32 or int8 (default: auto)
+          --compare DIR    no measuring: compare the results in --out with the baselines in DIR; ends with 1 where a figure got worse
+          --pieces ...     BenchmarkDotNet over the pieces, with its own options behind
           --cache DIR      where random checkpoints are kept (default: the temporary folder)
           --out DIR        where results are written (default: bench/results)
         """;
 
     private static readonly string[] AllTargets = ["demo", "1b", "2b"];
     private static readonly string[] AllBenches = ["importance", "consistency", "pruning", "batch", "draft"];
+    private static readonly string[] MoreBenches = ["weights", "start", "peers", "accuracy"];
 
     public IReadOnlyList<string> Targets { get; private init; } = [];
 
@@ -36,6 +39,9 @@ internal sealed record BenchOptions
     public bool Full { get; private init; }
 
     public bool Prepack { get; private init; }
+
+    /// <summary>Folder of baselines to compare with; null: measure.</summary>
+    public string? Compare { get; private init; }
 
     public string Weights { get; private init; } = "auto";
 
@@ -58,13 +64,14 @@ internal sealed record BenchOptions
             string Value() => rest.TryDequeue(out var value) ? value : throw new FormatException($"{word} needs a value");
             result = word switch
             {
-                "--bench" => result with { Benches = [.. Value().Split(',').Select(b => Known(b, AllBenches))] },
+                "--bench" => result with { Benches = [.. Value().Split(',').Select(b => Known(b, [.. AllBenches, .. MoreBenches]))] },
                 "--visual" => result with { Visual = [.. Value().Split(',').Select(Number)] },
                 "--rounds" => result with { Rounds = Number(Value()) },
                 "--tokens" => result with { Tokens = Number(Value()) },
                 "--full" => result with { Full = true },
                 "--prepack" => result with { Prepack = true },
                 "--weights" => result with { Weights = Known(Value(), ["auto", "float32", "int8"]) },
+                "--compare" => result with { Compare = Value() },
                 "--cache" => result with { Cache = Value() },
                 "--out" => result with { Out = Value() },
                 _ => result with { Targets = [.. result.Targets, Known(word, AllTargets)] },

@@ -29,6 +29,7 @@ internal static class ConsistencyBench
                 name, Measuring.Milliseconds(samples.Select(s => s.Tower)), Measuring.Milliseconds(samples.Select(s => s.Phases.Prefill)),
                 Measuring.Milliseconds(samples.Select(s => s.Phases.Decode)), Measuring.Milliseconds(pass),
                 Measuring.Ratio(pass, language), Measuring.Ratio(pass, [.. samples.Select(s => s.Tower + s.Phases.Prefill + s.Phases.Decode)]));
+            section.Figure($"consistency / whole: {name}", Measuring.MedianRatio(pass, [.. samples.Select(s => s.Tower + s.Phases.Prefill + s.Phases.Decode)]));
         }
 
         return section;

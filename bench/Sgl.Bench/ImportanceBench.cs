@@ -24,6 +24,7 @@ internal static class ImportanceBench
             section.Row(
                 name, Measuring.Milliseconds(prefill[0]), Measuring.Milliseconds(prefill[1]), Measuring.Milliseconds(decode[0]), Measuring.Milliseconds(decode[1]),
                 Measuring.Ratio(prefill[1], prefill[0]), Measuring.Ratio(decode[1], decode[0]), Measuring.Ratio(all[1], all[0]));
+            section.Figure($"with / without importance: {name}", Measuring.MedianRatio(all[1], all[0]));
         }
 
         return section;

@@ -3,6 +3,12 @@ using Sgl.Bench;
 
 // Ratios printed here must not depend on the machine's language.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--pieces", .. var rest])
+{
+    BenchmarkDotNet.Running.BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
+    return 0;
+}
+
 BenchOptions options;
 try
 {
@@ -12,6 +18,13 @@ catch (FormatException e)
 {
     Console.Error.WriteLine($"{e.Message}\n{BenchOptions.Usage}");
     return 1;
+}
+
+if (options.Compare is { } baseline)
+{
+    var lost = Figure.Compare(options.Out, baseline, Console.Out);
+    Console.WriteLine(lost == 0 ? "no figure got worse" : $"{lost} figures got worse");
+    return lost == 0 ? 0 : 1;
 }
 
 var report = new Report(options);
@@ -26,6 +39,10 @@ foreach (var target in options.Targets)
             "importance" => await ImportanceBench.RunAsync(subject, options),
             "consistency" => await ConsistencyBench.RunAsync(subject, options),
             "draft" => await DraftBench.RunAsync(subject, options),
+            "weights" => await WeightsBench.RunAsync(subject, options),
+            "start" => await StartBench.RunAsync(subject, options),
+            "peers" => await PeersBench.RunAsync(subject, options),
+            "accuracy" => target == "demo" ? await AccuracyBench.OverlapAsync(options) : await AccuracyBench.LogitsAsync(options),
             "pruning" => await PruningBench.RunAsync(subject, options),
             _ => await BatchBench.RunAsync(subject, options),
         });

@@ -34,12 +34,22 @@ internal sealed class Subject : IAsyncDisposable
 
     public string Description { get; }
 
+    /// <summary>Its name on the command line.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>The small model's checkpoint folder.</summary>
+    public string Folder => _smallFolder;
+
+    /// <summary>An engine of the small model that the caller disposes, with weights of a kind.</summary>
+    public Task<VlmEngine> OwnEngineAsync(string weights) =>
+        VlmEngine.LoadAsync(new EngineOptions { Checkpoint = _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 1024, VisionCacheMiB = 0, Weights = weights });
+
     public static Task<Subject> LoadAsync(string target, BenchOptions options)
     {
         if (target == "demo")
         {
             var models = Path.Combine(BenchOptions.Repository, "models");
-            return Task.FromResult(new Subject("the demo pair", Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"), options, null));
+            return Task.FromResult(new Subject("the demo pair", Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"), options, null) { Target = target });
         }
 
         var shape = target == "1b"
@@ -55,7 +65,7 @@ internal sealed class Subject : IAsyncDisposable
 
         var description = $"a language model of InternVL2-{target.ToUpperInvariant()}'s shape ({shape.Layers} layers, {shape.Hidden} wide, {shape.Heads} heads, {shape.KvHeads} key heads, "
             + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights; visual features are random too";
-        return Task.FromResult(new Subject(description + ". The vision tower is InternViT-300M's shape and is run only where a table says so", folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]));
+        return Task.FromResult(new Subject(description + ". The vision tower is InternViT-300M's shape and is run only where a table says so", folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]) { Target = target });
     }
 
     /// <summary>The engine of a role; the other role's is unloaded first, so that both never share the memory.</summary>
@@ -83,9 +93,9 @@ internal sealed class Subject : IAsyncDisposable
         return checkpoint.Config.Language;
     }
 
-    public async Task<IReadOnlyList<BenchPrompt>> PromptsAsync(bool large)
+    public async Task<IReadOnlyList<BenchPrompt>> PromptsAsync(bool large, VlmEngine? own = null)
     {
-        var engine = await EngineAsync(large);
+        var engine = own ?? await EngineAsync(large);
         if (_prompts is not null)
         {
             return _prompts(engine);

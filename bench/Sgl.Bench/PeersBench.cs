@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Globalization;
+using Sgl.Inference;
+
+namespace Sgl.Bench;
+
+/// <summary>Our engine against llama.cpp (bench/Sgl.Peers, a process that is asked in turns with ours) on a decoder of the same shape, random weights.</summary>
+internal static class PeersBench
+{
+    private static readonly string[] Precisions = ["F16", "Q8_0", "Q4_0"];
+
+    public static async Task<Section> RunAsync(Subject subject, BenchOptions options)
+    {
+        var section = new Section(
+            "Against llama.cpp, on the clock", "our time / theirs; goals: decode at most 0.77 of Q8_0 and 0.91 of Q4_0, prefill at most 0.50 of their best, 8 in a batch at most 0.77 of Q8_0",
+            ["peer", "what", "theirs, ms", "ours, ms", "ours / theirs"]);
+        var engine = await subject.EngineAsync(large: false);
+        var threads = Environment.ProcessorCount;
+        foreach (var precision in Precisions)
+        {
+            using var peer = Peer.Start(subject.Target, precision, options.Cache, threads);
+            foreach (var (_, prompt) in await subject.PromptsAsync(large: false))
+            {
+                var rows = prompt.Ids.Length;
+                var tokens = Measuring.Tokens(options.Tokens);
+                Add($"prefill of {rows} rows", await Measuring.InterleavedAsync(
+                    options.Rounds, () => Task.FromResult(peer.Ask($"prefill {rows}")), async () => (await Measuring.PhasesAsync(engine, prompt, Measuring.Tokens(1))).Prefill.Wall));
+                Add($"a token behind {rows} rows", await Measuring.InterleavedAsync(
+                    options.Rounds,
+                    () => Task.FromResult(peer.Ask($"decode {rows} 1 {options.Tokens - 1}")),
+                    async () => (await Measuring.PhasesAsync(engine, prompt, tokens)).Decode.Wall / (options.Tokens - 1)));
+            }
+
+            var shortest = (await subject.PromptsAsync(large: false))[0].Prompt;
+            Add($"a step of 8 sequences behind {shortest.Ids.Length} rows each", await Measuring.InterleavedAsync(
+                options.Rounds,
+                () => Task.FromResult(peer.Ask($"decode {shortest.Ids.Length} 8 {options.Tokens}")),
+                async () => 8 * (await BatchBench.TogetherAsync(engine, shortest, options.Tokens)).Wall));
+            section.Row($"llama.cpp {precision}", "resident, MiB", $"{peer.Ask("memory") / (1 << 20):0}", $"{StartBench.Memory().Resident >> 20}", "");
+
+            void Add(string what, double[][] s)
+            {
+                var ratio = Measuring.Median(s[1].Zip(s[0], (ours, theirs) => ours / theirs));
+                section.Row($"llama.cpp {precision}", what, $"{Measuring.Median(s[0]) * 1000:0.0}", $"{Measuring.Median(s[1]) * 1000:0.0}", $"**{ratio:0.000}** ({s[1].Zip(s[0], (o, t) => o / t).Min():0.00} to {s[1].Zip(s[0], (o, t) => o / t).Max():0.00})");
+                section.Figure($"ours / llama.cpp {precision}: {what}", ratio);
+            }
+        }
+
+        return section;
+    }
+
+    /// <summary>The peer's process: a line in, a number out.</summary>
+    private sealed class Peer(Process process) : IDisposable
+    {
+        public static Peer Start(string target, string precision, string cache, int threads)
+        {
+            var project = Path.Combine(BenchOptions.Repository, "bench", "Sgl.Peers");
+            var start = new ProcessStartInfo("dotnet", ["run", "-c", "Release", "--project", project, "--", target, precision, cache, threads.ToString(CultureInfo.InvariantCulture)])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+            };
+            // Idle threads of theirs must not burn what ours need, nor the other way round.
+            start.Environment["OMP_WAIT_POLICY"] = "passive";
+            var peer = new Peer(Process.Start(start) ?? throw new InvalidOperationException("dotnet could not be started"));
+            string? line;
+            do
+            {
+                line = peer.Read();
+                Console.WriteLine($"{precision}: {line}");
+            }
+            while (!line.StartsWith("ready", StringComparison.Ordinal));
+            return peer;
+        }
+
+        public double Ask(string question)
+        {
+            process.StandardInput.WriteLine(question);
+            return double.Parse(Read(), CultureInfo.InvariantCulture);
+        }
+
+        public void Dispose()
+        {
+            process.StandardInput.Close();
+            process.WaitForExit(TimeSpan.FromSeconds(20));
+            process.Dispose();
+        }
+
+        private string Read() => process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer ended");
+    }
+}

@@ -1,0 +1,73 @@
+using System.Globalization;
+
+namespace Sgl.Bench;
+
+/// <summary>Starting: time against one read of the weights, memory against the weights as computed with.</summary>
+internal static class StartBench
+{
+    public static async Task<Section> RunAsync(Subject subject, BenchOptions options)
+    {
+        var section = new Section(
+            "Starting",
+            "ready: opened, built, packed, warmed up; read: the files read from the first byte to the last, from the system's cache as the loading is. Resident: growth of the process's memory "
+            + "while loading, pages of the mapped files included; goals: 1.3 and 1.15",
+            ["weights", "read, s", "ready, s", "ready / read", "weights, MiB", "resident, MiB", "of that not mapped, MiB", "resident / weights"]);
+        foreach (var weights in new[] { "int8", "float32" })
+        {
+            for (var round = 0; round < options.Rounds; round++)
+            {
+                var start = Cost.Now();
+                Read(subject.Folder);
+                var read = (Cost.Now() - start).Wall;
+                var before = Memory();
+                start = Cost.Now();
+                await using var engine = await subject.OwnEngineAsync(weights);
+                var ready = (Cost.Now() - start).Wall;
+                GC.Collect();
+                var after = Memory();
+                var (resident, own) = (after.Resident - before.Resident, after.Anonymous - before.Anonymous);
+                section.Row(
+                    engine.Model.Weights.Kind, $"{read:0.00}", $"{ready:0.00}", $"{ready / read:0.00}", $"{engine.Model.Weights.Bytes >> 20}", $"{resident >> 20}", $"{own >> 20}",
+                    $"{(double)resident / engine.Model.Weights.Bytes:0.00}");
+                if (round == options.Rounds - 1)
+                {
+                    section.Figure($"resident / weights, {weights}", (double)resident / engine.Model.Weights.Bytes);
+                }
+            }
+        }
+
+        return section;
+    }
+
+    /// <summary>Resident memory, and the part of it that is no mapped file.</summary>
+    public static (long Resident, long Anonymous) Memory()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return (Environment.WorkingSet, Environment.WorkingSet);
+        }
+
+        var status = File.ReadAllLines("/proc/self/status").Select(l => l.Split(':', 2)).ToDictionary(l => l[0], l => l[^1]);
+        long Kib(string key) => long.Parse(status[key].Trim().Split(' ')[0], CultureInfo.InvariantCulture) << 10;
+        return (Kib("VmRSS"), Kib("RssAnon"));
+    }
+
+    private static void Read(string folder)
+    {
+        var buffer = new byte[1 << 20];
+        foreach (var path in Directory.EnumerateFiles(folder, "*.safetensors"))
+        {
+            using var file = File.OpenHandle(path);
+            for (long at = 0; ;)
+            {
+                var count = RandomAccess.Read(file, buffer, at);
+                if (count == 0)
+                {
+                    break;
+                }
+
+                at += count;
+            }
+        }
+    }
+}
