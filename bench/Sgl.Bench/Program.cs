@@ -41,6 +41,7 @@ foreach (var target in options.Targets)
             "draft" => await DraftBench.RunAsync(subject, options),
             "weights" => await WeightsBench.RunAsync(subject, options),
             "start" => await StartBench.RunAsync(subject, options),
+            "eager" => await EagerBench.RunAsync(subject, options),
             "peers" => await PeersBench.RunAsync(subject, options),
             "accuracy" => target == "demo" ? await AccuracyBench.OverlapAsync(options) : await AccuracyBench.LogitsAsync(options),
             "pruning" => await PruningBench.RunAsync(subject, options),
