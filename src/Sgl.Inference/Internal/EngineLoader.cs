@@ -76,6 +76,7 @@ internal static partial class EngineLoader
                 throw;
             }
 
+            weights.DiscardUnusedPages();
             progress?.Report(new LoadProgress("ready", 1));
             if (logger.IsEnabled(LogLevel.Information))
             {

@@ -23,6 +23,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private readonly ConcurrentDictionary<string, LinearCodes> _codes = new();
     private readonly ConcurrentDictionary<string, Lazy<NativeBuffer>> _made = new();
     private readonly ConcurrentDictionary<string, long> _bytes = new();
+    private readonly ConcurrentDictionary<string, bool> _usedAsStored = new();
     private readonly ConcurrentBag<OrtValue> _values = [];
     private readonly ConcurrentQueue<NativeBuffer> _packedByRuntime = new();
     private int _sensitive;
@@ -39,6 +40,11 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         var element = Element(binding.Part, type);
         var key = $"{binding.Name} {element}";
         var stored = StoredAsUsed(binding, type);
+        if (stored is not null)
+        {
+            _usedAsStored[stored.Name] = true;
+        }
+
         var pointer = stored is not null ? _store.Pointer(stored) : _made.GetOrAdd(key, _ => new Lazy<NativeBuffer>(() => Make(binding, type))).Value.Pointer;
         var bytes = binding.Shape.Aggregate(1L, (a, b) => a * b) * Size(element);
         _bytes[key] = bytes;
@@ -58,6 +64,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             buffer.Discard();
         }
     }
+
+    /// <summary>Gives back pages of the mapped file that nothing computes with; what is read from them once more comes back by itself.</summary>
+    public void DiscardUnusedPages() => DiscardPages(_store.Entries.Where(e => !_usedAsStored.ContainsKey(e.Name)));
 
     /// <summary>What was chosen.</summary>
     /// <param name="type">Compute type of plain layers.</param>
