@@ -13,6 +13,7 @@ namespace Sgl.Router;
 internal sealed class ChatBody : IDisposable
 {
     private const string Encodings = "gzip, deflate, br";
+    private const int MostPooled = 1 << 20;
     private readonly JsonDocument _document;
     private readonly byte[] _buffer;
 
@@ -30,13 +31,14 @@ internal sealed class ChatBody : IDisposable
     public static async Task<ChatBody> ReadAsync(HttpContext context, long limit, CancellationToken cancellationToken)
     {
         RequireJson(context.Request);
-        await using var stream = Decompressed(context);
+        var stream = Decompressed(context);
+        await using var decompressor = stream == context.Request.Body ? null : stream;
 
         // The server's own limit cuts the connection in the middle of the upload, and then the client never sees the answer. Without it what is left of a body is
         // taken and dropped for a few seconds. Compressed, the limit below is one of what comes out, which may be nothing for ever.
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
         {
-            feature.MaxRequestBodySize = stream == context.Request.Body ? null : limit;
+            feature.MaxRequestBodySize = decompressor is null ? null : limit;
         }
 
         if (context.Request.ContentLength > limit)
@@ -44,14 +46,15 @@ internal sealed class ChatBody : IDisposable
             throw Faults.MessageTooLarge(limit).ToRpcException();
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(context.Request.ContentLength ?? 0, 4096, 1 << 20));
+        // One byte more than is announced: the end is seen without a larger buffer.
+        var buffer = Rent(decompressor is null ? (context.Request.ContentLength ?? 0) + 1 : MostPooled);
         try
         {
             var length = 0;
             while (await ReadAsync(stream, buffer.AsMemory(length), limit, cancellationToken) is > 0 and var read)
             {
                 length += read;
-                if (stream != context.Request.Body)
+                if (decompressor is not null)
                 {
                     RequestBytes.Of(context)?.TakeJson(read);
                 }
@@ -63,9 +66,9 @@ internal sealed class ChatBody : IDisposable
 
                 if (length == buffer.Length)
                 {
-                    var larger = ArrayPool<byte>.Shared.Rent(checked(buffer.Length * 2));
+                    var larger = Rent(Math.Min(buffer.Length * 2L, limit + 1));
                     buffer.AsSpan().CopyTo(larger);
-                    ArrayPool<byte>.Shared.Return(buffer);
+                    Return(buffer);
                     buffer = larger;
                 }
             }
@@ -74,7 +77,7 @@ internal sealed class ChatBody : IDisposable
         }
         catch
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            Return(buffer);
             throw;
         }
     }
@@ -82,7 +85,20 @@ internal sealed class ChatBody : IDisposable
     public void Dispose()
     {
         _document.Dispose();
-        ArrayPool<byte>.Shared.Return(_buffer);
+        Return(_buffer);
+    }
+
+    // The pool would keep a few of the largest bodies that ever came, each rounded up to a power of two.
+    private static byte[] Rent(long size) => size <= MostPooled
+        ? ArrayPool<byte>.Shared.Rent((int)Math.Max(size, 4096))
+        : GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Array.MaxLength));
+
+    private static void Return(byte[] buffer)
+    {
+        if (buffer.Length <= MostPooled)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     // A page of a browser may send any body as text/plain or without a type to anyone; as JSON only where CORS allows it.
@@ -148,9 +164,14 @@ internal sealed class ChatBody : IDisposable
 
             // Of two members of one name, which one counts is anybody's guess.
             var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? document
-                : throw new RequestFaultException("body", $"must be a JSON object, found {document.RootElement.ValueKind.ToString().ToLowerInvariant()}");
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                return document;
+            }
+
+            var kind = document.RootElement.ValueKind.ToString().ToLowerInvariant();
+            document.Dispose();
+            throw new RequestFaultException("body", $"must be a JSON object, found {kind}");
         }
         catch (JsonException e)
         {
