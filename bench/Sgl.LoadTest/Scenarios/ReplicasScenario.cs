@@ -72,6 +72,7 @@ internal sealed class ReplicasScenario : IScenario
 
     private static void Add(Section section, string name, LoadSummary summary)
     {
+        Console.WriteLine(summary.ToRow(name));
         section.Add(name, summary);
         section.Expect($"{name}: degraded, late, shed or failed", summary.Degraded + summary.Late + summary.Failed + summary.Shed.Count, most: 0);
         section.Expect($"{name}: longest, ms", summary.Answered.Max, most: 3000);
