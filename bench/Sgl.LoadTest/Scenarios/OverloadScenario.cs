@@ -22,6 +22,7 @@ internal sealed class OverloadScenario : IScenario
         var rate = peak.AnsweredPerSecond * options.Factor;
         var over = LoadSummary.Of(await LoadGenerator.OpenAsync(rate, options.Duration, options.Seed, client.AskAsync, cancellationToken), options.Duration);
         section.Add(FormattableString.Invariant($"{options.Factor:0.#} x peak"), over);
+        section.Note("shed by the router itself, because it knew a model to be full", await trio.Router.MetricAsync("sgl_router_shed_total", cancellationToken));
         section.Expect("goodput over peak", over.AnsweredPerSecond / peak.AnsweredPerSecond, least: 0.9);
         if (over.Shed.Count > 0)
         {
