@@ -1,4 +1,4 @@
 using Sgl.Hosting;
 using Sgl.LargeService;
 
-return await ServiceRunner.RunAsync(args, LargeServiceHost.Create);
+return await ServiceRunner.RunAsync(args, LargeServiceHost.Create, "--Engine:Checkpoint=.");

@@ -1,4 +1,4 @@
 using Sgl.Hosting;
 using Sgl.SmallService;
 
-return await ServiceRunner.RunAsync(args, SmallServiceHost.Create);
+return await ServiceRunner.RunAsync(args, SmallServiceHost.Create, "--Engine:Checkpoint=.");

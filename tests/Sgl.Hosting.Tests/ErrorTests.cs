@@ -115,6 +115,9 @@ public sealed class ErrorTests : IAsyncLifetime
     [InlineData("Unary", "0A03FFFEFD")]
     [InlineData("Duplex", "0A03FFFEFD")]
     [InlineData("Unary", "FFFFFFFFFFFFFFFFFFFF01")]
+    [InlineData("Unary", "62FFFFFFFFFFFFFFFFFF01")] // a length that the library counts below zero
+    [InlineData("Duplex", "62FFFFFFFFFFFFFFFFFF01")]
+    [InlineData("Duplex", "22FFFFFFFFFFFFFFFFFF01")]
     public async Task Call_BytesThatAreNoMessage_InvalidArgumentAndTheServiceGoesOn(string name, string hex)
     {
         var bytes = Marshallers.Create(b => b, b => b);

@@ -18,7 +18,7 @@ internal sealed class FrameReader<T>(IAsyncStreamReader<T> inner, IOptions<Servi
         {
             return await inner.MoveNext(cancellationToken);
         }
-        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException or RpcException { StatusCode: StatusCode.Internal })
+        catch (Exception e) when (IsUnreadable(e) || e is RpcException { StatusCode: StatusCode.Internal })
         {
             throw Faults.Unreadable().ToRpcException();
         }
@@ -27,4 +27,12 @@ internal sealed class FrameReader<T>(IAsyncStreamReader<T> inner, IOptions<Servi
             throw Faults.MessageTooLarge(options.Value.MaxReceiveMessageBytes).ToRpcException();
         }
     }
+
+    /// <summary>
+    /// Whether framework and protobuf library throw this about bytes that are no message, or no frame: a length above 2 GiB among them, and lengths of
+    /// fields that the library finds out of range in its own arithmetic.
+    /// </summary>
+    public static bool IsUnreadable(Exception? exception) =>
+        exception is InvalidProtocolBufferException or InvalidDataException or ArgumentException or OverflowException or IndexOutOfRangeException
+        || (exception is IOException && exception.Message.StartsWith("Message too large", StringComparison.Ordinal));
 }

@@ -32,7 +32,7 @@ internal static class PrintableLogging
 
     private sealed class PrintableLoggerFactory(ILoggerFactory inner, bool owned) : ILoggerFactory
     {
-        public ILogger CreateLogger(string categoryName) => new PrintableLogger(inner.CreateLogger(categoryName));
+        public ILogger CreateLogger(string categoryName) => new PrintableLogger(inner.CreateLogger(categoryName), categoryName.StartsWith("Grpc.AspNetCore.Server", StringComparison.Ordinal));
 
         public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
@@ -45,7 +45,7 @@ internal static class PrintableLogging
         }
     }
 
-    private sealed class PrintableLogger(ILogger inner) : ILogger
+    private sealed class PrintableLogger(ILogger inner, bool ofFramework) : ILogger
     {
         public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
@@ -55,6 +55,12 @@ internal static class PrintableLogging
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
+            // The framework takes a message that it cannot read for an error of the service; it is the client's, who is told.
+            if (ofFramework && FrameReader<object>.IsUnreadable(exception))
+            {
+                logLevel = LogLevel.Debug;
+            }
+
             if (!inner.IsEnabled(logLevel))
             {
                 return;

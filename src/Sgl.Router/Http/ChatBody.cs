@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Compression;
 using System.Text.Json;
+using System.Text.Unicode;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -155,6 +156,11 @@ internal sealed class ChatBody : IDisposable
     {
         ReadOnlySpan<byte> mark = [0xEF, 0xBB, 0xBF];
         json = json.Span.StartsWith(mark) ? json[mark.Length..] : json;
+        if (!Utf8.IsValid(json.Span))
+        {
+            throw new RequestFaultException("body", "is not UTF-8");
+        }
+
         try
         {
             if (JsonScan.Check(json.Span) is { } tooMuch)
@@ -164,6 +170,7 @@ internal sealed class ChatBody : IDisposable
 
             // Of two members of one name, which one counts is anybody's guess.
             var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            CheckNames(document.RootElement);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;
@@ -176,6 +183,30 @@ internal sealed class ChatBody : IDisposable
         catch (JsonException e)
         {
             throw new RequestFaultException("body", $"is not JSON: {e.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw new RequestFaultException("body", "has a member whose name is no Unicode text");
+        }
+    }
+
+    /// <summary>Throws where an escaped name is half a surrogate pair: no later look-up then meets one.</summary>
+    private static void CheckNames(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var member in element.EnumerateObject())
+            {
+                ArgumentNullException.ThrowIfNull(member.Name);
+                CheckNames(member.Value);
+            }
+        }
+        else if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in element.EnumerateArray())
+            {
+                CheckNames(item);
+            }
         }
     }
 

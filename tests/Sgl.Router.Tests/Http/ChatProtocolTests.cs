@@ -40,6 +40,22 @@ public sealed class ChatProtocolTests : IAsyncLifetime
         Assert.True(response.Headers.Contains("x-request-id"));
     }
 
+    // As the fuzzer found them: names that are no text.
+    [Theory]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"\u00ff\u00fe\":1}", "is not UTF-8")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"\u00ed\u00a0\u0080\"}]}", "is not UTF-8")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"\\ud800\":1}", "no Unicode text")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\",\"\\udc00x\":{}}]}]}", "no Unicode text")]
+    public async Task Post_NamesOrBytesThatAreNoText_BadRequest(string latin1, string told)
+    {
+        var content = new ByteArrayContent(Encoding.Latin1.GetBytes(latin1)) { Headers = { ContentType = new("application/json") } };
+
+        using var response = await PostAsync(content);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains(told, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Post_UnknownModel_NotFound()
     {
