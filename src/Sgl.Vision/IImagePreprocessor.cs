@@ -6,6 +6,9 @@ public interface IImagePreprocessor
     /// <summary>The family's name, for messages.</summary>
     string Family { get; }
 
+    /// <summary>What becomes of an image with the checkpoint's settings, in a few words.</summary>
+    string Description { get; }
+
     /// <summary>The limits of a request that mean something to the family.</summary>
     ImageLimitKinds KnownLimits { get; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sgl.Vision.Internal;
 
 namespace Sgl.Vision;
@@ -24,6 +25,9 @@ public sealed class InternVlPreprocessor : IImagePreprocessor
 
     /// <inheritdoc/>
     public string Family => "InternVL2";
+
+    /// <inheritdoc/>
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"{(_options.DynamicImageSize ? $"{_options.MinTiles} to {_options.MaxTiles} tiles" : "one tile")} of {_options.ImageSize} px{(_options.UseThumbnail && _options.DynamicImageSize ? " and a thumbnail" : "")}, {_options.TokensPerTileSide * _options.TokensPerTileSide} visual tokens each");
 
     /// <inheritdoc/>
     public ImageLimitKinds KnownLimits => ImageLimitKinds.MinTiles | ImageLimitKinds.MaxTiles;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sgl.Vision.Internal;
 
 namespace Sgl.Vision;
@@ -36,6 +37,16 @@ public sealed class LlavaOneVisionPreprocessor : IImagePreprocessor
 
     /// <inheritdoc/>
     public string Family => "LLaVA-OneVision";
+
+    /// <inheritdoc/>
+    public string Description
+    {
+        get
+        {
+            var side = _options.ImageSize / _options.PatchSize;
+            return string.Create(CultureInfo.InvariantCulture, $"base view and tiles of {_options.ImageSize} px, {side * side} visual tokens each, at most {_options.MaxTilesAnyres} tiles' worth");
+        }
+    }
 
     /// <inheritdoc/>
     public ImageLimitKinds KnownLimits => ImageLimitKinds.MaxTiles;

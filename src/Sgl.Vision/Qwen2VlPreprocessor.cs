@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sgl.Vision.Internal;
 
 namespace Sgl.Vision;
@@ -30,6 +31,9 @@ public sealed class Qwen2VlPreprocessor : IImagePreprocessor
 
     /// <inheritdoc/>
     public string Family => "Qwen-VL";
+
+    /// <inheritdoc/>
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"own resolution from {_options.MinPixels} to {_options.MaxPixels} pixels, one visual token per {Block} px square");
 
     /// <inheritdoc/>
     public ImageLimitKinds KnownLimits => ImageLimitKinds.MinPixels | ImageLimitKinds.MaxPixels;

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Sgl.Testing;
+
 namespace Sgl.Vision.Tests;
 
 public class InternVlPreprocessorTests
@@ -14,6 +17,21 @@ public class InternVlPreprocessorTests
             var limits = new ImageLimits { MaxTiles = c.MaxNum };
             Assert.Equal((c.Cols, c.Rows), Default.ChooseGrid(c.Width, c.Height, limits));
             Assert.Equal(c.TilesWithThumbnail, Default.Plan(c.Width, c.Height, limits).Tiles.Count);
+        });
+    }
+
+    /// <summary>The tiles of transformers' own processor, which InternVL's newer layout uses.</summary>
+    [SkippableFact]
+    public void ChooseGrid_NativeTable_EqualsReference()
+    {
+        using var table = JsonDocument.Parse(File.ReadAllBytes(SharedData.Require("goldens-families-2", "geometry", "internvl_native_grids.json")));
+        Assert.Equal(1200, table.RootElement.GetArrayLength());
+        Assert.All(table.RootElement.EnumerateArray(), c =>
+        {
+            int Number(string key) => c.GetProperty(key).GetInt32();
+            var limits = new ImageLimits { MinTiles = Number("min_num"), MaxTiles = Number("max_num") };
+            Assert.Equal((Number("cols"), Number("rows")), Default.ChooseGrid(Number("width"), Number("height"), limits));
+            Assert.Equal(Number("tiles_with_thumbnail"), Default.Plan(Number("width"), Number("height"), limits).Tiles.Count);
         });
     }
 

@@ -22,7 +22,7 @@ internal static class CheckpointTable
         Row("decoder", Number($"{language.Architecture}: {language.Layers} layers, hidden {language.HiddenSize}, {language.Heads} heads of {language.HeadDim} ({language.KvHeads} for keys and values), inner {language.IntermediateSize}"));
         Row("vocabulary", Number($"{language.VocabularySize} rows{Head(checkpoint)}; at most {language.MaxPositions} positions"));
         Row("vision", Number($"{vision.Architecture}: {vision.Layers} blocks, hidden {vision.HiddenSize}, {vision.Heads} heads, patches of {vision.PatchSize} px"));
-        Row("images", Images(config));
+        Row("images", checkpoint.Preprocessor.Description);
         Row("layout key", checkpoint.VisualLayoutKey);
         Row("prune layers", $"{string.Join(", ", PruneLayers(language.Layers))} (default; any of 0-{language.Layers - 1} can be configured)");
         Row("tokenizer", checkpoint.Tokenizer is { } tokenizer ? Number($"{tokenizer.VocabularySize} ids, digest {checkpoint.TokenizerDigest?[..Math.Min(12, checkpoint.TokenizerDigest.Length)]}") : "none: the checkpoint takes token ids only");
@@ -39,13 +39,6 @@ internal static class CheckpointTable
         { HeadUntied: true } => ", stored head, which differs from the embedding although config.json ties them",
         { Config.Language.TiedHead: true } => ", head tied to the embedding",
         _ => string.Empty,
-    };
-
-    private static string Images(VlmConfig config) => config.Family switch
-    {
-        VlmFamily.InternVl => Number($"{config.MinTiles} to {config.MaxTiles} tiles of {config.TileSize} px{(config.UseThumbnail ? " and a thumbnail" : "")}, {config.TokensPerTile} visual tokens each"),
-        VlmFamily.LlavaOneVision => Number($"base view and tiles of {config.TileSize} px, {config.TokensPerTile} visual tokens each, at most {config.AnyresMaxTiles} tiles' worth"),
-        _ => Number($"own resolution, one visual token per {config.Vision.PatchSize * config.Vision.MergeSize} px square"),
     };
 
     private static int[] PruneLayers(int layers) => [.. PruneSchedule.PaperLayers(layers).Prepend(0).Distinct()];
