@@ -2,8 +2,8 @@
 
 Run with Debian's python3-pil and python3-numpy:  python3 make.py OUT
 Then ask:  sgl demo --questions OUT/VARIANT/questions.jsonl
-Every variant looks like its sample: turned in its pixels and turned back by EXIF, see-through where the sample is white, in another format or
-sampling. So the answers may differ by what compression loses, and by nothing else.
+Every variant looks like its sample: turned in its pixels and turned back by EXIF, see-through where the sample has paper (which becomes pure white),
+in another format or sampling. So the answers may differ by what compression loses and by the paper's tint, and by nothing else.
 """
 import io
 import json
@@ -36,9 +36,9 @@ def encode(image, kind, **options):
 
 
 def see_through(image):
-    """White is transparent, and black lies under it, as drawing programs export pages without a background."""
+    """Paper is transparent, and black lies under it, as drawing programs export pages without a background."""
     rgb = np.asarray(image)
-    white = (rgb >= 250).all(axis=2)
+    white = (rgb >= 200).all(axis=2)
     return Image.fromarray(np.dstack([np.where(white[:, :, None], 0, rgb), np.where(white, 0, 255)]).astype(np.uint8), "RGBA")
 
 
