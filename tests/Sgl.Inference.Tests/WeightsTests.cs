@@ -46,8 +46,10 @@ public sealed class WeightsTests : IDisposable
         var (a, b) = (new GenerationTrace(), new GenerationTrace());
         var expected = await TestEngine.RunAsync(exact, prompt, options with { Trace = a });
         var found = await TestEngine.RunAsync(rounded, prompt, options with { Trace = b });
-        Assert.InRange(Distance(b.StepLogits[0], a.StepLogits[0]), 1e-6, 0.05);
-        Assert.InRange(Distance(found.Importance!, expected.Importance!), 1e-7, 0.03);
+        // A bit less is twice the step of a weight; activations have 8 bits everywhere.
+        var bits = RowWise8.ProcessorTakes8Bits ? 1.0 : 1.6;
+        Assert.InRange(Distance(b.StepLogits[0], a.StepLogits[0]), 1e-6, 0.05 * bits);
+        Assert.InRange(Distance(found.Importance!, expected.Importance!), 1e-7, 0.03 * bits);
 
         // Batched decode steps and single ones are rounded row by row: nobody's answer depends on who else is there.
         var together = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => TestEngine.RunAsync(rounded, prompt, TestEngine.Tokens(6)))));
