@@ -256,7 +256,8 @@ public sealed class VlmEngine : IAsyncDisposable
         if (tokenized.Ids.Length > Model.MaxSequenceTokens)
         {
             throw new RequestException(
-                "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed") { Problem = RequestProblem.PromptTooLong };
+                "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed")
+            { Problem = RequestProblem.PromptTooLong };
         }
 
         // All images' features lie in one array.

@@ -27,7 +27,7 @@ public class UsageTests
     [InlineData("--questions is empty", "demo", "--questions", "")]
     [InlineData("--out is empty", "demo", "--out", "")]
     [InlineData("--address is empty", "serve", "--address", "")]
-    [InlineData("--data is empty", "eval", "--data", "")]
+    [InlineData("--data is empty", "eval", "--benchmark", "synthetic", "--data", "")]
     [InlineData("--from is empty", "calibrate", "--from", "")]
     [InlineData("Unrecognized command or argument 'sing'", "sing")]
     [InlineData("--router: 'ftp://x' is not an address", "ask", "q", "--router", "ftp://x")]
