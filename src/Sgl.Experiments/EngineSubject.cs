@@ -4,6 +4,7 @@ using Sgl.Evaluation;
 using Sgl.Experiments.Internal;
 using Sgl.Guidance;
 using Sgl.Inference;
+using Sgl.Models;
 using Sgl.Text;
 using Sgl.Vision;
 
@@ -56,7 +57,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(small);
         ArgumentNullException.ThrowIfNull(large);
-        var (smallWeights, largeWeights) = (WeightFingerprint.Of(small.Checkpoint), WeightFingerprint.Of(large.Checkpoint));
+        var (smallWeights, largeWeights) = (WeightsDigest.Of(small.Checkpoint), WeightsDigest.Of(large.Checkpoint));
         var smallEngine = await VlmEngine.LoadAsync(small, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
         try
         {

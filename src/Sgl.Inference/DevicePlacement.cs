@@ -90,6 +90,15 @@ public static class DevicePlacement
             : throw new FormatException($"'{placement}' covers layers 0 to {next - 1}, the checkpoint has layers 0 to {layers - 1}");
     }
 
+    /// <summary>
+    /// A placement for a decoder that may have fewer layers than <c>KIND*N</c> asks for shares: then one layer a device. What names its layers stays as
+    /// it is. For runs over many checkpoints with one setting; a service's own setting is refused instead, since devices would stay idle.
+    /// </summary>
+    public static string Fit(string placement, int layers) =>
+        placement.Trim().Split('*') is [var kind, var text] && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var devices) && devices > layers
+            ? string.Create(CultureInfo.InvariantCulture, $"{kind}*{layers}")
+            : placement;
+
     /// <summary>Cuts placed layers in front of every prune layer: the stages of the decoder.</summary>
     public static IReadOnlyList<LayerPlacement> Cut(IReadOnlyList<LayerPlacement> placement, IEnumerable<int> pruneLayers)
     {

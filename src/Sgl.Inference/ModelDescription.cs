@@ -32,6 +32,9 @@ public sealed record ModelDescription
     /// <summary>Digest of the vocabulary; two models with equal digests share token ids. Null without tokenizer files.</summary>
     public string? TokenizerDigest { get; init; }
 
+    /// <summary>Tells the weights from others of the same name and shapes.</summary>
+    public required string WeightsDigest { get; init; }
+
     /// <summary>What linear layers compute with.</summary>
     public required WeightSummary Weights { get; init; }
 

@@ -1,3 +1,5 @@
+using Sgl.Hosting;
+
 namespace Sgl.Requests;
 
 /// <summary>Checks the turns of a chat.</summary>
@@ -35,7 +37,7 @@ public static class ChatRules
         var characters = messages.Sum(m => m.Parts.Sum(p => (long)p.Text.Length));
         if (characters > MostCharacters)
         {
-            violations.Add(field, $"the texts have {characters} characters together, at most {MostCharacters} are accepted");
+            violations.Add(field, $"the texts have {characters} characters together, at most {MostCharacters} are accepted", ErrorReasons.PromptTooLong);
         }
     }
 

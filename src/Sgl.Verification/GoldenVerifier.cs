@@ -49,7 +49,7 @@ public sealed class GoldenVerifier
     }
 
     /// <summary>Verifies the cases one by one.</summary>
-    /// <param name="placement">Devices, as in <see cref="Inference.EngineOptions.Placement"/>; a single device, or one list per layer count is refused by checkpoints it does not fit.</param>
+    /// <param name="placement">Devices, as in <see cref="Inference.EngineOptions.Placement"/>; shares beyond a checkpoint's layers are left out, and a list of ranges is refused by checkpoints it does not fit.</param>
     /// <param name="cancellationToken">Stops.</param>
     public async IAsyncEnumerable<CaseReport> RunAsync(string placement, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

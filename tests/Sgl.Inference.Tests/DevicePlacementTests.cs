@@ -76,4 +76,13 @@ public class DevicePlacementTests
         Assert.Equal(expected, stages.Select(s => s.First));
         Assert.All(stages, s => Assert.Equal(r.Ranges.Single(p => s.First >= p.First && s.Last <= p.Last).Device, s.Device));
     });
+
+    [Theory]
+    [InlineData("cpu*3", 2, "cpu*2")]
+    [InlineData("cpu*3", 3, "cpu*3")]
+    [InlineData("cuda*8", 1, "cuda*1")]
+    [InlineData("cpu", 2, "cpu")]
+    [InlineData("0-3:cpu,4-7:cpu:1", 2, "0-3:cpu,4-7:cpu:1")]
+    public void Fit_SharesBeyondTheLayers_AreLeftOut(string placement, int layers, string expected) =>
+        Assert.Equal(expected, DevicePlacement.Fit(placement, layers));
 }

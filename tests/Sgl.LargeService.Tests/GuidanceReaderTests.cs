@@ -21,6 +21,7 @@ public sealed class GuidanceReaderTests
         ParameterCount = 1,
         Weights = new WeightSummary { Kind = "float32", Bytes = 4, Reason = "a test" },
         VisualLayoutKey = "key",
+        WeightsDigest = "00",
         PruneLayers = [0, 2, 4],
         Stages = ["0-9:cpu"],
         MaxSequenceTokens = 100,

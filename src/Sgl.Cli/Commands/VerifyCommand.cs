@@ -12,7 +12,7 @@ internal static class VerifyCommand
         var folder = new Argument<string>("folder") { Description = "Folder with checkpoints/ and cases/ in the golden format.", HelpName = "DIR" };
         var placement = new Option<string>("--placement", "--device")
         {
-            Description = "Devices: cpu, cuda:0, cpu*3 (equal shares on three), or ranges 0-3:cpu,4-7:cpu:1.",
+            Description = "Devices: cpu, cuda:0, cpu*3 (equal shares on three, or one a layer where there are fewer), or ranges 0-3:cpu,4-7:cpu:1.",
             HelpName = "DEVICES",
             DefaultValueFactory = _ => "cpu",
         };

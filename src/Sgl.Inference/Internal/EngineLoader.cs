@@ -120,6 +120,7 @@ internal static partial class EngineLoader
         VisualLayoutKey = checkpoint.VisualLayoutKey,
         KnownImageLimits = checkpoint.Preprocessor.KnownLimits,
         TokenizerDigest = checkpoint.TokenizerDigest,
+        WeightsDigest = WeightsDigest.Of(checkpoint.Folder),
         Weights = weights,
         Vocabulary = checkpoint.Vocabulary is { } vocabulary ? (vocabulary.OrdinaryDigest, vocabulary.AddedTokens) : ("", new Dictionary<int, string>()),
         PruneLayers = pruneLayers,

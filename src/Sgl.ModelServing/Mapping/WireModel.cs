@@ -31,6 +31,7 @@ public static class WireModel
             ParameterCount = model.ParameterCount,
             VisualLayoutKey = limits.VisualLayoutKey(model),
             TokenizerDigest = model.TokenizerDigest ?? "",
+            WeightsDigest = model.WeightsDigest,
             OrdinaryTokensDigest = model.Vocabulary.OrdinaryDigest,
             MaxSequenceTokenCount = model.MaxSequenceTokens,
             MaxImageCount = engine.MaxImages,

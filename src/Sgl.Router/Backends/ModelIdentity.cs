@@ -18,6 +18,11 @@ internal static class ModelIdentity
             yield return Of("parameter_count", one.ParameterCount, other.ParameterCount);
             yield return Of("visual_layout_key", one.VisualLayoutKey, other.VisualLayoutKey);
             yield return Of("tokenizer_digest", one.TokenizerDigest, other.TokenizerDigest);
+            if (one.WeightsDigest.Length > 0 && other.WeightsDigest.Length > 0)
+            {
+                yield return Of("weights_digest", one.WeightsDigest, other.WeightsDigest);
+            }
+
             yield return Of("prune_layers", string.Join(' ', one.PruneLayers), string.Join(' ', other.PruneLayers));
         }
 

@@ -15,10 +15,12 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
     {
         if (!_engines.TryGetValue(name, out var engine))
         {
+            var folder = Path.Combine(checkpoints, name);
+            var depth = Depth(folder);
             var options = new EngineOptions
             {
-                Checkpoint = Path.Combine(checkpoints, name),
-                Placement = placement,
+                Checkpoint = folder,
+                Placement = DevicePlacement.Fit(placement, depth),
                 Weights = "float32",
                 ImageTokenId = cases.First(c => c.SmallCheckpoint == name || c.LargeCheckpoint == name).ImageTokenId,
                 KvBudgetMiB = 1024,
@@ -26,7 +28,6 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
                 MaxPromptTokens = LongestSequence,
                 Threads = 0,
             };
-            var depth = Depth(options.Checkpoint);
             var layers = cases.Where(c => c.LargeCheckpoint == name).SelectMany(c => c.Large?.Runs ?? []).Select(r => r.PruneLayer).OfType<int>();
             // A prune layer at or behind the last one is never reached: such a run is an unpruned one.
             foreach (var layer in layers.Append(0).Where(l => l < depth).Distinct().Order())

@@ -176,6 +176,26 @@ public sealed class ReplicaTests
         Assert.Equal($"serving\na replica of the large model is not used: {told}\n", await trio.Http.GetStringAsync(new Uri(trio.Endpoints.Metrics!, "/readyz")));
     }
 
+    [Theory]
+    [InlineData("aa", "aa", 0)]
+    [InlineData("aa", "", 0)]
+    [InlineData("aa", "bb", 1)]
+    public async Task Start_ReplicasOfOneNameWithOtherWeights_AreToldApart(string here, string there, int refused)
+    {
+        await using var first = new LargePeer { Info = Large("large", "peer/16") };
+        await using var second = new LargePeer { Info = Large("large", "peer/16") };
+        (first.Info.WeightsDigest, second.Info.WeightsDigest) = (here, there);
+        await first.StartAsync();
+        await second.StartAsync();
+        await using var trio = await Trio.StartAsync(("Router:Large:Address", $"{first.Address},{second.Address}"));
+
+        await trio.UntilAsync(async () =>
+            await trio.MetricAsync("sgl_router_replica_serving", $"replica=\"127.0.0.1:{first.Port}\"") == 1
+            && await trio.MetricAsync("sgl_router_replica_refused", $"replica=\"127.0.0.1:{second.Port}\"") == refused
+            && await trio.MetricAsync("sgl_router_replica_serving", $"replica=\"127.0.0.1:{second.Port}\"") == 1 - refused);
+        Assert.Equal(refused == 1, trio.Health.Note.Contains("weights_digest 'bb' instead of 'aa'", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Answer_OnlyReplicaOfTheModelDies_AnotherModelDoesNotTakeItsPlace()
     {

@@ -37,7 +37,6 @@ public sealed class DemoTrio : IAsyncLifetime
         {
             ["Listen:HttpPort"] = "0",
             ["Listen:MetricsPort"] = "0",
-            ["Listen:HttpPort"] = "0",
             ["Listen:DrainTimeout"] = "00:00:05",
             ["Router:Small:Address"] = Small.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
             ["Router:Large:Address"] = Large.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),

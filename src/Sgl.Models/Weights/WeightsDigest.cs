@@ -2,19 +2,21 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Sgl.Experiments.Internal;
+namespace Sgl.Models;
 
 /// <summary>
-/// Tells the weights of a checkpoint folder from others of the same name, so that a run is not continued with other weights.
+/// Tells the weights of a checkpoint folder from others of the same name and shapes: replicas of one model, and a run that goes on later.
 /// Reads blocks spread over each file, not all of it: tens of gigabytes would take minutes.
 /// </summary>
-internal static class WeightFingerprint
+public static class WeightsDigest
 {
     private const int Block = 1 << 16;
     private const int Blocks = 64;
     private const int HexDigits = 12;
 
-    /// <summary>A few hexadecimal digits.</summary>
+    /// <summary>12 hexadecimal digits.</summary>
+    /// <param name="folder">Checkpoint folder.</param>
+    /// <exception cref="IOException">A file cannot be read.</exception>
     public static string Of(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
