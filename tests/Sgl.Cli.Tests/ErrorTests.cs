@@ -57,7 +57,7 @@ public sealed class ErrorTests : IDisposable
         var error = (await SglProcess.RunAsync(command, "q", "--image", path)).OneError();
 
         Assert.Contains("notes.png", error, StringComparison.Ordinal);
-        Assert.Contains("not a PNG, JPEG, WebP, GIF or BMP", error, StringComparison.Ordinal);
+        Assert.Contains("not a PNG, JPEG, WebP, GIF, BMP or TIFF", error, StringComparison.Ordinal);
     }
 
     [Fact]
