@@ -17,6 +17,9 @@ internal sealed record LoadOptions
     /// <summary>Offered load over the peak, for the scenario <c>overload</c>.</summary>
     public double Factor { get; init; } = 10;
 
+    /// <summary>Cores of the model services, as <c>taskset</c> writes them; null: all. Router and load generator run where this program runs.</summary>
+    public string? ModelCores { get; init; }
+
     /// <summary>Folder of the small model.</summary>
     public string Small { get; init; } = Repository.Path("models", "sgl-demo-small");
 
@@ -37,7 +40,7 @@ internal sealed record LoadOptions
 
     public static string Usage =>
         $"""
-        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--small DIR] [--large DIR] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
+        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
         {string.Join('\n', IScenario.All.Select(s => $"  {s.Name,-12} {s.Summary}"))}
           load         {string.Join(", ", IScenario.Load.Select(s => s.Name))}
           all          all of them
@@ -85,6 +88,7 @@ internal sealed record LoadOptions
         "--seconds" => options with { Duration = TimeSpan.FromSeconds(Number(key, value)) },
         "--concurrency" => options with { Concurrency = [.. value.Split(',').Select(n => (int)Number(key, n))] },
         "--factor" => options with { Factor = Number(key, value) },
+        "--model-cores" => options with { ModelCores = value },
         "--small" => options with { Small = value },
         "--large" => options with { Large = value },
         "--seed" => options with { Seed = (int)Number(key, value) },

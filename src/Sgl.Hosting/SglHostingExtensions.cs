@@ -2,6 +2,7 @@ using System.Net;
 using Grpc.AspNetCore.Server;
 using Grpc.AspNetCore.Server.Model;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -37,6 +38,7 @@ public static class SglHostingExtensions
         services.AddSingleton<ServiceEndpoints>();
         services.AddSingleton<ErrorTranslator>();
         services.AddSingleton<CallTracker>();
+        services.AddSingleton<ServerMemory>();
         services.AddSingleton<InFlightBytes>();
         services.AddSingleton<RequestMeter>();
         services.AddSingleton<CallInterceptor>();
@@ -63,6 +65,7 @@ public static class SglHostingExtensions
         });
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
+        services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>>(s => s.GetRequiredService<ServerMemory>())); // behind the server's own
         services.AddOptions<KestrelServerOptions>().Configure<IServiceProvider>(ConfigureKestrel);
         return builder;
     }
@@ -116,6 +119,7 @@ public static class SglHostingExtensions
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = null; // gRPC limits messages, the HTTP API its bodies
         kestrel.Limits.MinRequestBodyDataRate = null; // of a whole HTTP/2 connection: it would reset the healthy streams with the stalled one; MeteredBody times each
+        kestrel.Limits.MaxResponseBufferSize = 16 << 10; // of each stream; what is written beyond it waits for the client, and ReadersPatience for that
         kestrel.Limits.Http2.MaxStreamsPerConnection = listen.MaxStreamsPerConnection;
         kestrel.Limits.Http2.KeepAlivePingDelay = listen.KeepAlivePingDelay;
         kestrel.Limits.Http2.KeepAlivePingTimeout = listen.KeepAlivePingTimeout;

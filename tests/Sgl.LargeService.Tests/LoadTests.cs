@@ -1,6 +1,8 @@
+using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Sgl.ModelServing.Fixtures;
+using Sgl.Testing;
 using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 
@@ -136,9 +138,26 @@ public sealed class LoadTests
         await UntilAsync(async () => await MetricAsync(large, "sgl_grpc_requests_total{method=\"/sgl.v1.LargeService/Generate\",code=\"DeadlineExceeded\"") == 1);
     }
 
-    private static async Task<double> MetricAsync(RunningService service, string name) => (await service.MetricsAsync()).Split('\n')
-        .Where(l => l.StartsWith(name, StringComparison.Ordinal) && (name.Contains('{', StringComparison.Ordinal) || l[name.Length] is ' ' or '{'))
-        .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+    [Fact]
+    public async Task Generate_AnswersNobodyReads_FreeTheirPlacesAfterTheWriteTimeout()
+    {
+        await using var large = await StartAsync(("Engine:MaxBatch", "1"), ("Engine:MaxQueue", "1"), ("Calls:WriteTimeout", "00:00:00.5"));
+        var question = new Wire.LargeServiceGenerateRequest { Input = AskForLong(), Guidance = Unpruned() }.ToByteArray();
+        using var first = await UnreadCall.AskAsync(large.Endpoints.Grpc, "/sgl.v1.LargeService/Generate", question, CancellationToken.None);
+        using var second = await UnreadCall.AskAsync(large.Endpoints.Grpc, "/sgl.v1.LargeService/Generate", question, CancellationToken.None);
+
+        // Both places were taken, and both came free because nobody read.
+        await large.UntilMetricAsync("sgl_slow_clients_total{side=\"answer\"", 2);
+        await large.UntilMetricAsync("sgl_requests_running", 0);
+        await large.UntilMetricAsync("sgl_requests_waiting", 0);
+        await large.IdleAsync();
+        var answer = await AnswerAsync(
+            new Wire.LargeService.LargeServiceClient(large.Channel),
+            new Wire.LargeServiceGenerateRequest { Input = Ask("What shape is black?", Samples.Image("shapes.jpg")), Guidance = Unpruned() });
+        Assert.NotEmpty(answer.Completed!.Answer);
+    }
+
+    private static Task<double> MetricAsync(RunningService service, string name) => service.MetricAsync(name);
 
     private static async Task UntilAsync(Func<Task<bool>> holds)
     {

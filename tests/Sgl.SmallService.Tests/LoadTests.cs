@@ -1,5 +1,7 @@
+using Google.Protobuf;
 using Grpc.Core;
 using Sgl.ModelServing.Fixtures;
+using Sgl.Testing;
 using static Sgl.SmallService.SmallServer;
 using Wire = Sgl.V1;
 
@@ -108,6 +110,23 @@ public sealed class LoadTests(SmallServer server)
         await leave.CancelAsync();
         Assert.All(await Task.WhenAll(calls), code => Assert.Equal(StatusCode.Cancelled, code));
         await small.IdleAsync();
+    }
+
+    [Fact]
+    public async Task Generate_AnswersNobodyReads_FreeTheirPlacesAfterTheWriteTimeout()
+    {
+        await using var small = await StartAsync(("Engine:MaxBatch", "1"), ("Engine:MaxQueue", "1"), ("Calls:WriteTimeout", "00:00:00.5"));
+        var question = AskForLong().ToByteArray();
+        using var first = await UnreadCall.AskAsync(small.Endpoints.Grpc, "/sgl.v1.SmallService/Generate", question, CancellationToken.None);
+        using var second = await UnreadCall.AskAsync(small.Endpoints.Grpc, "/sgl.v1.SmallService/Generate", question, CancellationToken.None);
+
+        // Both places were taken, and both came free because nobody read.
+        await small.UntilMetricAsync("sgl_slow_clients_total{side=\"answer\"", 2);
+        await small.UntilMetricAsync("sgl_requests_running", 0);
+        await small.UntilMetricAsync("sgl_requests_waiting", 0);
+        await small.IdleAsync();
+        var client = new Wire.SmallService.SmallServiceClient(small.Channel);
+        Assert.NotEmpty((await AnswerAsync(client, Ask("What shape is black?", Samples.Image("shapes.jpg")))).Completed.Answer);
     }
 
     [Fact]

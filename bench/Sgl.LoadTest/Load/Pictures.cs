@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using NetVips;
 
 namespace Sgl.LoadTest;
@@ -8,18 +9,18 @@ internal static class Pictures
     /// <summary>A sample with a few pixels changed per copy: the same work for every model, and no cache knows it.</summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Two runs with one seed have the same pictures.</param>
-    public static IReadOnlyList<byte[]> Distinct(int count, int seed)
+    public static IReadOnlyList<ByteString> Distinct(int count, int seed)
     {
         using var sample = Image.NewFromFile(Repository.Path("samples", "shapes.jpg"));
         var pixels = sample.WriteToMemory<byte>();
-        var pictures = new byte[count][];
+        var pictures = new ByteString[count];
         for (var i = 0; i < count; i++)
         {
             var copy = (byte[])pixels.Clone();
             BitConverter.TryWriteBytes(copy.AsSpan(copy.Length / 2), seed);
             BitConverter.TryWriteBytes(copy.AsSpan((copy.Length / 2) + 16), i);
             using var image = Image.NewFromMemory(copy, sample.Width, sample.Height, sample.Bands, Enums.BandFormat.Uchar);
-            pictures[i] = image.PngsaveBuffer(compression: 1);
+            pictures[i] = UnsafeByteOperations.UnsafeWrap(image.PngsaveBuffer(compression: 1));
         }
 
         return pictures;

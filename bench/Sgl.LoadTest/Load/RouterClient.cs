@@ -7,7 +7,7 @@ using Sgl.V1;
 namespace Sgl.LoadTest;
 
 /// <summary>Asks the router over gRPC, each time about another picture.</summary>
-internal sealed class RouterClient(GrpcChannel channel, IReadOnlyList<byte[]> pictures)
+internal sealed class RouterClient(GrpcChannel channel, IReadOnlyList<ByteString> pictures)
 {
     private static readonly string[] Questions = ["What shape is black?", "What shape is orange?", "What shape is blue?"];
 
@@ -26,7 +26,7 @@ internal sealed class RouterClient(GrpcChannel channel, IReadOnlyList<byte[]> pi
     public AnswerRequest Request(int number)
     {
         var request = new AnswerRequest { Policy = Policy, Sampling = new Sampling { MaxNewTokens = MaxNewTokens }, OmitImportance = true };
-        request.Images.Add(new V1.Image { Data = ByteString.CopyFrom(pictures[number % pictures.Count]) });
+        request.Images.Add(new V1.Image { Data = pictures[number % pictures.Count] });
         request.Messages.Add(new ChatMessage { Role = ChatRole.User, Parts = { new ChatPart { Text = Questions[number % Questions.Length] } } });
         return request;
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Sgl.LoadTest;
 
 /// <summary>
@@ -6,6 +8,8 @@ namespace Sgl.LoadTest;
 /// </summary>
 internal sealed class OverloadScenario : IScenario
 {
+    private const int InFlight = 16;
+
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
     public string Name => "overload";
@@ -15,13 +19,28 @@ internal sealed class OverloadScenario : IScenario
     public async Task RunAsync(LoadOptions options, Section section, CancellationToken cancellationToken)
     {
         await using var trio = await ServiceTrio.StartAsync(options, cancellationToken: cancellationToken);
-        var client = new RouterClient(trio.RouterChannel, Pictures.Distinct(1024, options.Seed)) { Deadline = Deadline };
-        await LoadGenerator.FixedAsync(2, TimeSpan.FromSeconds(3), client.AskAsync, cancellationToken);
-        var peak = LoadSummary.Of(await LoadGenerator.FixedAsync(16, options.Duration, client.AskAsync, cancellationToken), options.Duration);
-        section.Add("peak (16 in flight)", peak);
+        await LoadGenerator.FixedAsync(2, TimeSpan.FromSeconds(3), Client(64, 0).AskAsync, cancellationToken);
+        var peak = LoadSummary.Of(await LoadGenerator.FixedAsync(InFlight, options.Duration, Client(1024, 1).AskAsync, cancellationToken), options.Duration);
+        section.Add(FormattableString.Invariant($"peak ({InFlight} in flight)"), peak);
+
+        // Made before, so that making pictures is no part of the load; as many as there will be requests, so that no cache knows one.
         var rate = peak.AnsweredPerSecond * options.Factor;
-        var over = LoadSummary.Of(await LoadGenerator.OpenAsync(rate, options.Duration, options.Seed, client.AskAsync, cancellationToken), options.Duration);
+        var many = Client((int)(rate * options.Duration.TotalSeconds * 1.2) + 64, 2);
+        var (started, before) = (Stopwatch.GetTimestamp(), CpuTimes());
+        var outcomes = await LoadGenerator.OpenAsync(rate, options.Duration, options.Seed, many.AskAsync, cancellationToken);
+        var (took, cpu) = (Stopwatch.GetElapsedTime(started), CpuTimes());
+        var over = LoadSummary.Of(outcomes, options.Duration);
         section.Add(FormattableString.Invariant($"{options.Factor:0.#} x peak"), over);
+        foreach (var (name, time) in cpu)
+        {
+            section.Note($"cores that the {name} had meanwhile", (time - before[name]) / took);
+        }
+
+        foreach (var kind in outcomes.Where(o => o.Ending == Ending.Shed).GroupBy(o => o.Detail))
+        {
+            section.Note($"shed: {kind.Key}", kind.Count());
+        }
+
         section.Note("shed by the router itself, because it knew a model to be full", await trio.Router.MetricAsync("sgl_router_shed_total", cancellationToken));
         section.Expect("goodput over peak", over.AnsweredPerSecond / peak.AnsweredPerSecond, least: 0.9);
         if (over.Shed.Count > 0)
@@ -29,7 +48,19 @@ internal sealed class OverloadScenario : IScenario
             section.Expect("median of shed requests, ms", over.Shed.Median, most: 100);
         }
 
-        var after = LoadSummary.Of(await LoadGenerator.FixedAsync(16, options.Duration, client.AskAsync, cancellationToken), options.Duration);
+        var after = LoadSummary.Of(await LoadGenerator.FixedAsync(InFlight, options.Duration, Client(1024, 3).AskAsync, cancellationToken), options.Duration);
         section.Add("peak again", after);
+
+        // Where a core is short, the figures tell of that: what the services and the generator had of them belongs to the result.
+        Dictionary<string, TimeSpan> CpuTimes() => new()
+        {
+            ["small"] = trio.Smalls[0].CpuTime,
+            ["large"] = trio.Larges[0].CpuTime,
+            ["router"] = trio.Router.CpuTime,
+            ["generator"] = Environment.CpuUsage.TotalTime,
+        };
+
+        RouterClient Client(int pictures, int series) =>
+            new(trio.RouterChannel, Pictures.Distinct(pictures, (options.Seed * 16) + series)) { Deadline = Deadline };
     }
 }

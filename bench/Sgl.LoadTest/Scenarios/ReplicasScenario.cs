@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Google.Protobuf;
 using Grpc.Net.Client;
 using Sgl.V1;
 
@@ -78,7 +79,7 @@ internal sealed class ReplicasScenario : IScenario
         section.Expect($"{name}: longest, ms", summary.Answered.Max, most: 3000);
     }
 
-    private static async Task<LoadSummary> AskAsync(GrpcChannel channel, IReadOnlyList<byte[]> pictures, CancellationToken cancellationToken)
+    private static async Task<LoadSummary> AskAsync(GrpcChannel channel, IReadOnlyList<ByteString> pictures, CancellationToken cancellationToken)
     {
         var client = new RouterClient(channel, pictures) { Policy = new RoutingPolicy { Force = Route.Large }, Deadline = TimeSpan.FromSeconds(30) };
         var (next, started) = (-1, Stopwatch.GetTimestamp());

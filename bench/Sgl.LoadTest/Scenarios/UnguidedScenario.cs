@@ -42,7 +42,7 @@ internal sealed class UnguidedScenario : IScenario
         LargeServiceGenerateRequest Input(int i, V1.Guidance? guidance = null)
         {
             var input = new LargeInput();
-            input.Images.Add(new V1.Image { Data = ByteString.CopyFrom(pictures[i]) });
+            input.Images.Add(new V1.Image { Data = pictures[i] });
             input.Messages.Add(new ChatMessage { Role = ChatRole.User, Parts = { new ChatPart { Text = "What shape is black?" } } });
             return new LargeServiceGenerateRequest { Input = input, Guidance = guidance };
         }

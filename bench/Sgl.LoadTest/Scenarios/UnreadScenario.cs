@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Google.Protobuf;
+using Sgl.Testing;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;
@@ -7,6 +9,9 @@ namespace Sgl.LoadTest;
 internal sealed class UnreadScenario : IScenario
 {
     private const int Places = 6;
+
+    // More than the server buffers of an answer.
+    private const int Tokens = 1000;
 
     private static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(3);
 
@@ -19,12 +24,12 @@ internal sealed class UnreadScenario : IScenario
         await using var trio = await ServiceTrio.StartAsync(
             options, settings: [$"router:Router:MaxConcurrentRequests={Places}", $"router:Calls:WriteTimeout={WriteTimeout}"], cancellationToken: cancellationToken);
 
-        var question = new AnswerRequest { Sampling = new Sampling { MaxNewTokens = 64 } };
+        var question = new AnswerRequest { Sampling = new Sampling { MaxNewTokens = Tokens, MinNewTokens = Tokens } };
         question.Messages.Add(new ChatMessage { Role = ChatRole.User, Parts = { new ChatPart { Text = "What is the code in the blue box?" } } });
-        var unread = new List<UnreadAnswer>();
+        var unread = new List<UnreadCall>();
         for (var i = 0; i < Places; i++)
         {
-            unread.Add(await UnreadAnswer.AskAsync(trio.Router.Grpc, question, cancellationToken));
+            unread.Add(await UnreadCall.AskAsync(trio.Router.Grpc, "/sgl.v1.RouterService/Answer", question.ToByteArray(), cancellationToken));
         }
 
         var started = Stopwatch.GetTimestamp();
@@ -37,6 +42,7 @@ internal sealed class UnreadScenario : IScenario
         }
         while ((held > 0 || most == 0) && Stopwatch.GetElapsedTime(started) < WriteTimeout * 4);
 
+        section.Expect("answers given up because nobody read", await trio.Router.MetricAsync("sgl_slow_clients_total{side=\"answer\"", cancellationToken), least: Places);
         section.Expect("places taken at first", most, least: Places);
         section.Expect("places held in the end", held, most: 0);
         section.Expect("seconds until all were free", Stopwatch.GetElapsedTime(started).TotalSeconds, most: (WriteTimeout * 3).TotalSeconds);

@@ -49,6 +49,16 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Time on a core so far.</summary>
+    public TimeSpan CpuTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>What it wrote so far.</summary>
     public IReadOnlyList<string> Lines
     {
@@ -66,10 +76,17 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="settings"><c>Key=value</c>.</param>
     /// <param name="wait">Whether to wait for SERVING, and not only for the port.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<ServiceProcess> StartAsync(string name, IEnumerable<string> settings, bool wait, CancellationToken cancellationToken)
+    /// <param name="cores">Where it may run, as <c>taskset</c> writes them; null: where this program may.</param>
+    public static async Task<ServiceProcess> StartAsync(
+        string name, IEnumerable<string> settings, bool wait, CancellationToken cancellationToken, string? cores = null)
     {
         var assembly = name switch { "small" => "Sgl.SmallService.dll", "large" => "Sgl.LargeService.dll", _ => "Sgl.Router.dll" };
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(cores is null ? "dotnet" : "taskset") { RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach (var argument in cores is null ? Array.Empty<string>() : ["--cpu-list", cores, "dotnet"])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly));
         foreach (var setting in new[] { "Listen:Port=0", "Listen:MetricsPort=0" }.Concat(name == "router" ? ["Listen:HttpPort=0"] : []).Concat(settings))
         {

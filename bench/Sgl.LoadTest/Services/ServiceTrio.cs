@@ -54,7 +54,8 @@ internal sealed class ServiceTrio : IAsyncDisposable
 
         async Task StartAsync(string name, IEnumerable<string> own)
         {
-            trio._all.Add(await ServiceProcess.StartAsync(name, own.Concat(Settings(name, settings, options)), wait: true, cancellationToken));
+            trio._all.Add(await ServiceProcess.StartAsync(
+                name, own.Concat(Settings(name, settings, options)), wait: true, cancellationToken, name == "router" ? null : options.ModelCores));
         }
 
         static string Addresses(IEnumerable<ServiceProcess> services) => string.Join(',', services.Select(s => s.Grpc.ToString()));

@@ -23,10 +23,10 @@ public sealed class CallLimits
 
     /// <summary>
     /// Most bytes of request messages that all calls hold together, from the length a message announces until its call ends; further ones are refused with
-    /// RESOURCE_EXHAUSTED before they are read. A JSON body counts <see cref="JsonWeight"/> times. One message of the longest kind always fits.
+    /// RESOURCE_EXHAUSTED before they are read. A JSON body counts <see cref="JsonWeight"/> times. One message of the longest kind fits where no other is held.
     /// </summary>
-    /// <value>Default 512 MiB.</value>
-    public long MaxBytesInFlight { get; set; } = 512 << 20;
+    /// <value>Default 512 MiB, or a quarter of the memory that the process may have (of its container, or of the runtime's heap limit) where that is less.</value>
+    public long MaxBytesInFlight { get; set; } = DefaultBytesInFlight(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
     /// <summary>Most calls at once, whatever they do; further ones are refused with RESOURCE_EXHAUSTED before they are read.</summary>
     /// <value>Default 2000.</value>
@@ -34,4 +34,7 @@ public sealed class CallLimits
 
     /// <summary>What a byte of a JSON body costs: the body, its text as UTF-16, the decoded pictures.</summary>
     internal const int JsonWeight = 3;
+
+    // A process takes some two and a half times what the messages have: as they came, their pictures, what is sent on.
+    internal static long DefaultBytesInFlight(long available) => Math.Clamp(available / 4, 16 << 20, 512 << 20);
 }

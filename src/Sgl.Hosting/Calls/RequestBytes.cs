@@ -32,7 +32,7 @@ public sealed class RequestBytes
                 return;
             }
 
-            if (!_budget.TryTake(bytes))
+            if (!_budget.TryTake(bytes, _held))
             {
                 throw new OverloadedException(
                     $"Requests in flight hold {_budget.Used >> 20} MiB already, of at most {_budget.Limit >> 20}.", InFlightBytes.RetryAfter);

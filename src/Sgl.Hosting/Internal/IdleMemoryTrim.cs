@@ -7,7 +7,7 @@ namespace Sgl.Hosting.Internal;
 /// Gives memory back after a burst of large requests. The runtime collects when something is allocated, so a service that falls idle after decoding
 /// large images would hold all of their buffers until its next request.
 /// </summary>
-internal sealed class IdleMemoryTrim(CallTracker calls, TimeProvider time, ILogger<IdleMemoryTrim> logger) : BackgroundService
+internal sealed class IdleMemoryTrim(CallTracker calls, ServerMemory server, TimeProvider time, ILogger<IdleMemoryTrim> logger) : BackgroundService
 {
     private const long Worthwhile = 256 << 20;
     private const long Quiet = 16 << 20;
@@ -33,6 +33,7 @@ internal sealed class IdleMemoryTrim(CallTracker calls, TimeProvider time, ILogg
                     && Interlocked.CompareExchange(ref s_trimmedAt, allocated, trimmedAt) == trimmedAt)
                 {
                     var before = Environment.WorkingSet;
+                    server.Clear();
                     GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
                     HostingLog.MemoryTrimmed(logger, before >> 20, Environment.WorkingSet >> 20);
                 }

@@ -60,10 +60,11 @@ internal sealed class AnswerPipeline
             throw Faults.Create(Code.FailedPrecondition, models.PairingProblem, ErrorReasons.ModelsNotPaired).ToRpcException();
         }
 
-        var run = new AnswerRun(this, request, policy, models, call, emit, started);
         try
         {
             Enter();
+            using var place = Reserve(policy);
+            var run = new AnswerRun(this, request, policy, models, call, place, emit, started);
             var completed = await run.AnswerAsync();
             Metrics.Common.CountRequest(completed.Path switch
             {
@@ -97,6 +98,23 @@ internal sealed class AnswerPipeline
         {
             throw new OverloadedException($"The router answers {Options.MaxConcurrentRequests} requests already.", RetryWhenFull);
         }
+    }
+
+    /// <summary>
+    /// A place at the small model before anything is done for the request: in overload most of them end here, and what one costs is what is left of the
+    /// machine's time for those that are answered.
+    /// </summary>
+    private ReplicaLease? Reserve(RequestPolicy policy)
+    {
+        var place = policy.AsksSmall ? Small.Reserve() : null;
+        if (place is not { Fits: false })
+        {
+            return place;
+        }
+
+        place.Dispose();
+        Metrics.CountShed(Small.Name);
+        throw new OverloadedException("The small model has no capacity.", place.Replica.Standing.Limit.RetryAfter);
     }
 
     private RequestPolicy Check(Wire.AnswerRequest request, ModelPair models)

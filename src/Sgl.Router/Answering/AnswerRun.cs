@@ -13,6 +13,7 @@ internal sealed class AnswerRun(
     RequestPolicy policy,
     ModelPair models,
     AnswerCall call,
+    ReplicaLease? place,
     Func<Wire.AnswerResponse, Task> emit,
     long started)
 {
@@ -70,7 +71,7 @@ internal sealed class AnswerRun(
         };
         question.Images.AddRange(request.Images);
         question.Messages.AddRange(request.Messages);
-        return pipeline.Small.AskAsync(question, call, TellLayoutAsync, TellSmallTokenAsync);
+        return pipeline.Small.AskAsync(question, place, call, TellLayoutAsync, TellSmallTokenAsync);
     }
 
     private Wire.Decision Decide()

@@ -28,11 +28,22 @@ internal sealed class SmallHop
         _retry = new RetryLoop(backends.Small, options.Value.Retry, metrics, time, logger);
     }
 
+    /// <summary><c>small</c>, for metrics.</summary>
+    public string Name => _backends.Small.Name;
+
+    /// <summary>Takes a place at a replica, before anything is done for the request; null where none serves. One that does not fit means that all are full.</summary>
+    public ReplicaLease? Reserve() => _backends.Small.Pick(new HashSet<Replica>());
+
     /// <summary>Asks, and tells layout and tokens as they come.</summary>
+    /// <param name="request">The question.</param>
+    /// <param name="place">Where the first try goes; null: to the best replica.</param>
+    /// <param name="call">The request.</param>
+    /// <param name="onLayout">Gets the prompt as the small model sees it.</param>
+    /// <param name="onToken">Gets each token.</param>
     /// <exception cref="HopException">There is no answer.</exception>
     /// <exception cref="OperationCanceledException">The request ended.</exception>
     public async Task<SmallAnswer> AskAsync(
-        Wire.SmallServiceGenerateRequest request, AnswerCall call, Func<Wire.PromptLayout, Task> onLayout, Func<Wire.Token, Task> onToken)
+        Wire.SmallServiceGenerateRequest request, ReplicaLease? place, AnswerCall call, Func<Wire.PromptLayout, Task> onLayout, Func<Wire.Token, Task> onToken)
     {
         using var activity = RouterActivity.Source.StartActivity("small", ActivityKind.Internal);
         var started = _time.GetTimestamp();
@@ -43,7 +54,7 @@ internal sealed class SmallHop
         try
         {
             return await _retry.RunAsync(
-                new HopCall(call.RequestId, request.CalculateSize(), ShownTokens.CanBeMadeAgain(request.Sampling), null), AttemptAsync, both.Token);
+                new HopCall(call.RequestId, request.CalculateSize(), ShownTokens.CanBeMadeAgain(request.Sampling), place), AttemptAsync, both.Token);
         }
         catch (Exception e) when (HopErrors.IsTheClients(e, limit.IsCancellationRequested, call, _time.GetUtcNow()))
         {

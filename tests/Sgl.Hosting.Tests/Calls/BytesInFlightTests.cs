@@ -84,6 +84,30 @@ public sealed class BytesInFlightTests
     }
 
     [Fact]
+    public async Task Message_LongerThanTheBudget_FitsWhileNoOtherIsHeld()
+    {
+        await using var host = await ProbeHost.StartAsync(("Listen:MaxReceiveMessageBytes", "1048576"), ("Calls:MaxBytesInFlight", "65536"));
+        using var leave = new CancellationTokenSource();
+        var holding = host.Client.UnaryAsync(Request("wait"), cancellationToken: leave.Token).ResponseAsync;
+        await host.Log.Started.WaitAsync();
+
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await host.Client.UnaryAsync(Request("fine")));
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        Assert.Equal("fine", (await host.Client.UnaryAsync(new ProbeRequest { Act = "fine" })).Text);
+
+        await leave.CancelAsync();
+        await Assert.ThrowsAsync<RpcException>(() => holding);
+    }
+
+    [Theory]
+    [InlineData(64L << 30, 512L << 20)]
+    [InlineData(2L << 30, 512L << 20)]
+    [InlineData(512L << 20, 128L << 20)]
+    [InlineData(1L << 20, 16L << 20)]
+    public void MaxBytesInFlight_Default_IsAQuarterOfALittleMemory(long available, long expected) =>
+        Assert.Equal(expected, CallLimits.DefaultBytesInFlight(available));
+
+    [Fact]
     public async Task Message_LongerThanTheLimit_IsStillToldSo()
     {
         await using var host = await ProbeHost.StartAsync(Tight);

@@ -75,6 +75,22 @@ internal sealed class RunningService : IAsyncDisposable
         return await http.GetStringAsync(new Uri(Endpoints.Metrics!, "/metrics"));
     }
 
+    /// <summary>The value of a metric, summed over its labels; 0 where there is none.</summary>
+    /// <param name="name">Its name, with or without a part of its labels.</param>
+    public async Task<double> MetricAsync(string name) => (await MetricsAsync()).Split('\n')
+        .Where(l => l.StartsWith(name, StringComparison.Ordinal) && (name.Contains('{', StringComparison.Ordinal) || l[name.Length] is ' ' or '{'))
+        .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>Waits until a metric has a value.</summary>
+    public async Task UntilMetricAsync(string name, double value)
+    {
+        for (var i = 0; await MetricAsync(name) is var now && now != value; i++)
+        {
+            Assert.True(i < 400, $"{name} is {now} after 20 s, not {value}.");
+            await Task.Delay(50);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         Channel.Dispose();

@@ -1,30 +1,28 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
-using Google.Protobuf;
-using Sgl.V1;
 
-namespace Sgl.LoadTest;
+namespace Sgl.Testing;
 
-/// <summary>A question whose client grants the service no room to answer: HTTP/2 by hand, with an initial window of nothing.</summary>
-internal sealed class UnreadAnswer : IDisposable
+/// <summary>A gRPC call whose client grants the service no room to answer: HTTP/2 by hand, with an initial window of nothing.</summary>
+internal sealed class UnreadCall : IDisposable
 {
     private const byte Data = 0, Headers = 1, Settings = 4;
     private const byte EndStream = 1, EndHeaders = 4, Acknowledge = 1;
 
     private readonly TcpClient _client;
 
-    private UnreadAnswer(TcpClient client) => _client = client;
+    private UnreadCall(TcpClient client) => _client = client;
 
-    /// <summary>Asks.</summary>
-    /// <param name="router">Where.</param>
-    /// <param name="question">At most 16 kB.</param>
+    /// <summary>Sends a message and closes the client's side.</summary>
+    /// <param name="service">Where.</param>
+    /// <param name="method">E.g. <c>/sgl.v1.SmallService/Generate</c>.</param>
+    /// <param name="message">At most 16 kB.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async Task<UnreadAnswer> AskAsync(Uri router, AnswerRequest question, CancellationToken cancellationToken)
+    public static async Task<UnreadCall> AskAsync(Uri service, string method, byte[] message, CancellationToken cancellationToken)
     {
         var client = new TcpClient();
-        await client.ConnectAsync(router.Host, router.Port, cancellationToken);
-        var message = question.ToByteArray();
+        await client.ConnectAsync(service.Host, service.Port, cancellationToken);
         var body = new byte[message.Length + 5];
         BinaryPrimitives.WriteInt32BigEndian(body.AsSpan(1), message.Length);
         message.CopyTo(body, 5);
@@ -34,11 +32,11 @@ internal sealed class UnreadAnswer : IDisposable
         Frame(bytes, Settings, 0, 0, [0, 4, 0, 0, 0, 0]); // SETTINGS_INITIAL_WINDOW_SIZE = 0
         Frame(bytes, Settings, Acknowledge, 0, []);
         Frame(bytes, Headers, EndHeaders, 1, Fields(
-            (":method", "POST"), (":scheme", "http"), (":path", "/sgl.v1.RouterService/Answer"), (":authority", router.Authority),
+            (":method", "POST"), (":scheme", "http"), (":path", method), (":authority", service.Authority),
             ("content-type", "application/grpc"), ("te", "trailers")));
         Frame(bytes, Data, EndStream, 1, body);
         await client.GetStream().WriteAsync(bytes.ToArray(), cancellationToken);
-        return new UnreadAnswer(client);
+        return new UnreadCall(client);
     }
 
     public void Dispose() => _client.Dispose();
