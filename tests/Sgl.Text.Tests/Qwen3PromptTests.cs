@@ -49,6 +49,21 @@ public sealed class Qwen3PromptTests
     }
 
     [Theory]
+    [InlineData(true, "Two cats.\n")]
+    [InlineData(false, "I see fur.\n</think>\n\nTwo </think> no.</think>\nTwo cats.\n")]
+    public void Build_EarlierAnswerWithAThought_ThinkingCheckpointsDropIt(bool thinking, string expected)
+    {
+        ChatMessage[] chat =
+        [
+            User(new ChatPart.Text("What?")),
+            new(ChatRole.Assistant, [new ChatPart.Text("I see fur.\n</think>\n\nTwo </think> no.</thi"), new ChatPart.Text("nk>\nTwo cats.\n")]),
+            User(new ChatPart.Text("</think>Sure?")),
+        ];
+        var prompt = Show(new Qwen3VlPromptTemplate(_tokenizer, thinking).Build(new(chat, [])));
+        Assert.Contains($"<|im_start|>assistant\n{expected}<|im_end|>\n<|im_start|>user\n</think>Sure?<|im_end|>", prompt, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("chat_template.jinja", Thinking, true)]
     [InlineData("chat_template.jinja", Instruct, false)]
     [InlineData("chat_template.json", Thinking, true)]

@@ -25,19 +25,39 @@ internal static class InfoCommand
                 return ExitCodes.Success;
             }
 
-            using var checkpoint = Checkpoint.Open(path);
             if (result.GetValue(large) is { } second)
             {
-                using var other = Checkpoint.Open(second);
-                terminal.Out.Write(PairTable.Create(checkpoint, other));
-            }
-            else
-            {
-                terminal.Out.Write(CheckpointTable.Create(checkpoint));
+                WritePair(path, second, terminal);
+                return ExitCodes.Success;
             }
 
+            using var checkpoint = Checkpoint.Open(path);
+            terminal.Out.Write(CheckpointTable.Create(checkpoint));
             return ExitCodes.Success;
         });
         return command;
+    }
+
+    private static void WritePair(string small, string large, Terminal terminal)
+    {
+        try
+        {
+            using var one = Checkpoint.Open(small);
+            using var other = Checkpoint.Open(large);
+            terminal.Out.Write(PairTable.Create(one, other));
+        }
+        catch (CheckpointException first) when (first.Folder == small && small != large)
+        {
+            try
+            {
+                Checkpoint.Open(large).Dispose();
+            }
+            catch (CheckpointException second)
+            {
+                throw new AggregateException(first, second);
+            }
+
+            throw;
+        }
     }
 }

@@ -42,6 +42,7 @@ internal static class Failures
     {
         CliException e => ([e.Message], e.ExitCode),
         CheckpointException e => (Checkpoint(e), ExitCodes.Failed),
+        AggregateException e when e.InnerExceptions.All(i => i is CheckpointException) => ([.. e.InnerExceptions.SelectMany(i => Checkpoint((CheckpointException)i))], ExitCodes.Failed),
         StartupException { InnerException: CheckpointException e } => (Checkpoint(e), ExitCodes.Failed),
         RequestException e => ([$"{e.Field}: {e.Message}"], ExitCodes.Failed),
         RpcException e => (Remote(e), ExitCodes.Failed),

@@ -16,7 +16,9 @@ internal static class PairTable
         var (one, other) = (small.ParameterCount, large.ParameterCount);
         Row("small", Model(small, one));
         Row("large", Model(large, other));
-        Row("sizes", one <= other
+        Row("sizes", Place(small) == Place(large)
+            ? "the same folder twice"
+            : one <= other
             ? FormattableString.Invariant($"the small model has {100.0 * one / other:0.#} % of the large one's parameters")
             : FormattableString.Invariant($"the first folder has {(double)one / other:0.#} times the parameters of the second: is the order as meant?"));
         Row("guidance", pair.CanGuide
@@ -28,8 +30,10 @@ internal static class PairTable
         void Row(string name, string text) => grid.AddRow(new Styled(name, new Style(Color.Grey)), new Styled(Printable.Line(text)));
     }
 
+    private static string Place(Checkpoint checkpoint) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder));
+
     private static string Model(Checkpoint checkpoint, long parameters) =>
-        $"{Path.GetFullPath(checkpoint.Folder)}: {checkpoint.Family.ModelTypes[0]}, {Summaries.Parameters(parameters)} parameters ({parameters.ToString(CultureInfo.InvariantCulture)})";
+        $"{Place(checkpoint)}: {checkpoint.Family.ModelTypes[0]}, {Summaries.Parameters(parameters)} parameters ({parameters.ToString(CultureInfo.InvariantCulture)})";
 
     private static string Drafts(CheckpointPair pair, Checkpoint small, Checkpoint large) => pair.Drafts switch
     {

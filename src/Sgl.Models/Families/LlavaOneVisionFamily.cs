@@ -252,8 +252,14 @@ public sealed class LlavaOneVisionFamily : IVlmFamily
     private static VisionNames VisionNames(VisionConfig config, Func<string, bool> contains)
     {
         const string Anchor = "embeddings.patch_embedding.weight";
-        const string Hub = "vision_tower.vision_model.", New = "model.vision_tower.vision_model.", Authors = "model.vision_tower.vision_tower.vision_model.";
-        var model = TensorPrefix.Choose(contains, (Hub + Anchor, Hub), (New + Anchor, New), (Authors + Anchor, Authors));
+        string[] prefixes =
+        [
+            "vision_tower.vision_model.", "model.vision_tower.vision_model.", "model.vision_tower.vision_tower.vision_model.",
+
+            // Without the level that newer versions of SigLIP's class have dropped.
+            "vision_tower.", "model.vision_tower.",
+        ];
+        var model = TensorPrefix.Choose(contains, [.. prefixes.Select(p => (p + Anchor, p))]);
         var (first, second) = TensorPrefix.Choose(
             contains,
             ("multi_modal_projector.linear_1.weight", ("multi_modal_projector.linear_1", "multi_modal_projector.linear_2")),

@@ -25,7 +25,12 @@ public static class VlmFamilies
             return family;
         }
 
-        config.Problem("model_type", $"one of {string.Join(", ", All.SelectMany(f => f.ModelTypes).Select(t => $"\"{t}\""))}", hint: UnsupportedModels.Hint(config.TextOrNull("model_type")));
+        config.Problem("model_type", $"one of {string.Join(", ", All.SelectMany(f => f.ModelTypes).Select(t => $"\"{t}\""))}", hint: UnsupportedModels.Hint(config.TextOrNull("model_type")) ?? TextAlone(config));
         return null;
     }
+
+    private static string? TextAlone(ConfigReader config) =>
+        !config.Has("vision_config") && config.Strings("architectures").Any(a => a.EndsWith("ForCausalLM", StringComparison.Ordinal))
+            ? "without vision_config it seems to be a model of text alone, and both roles need one that sees images"
+            : null;
 }

@@ -12,7 +12,9 @@ public sealed partial class Qwen3VlPromptTemplate : IPromptTemplate
 
     /// <summary>Creates the template.</summary>
     /// <param name="tokenizer">The checkpoint's tokenizer.</param>
-    /// <param name="opensThought">Whether the answer begins inside <c>&lt;think&gt;</c>; <see cref="OpensThought"/> finds it.</param>
+    /// <param name="opensThought">
+    /// Whether the answer begins inside <c>&lt;think&gt;</c>, and earlier answers stand without their thoughts; <see cref="OpensThought"/> finds it.
+    /// </param>
     /// <exception cref="ArgumentException">The tokenizer lacks a token of the format.</exception>
     public Qwen3VlPromptTemplate(ITokenizer tokenizer, bool opensThought = false)
     {
@@ -23,7 +25,7 @@ public sealed partial class Qwen3VlPromptTemplate : IPromptTemplate
             ChatPromptBuilder.AddedTokenId(tokenizer, "<think>");
         }
 
-        _builder = QwenChat.Builder(tokenizer, defaultSystem: null, opensThought ? "<think>\n" : "");
+        _builder = QwenChat.Builder(tokenizer, defaultSystem: null, opensThought);
     }
 
     /// <inheritdoc/>

@@ -29,7 +29,7 @@ public sealed class DemoPairTests(DemoTrio trio)
             Assert.Equal(alone.Scores, exit.Single(e => e.EventCase == Event.Decision).Decision.Scores);
             var completed = escalated[^1].Completed;
             Assert.Equal(Wire.AnswerPath.Escalated, completed.Path);
-            Assert.Equal(await LargeAloneAsync(request, completed.Pruning), completed.Answer);
+            Assert.Equal(await trio.LargeAloneAsync(request, completed.Pruning), completed.Answer);
             AssertMaskIsTheImportanceRanking(completed);
             Assert.Equal(completed.Answer, string.Concat(escalated.Where(e => e.EventCase == Event.LargeToken).Select(e => e.LargeToken.Text)).Trim());
             Assert.True(completed.Large.Usage.KeptVisualTokenCount < completed.Large.Usage.VisualTokenCount);
@@ -236,23 +236,5 @@ public sealed class DemoPairTests(DemoTrio trio)
         }
 
         return completed!;
-    }
-
-    private async Task<string> LargeAloneAsync(Wire.AnswerRequest request, Wire.PruneOutcome pruning)
-    {
-        using var call = new Wire.LargeService.LargeServiceClient(trio.Large.Channel).Generate();
-        await call.RequestStream.WriteAsync(new()
-        {
-            Input = new Wire.LargeInput { Messages = { request.Messages }, Images = { request.Images } },
-            Guidance = new Wire.Guidance { Masks = new Wire.MaskGuidance { Steps = { pruning.Steps } } },
-        });
-        await call.RequestStream.CompleteAsync();
-        var answer = "";
-        await foreach (var response in call.ResponseStream.ReadAllAsync())
-        {
-            answer = response.Completed?.Answer ?? answer;
-        }
-
-        return answer;
     }
 }

@@ -10,7 +10,7 @@ using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 
-/// <summary>The three real services on the demo pair, each with its own ports; shared by the tests that only ask.</summary>
+/// <summary>The three real services, on the demo pair unless told otherwise, each with its own ports; shared by the tests that only ask.</summary>
 public sealed class DemoTrio : IAsyncLifetime
 {
     private WebApplication _router = null!;
@@ -18,6 +18,9 @@ public sealed class DemoTrio : IAsyncLifetime
 
     /// <summary>Settings of all three, beside their addresses.</summary>
     internal IReadOnlyDictionary<string, string?> More { get; init; } = new Dictionary<string, string?>();
+
+    /// <summary>Checkpoint folders in place of the demo pair's.</summary>
+    internal (string Small, string Large)? Folders { get; init; }
 
     internal RunningService Small { get; private set; } = null!;
 
@@ -31,8 +34,8 @@ public sealed class DemoTrio : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Small = await RunningService.StartAsync(SmallServiceHost.CreateEmbedded(With(RunningService.Settings("small"))));
-        Large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(With(RunningService.Settings("large"))));
+        Small = await RunningService.StartAsync(SmallServiceHost.CreateEmbedded(With(Settings("small", Folders?.Small))));
+        Large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(With(Settings("large", Folders?.Large))));
         _router = RouterHost.Create(With(new Dictionary<string, string?>
         {
             ["Listen:HttpPort"] = "0",
@@ -58,6 +61,9 @@ public sealed class DemoTrio : IAsyncLifetime
         await Small.DisposeAsync();
         await Large.DisposeAsync();
     }
+
+    private static Dictionary<string, string?> Settings(string model, string? folder) =>
+        folder is null ? RunningService.Settings(model) : RunningService.Settings(model, ("Engine:Checkpoint", folder));
 
     private Dictionary<string, string?> With(Dictionary<string, string?> settings)
     {
@@ -86,6 +92,25 @@ public sealed class DemoTrio : IAsyncLifetime
         }
 
         return events;
+    }
+
+    /// <summary>What the large model answers by itself with these masks.</summary>
+    internal async Task<string> LargeAloneAsync(Wire.AnswerRequest request, Wire.PruneOutcome pruning)
+    {
+        using var call = new Wire.LargeService.LargeServiceClient(Large.Channel).Generate();
+        await call.RequestStream.WriteAsync(new()
+        {
+            Input = new Wire.LargeInput { Messages = { request.Messages }, Images = { request.Images }, Sampling = request.Sampling },
+            Guidance = new Wire.Guidance { Masks = new Wire.MaskGuidance { Steps = { pruning.Steps } } },
+        });
+        await call.RequestStream.CompleteAsync();
+        var answer = "";
+        await foreach (var response in call.ResponseStream.ReadAllAsync())
+        {
+            answer = response.Completed?.Answer ?? answer;
+        }
+
+        return answer;
     }
 }
 

@@ -11,15 +11,17 @@ internal static class KnownUnused
     /// <summary>SigLIP's pooling head, its norm behind the last layer, its position buffer, and layers behind the last that runs.</summary>
     public static bool SigLip(VisionConfig config, string name)
     {
+        const string Tower = "vision_tower.";
         const string Model = "vision_model.";
         const string Layers = "encoder.layers.";
-        var start = name.IndexOf(Model, StringComparison.Ordinal);
+        var start = name.LastIndexOf(Tower, StringComparison.Ordinal);
         if (start < 0)
         {
             return false;
         }
 
-        var part = name.AsSpan(start + Model.Length);
+        var part = name.AsSpan(start + Tower.Length);
+        part = part.StartsWith(Model, StringComparison.Ordinal) ? part[Model.Length..] : part;
         if (part.StartsWith("post_layernorm.", StringComparison.Ordinal) || part.StartsWith("head.", StringComparison.Ordinal) || part.SequenceEqual("embeddings.position_ids"))
         {
             return true;

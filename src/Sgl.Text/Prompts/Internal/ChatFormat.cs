@@ -39,6 +39,9 @@ internal sealed record ChatFormat
     /// <summary>What stands before each text of a message.</summary>
     public string TextHead { get; init; } = "";
 
+    /// <summary>Whether earlier answers stand without their thought: only what is behind the last <c>&lt;/think&gt;</c>.</summary>
+    public bool DropsThoughts { get; init; }
+
     /// <summary>Where a message's images stand.</summary>
     public required ImageOrder ImageOrder { get; init; }
 

@@ -65,7 +65,7 @@ internal sealed class ChatPromptBuilder
                     break;
                 case ChatRole.Assistant:
                     text.Append(_format.AssistantHead);
-                    AppendTexts(text, message.Parts);
+                    AppendTexts(text, _format.DropsThoughts ? WithoutThought(message.Parts) : message.Parts);
                     break;
                 default:
                     text.Append(_format.UserHead);
@@ -152,6 +152,14 @@ internal sealed class ChatPromptBuilder
                 text.Append("\n");
             }
         }
+    }
+
+    private static IReadOnlyList<ChatPart> WithoutThought(IReadOnlyList<ChatPart> parts)
+    {
+        const string End = "</think>";
+        var answer = string.Concat(parts.OfType<ChatPart.Text>().Select(p => p.Value));
+        var end = answer.LastIndexOf(End, StringComparison.Ordinal);
+        return end < 0 ? parts : [new ChatPart.Text(answer[(end + End.Length)..].TrimStart('\n'))];
     }
 
     private void AppendTexts(PromptText text, IReadOnlyList<ChatPart> parts)

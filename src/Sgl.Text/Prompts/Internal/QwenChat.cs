@@ -7,17 +7,18 @@ internal static class QwenChat
 
     /// <param name="tokenizer">The checkpoint's tokenizer.</param>
     /// <param name="defaultSystem">The system text of requests without one; null: no system turn then.</param>
-    /// <param name="answerBegin">What stands in front of the answer, behind the role.</param>
+    /// <param name="opensThought">Whether answers begin inside a thought, which later turns do not see.</param>
     /// <exception cref="ArgumentException">The tokenizer lacks a token of the format.</exception>
-    public static ChatPromptBuilder Builder(ITokenizer tokenizer, string? defaultSystem, string answerBegin = "")
+    public static ChatPromptBuilder Builder(ITokenizer tokenizer, string? defaultSystem, bool opensThought = false)
     {
         var format = new ChatFormat
         {
             SystemHead = "<|im_start|>system\n",
             UserHead = "<|im_start|>user\n",
             AssistantHead = "<|im_start|>assistant\n",
-            AnswerHead = "<|im_start|>assistant\n" + answerBegin,
+            AnswerHead = "<|im_start|>assistant\n" + (opensThought ? "<think>\n" : ""),
             TurnEnd = TurnEnd + "\n",
+            DropsThoughts = opensThought,
             DefaultSystem = defaultSystem,
             ImageHead = "<|vision_start|>",
             Placeholder = "<|image_pad|>",
