@@ -40,6 +40,29 @@ public class InfoTests
     }
 
     [Fact]
+    public async Task Info_SameFolderTwice_SaysSo()
+    {
+        var folder = Samples.Model("sgl-demo-small");
+        var run = (await SglProcess.RunAsync("info", folder, folder + Path.DirectorySeparatorChar)).Succeeded();
+
+        Assert.Contains("the same folder twice", Assert.Single(run.Lines, l => l.StartsWith("sizes ", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public async Task Info_FoldersThatCannotBeUsed_AllAreNamed(bool firstIsGood, bool secondIsGood)
+    {
+        var (first, second) = (firstIsGood ? Samples.Model("sgl-demo-small") : "nowhere", secondIsGood ? Samples.Model("sgl-demo-large") : "elsewhere");
+        var run = await SglProcess.RunAsync("info", first, second);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(!firstIsGood, run.Error.Contains("checkpoint 'nowhere' cannot be used: .: expected a folder, found nothing", StringComparison.Ordinal));
+        Assert.Equal(!secondIsGood, run.Error.Contains("checkpoint 'elsewhere' cannot be used: .: expected a folder, found nothing", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Info_NoFolder_ListsWhatOpens()
     {
         var run = (await SglProcess.RunAsync("info")).Succeeded();

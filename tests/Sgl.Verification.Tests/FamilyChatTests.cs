@@ -16,6 +16,10 @@ public sealed class FamilyChatTests
         { "qwen2vl", "499:<|endoftext|> 500:<|im_start|> 501:<|im_end|> 502:<|vision_start|> 503:<|vision_end|> 505:<|image_pad|> 506:<|video_pad|>" },
         { "llavaov", "499:<|endoftext|> 500:<|im_start|> 501:<|im_end|> 505:<image>" },
         { "internvl", "" },
+        { "qwen25vl", "499:<|endoftext|> 500:<|im_start|> 501:<|im_end|> 502:<|vision_start|> 503:<|vision_end|> 505:<|image_pad|> 506:<|video_pad|>" },
+        { "qwen3vl", "499:<|endoftext|> 500:<|im_start|> 501:<|im_end|> 502:<|vision_start|> 503:<|vision_end|> 505:<|image_pad|> 506:<|video_pad|>" },
+        { "internvl3hf", "499:<|endoftext|> 500:<|im_start|> 501:<|im_end|> 503:<img> 504:</img> 505:<IMG_CONTEXT>" },
+        { "internvl35", "499:<|endoftext|> 500:<|im_start|> 501:<|im_end|> 503:<img> 504:</img> 505:<IMG_CONTEXT>" },
     };
 
     [Theory]

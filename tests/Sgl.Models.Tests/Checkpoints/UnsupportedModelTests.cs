@@ -20,6 +20,16 @@ public sealed class UnsupportedModelTests
         Assert.Contains(instead, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Open_ModelOfTextAlone_SaysThatBothRolesNeedImages()
+    {
+        using var folder = new TestFolder();
+        folder.Text("config.json", """{"model_type":"qwen3","architectures":["Qwen3ForCausalLM"],"hidden_size":64}""").Weights("model.safetensors", [("x", [2])]);
+        var problem = Assert.Single(Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path)).Problems);
+        Assert.Equal(("model_type", "\"qwen3\""), (problem.Key, problem.Found));
+        Assert.Contains("a model of text alone", problem.Hint, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Qwen3MoeForCausalLM", "use a dense one: InternVL3.5-1B")]
     [InlineData("GptOssForCausalLM", "use a dense one: InternVL3.5-1B")]
