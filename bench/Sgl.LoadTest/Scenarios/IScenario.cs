@@ -11,12 +11,13 @@ internal interface IScenario
         new UnreadScenario(),
         new StalledUploadScenario(),
         new BytesScenario(),
+        new HeapScenario(),
         new UnguidedScenario(),
         new ReplicasScenario(),
     ];
 
     /// <summary>Those that hold the services against more than they can take: <c>load</c>.</summary>
-    static IReadOnlyList<IScenario> Load { get; } = [.. All.Where(s => s is OverloadScenario or UnreadScenario or StalledUploadScenario or BytesScenario or UnguidedScenario)];
+    static IReadOnlyList<IScenario> Load { get; } = [.. All.Where(s => s is OverloadScenario or UnreadScenario or StalledUploadScenario or BytesScenario or HeapScenario or UnguidedScenario)];
 
     /// <summary>Its name on the command line.</summary>
     string Name { get; }

@@ -19,7 +19,7 @@ internal sealed class OverloadScenario : IScenario
     public async Task RunAsync(LoadOptions options, Section section, CancellationToken cancellationToken)
     {
         await using var trio = await ServiceTrio.StartAsync(options, cancellationToken: cancellationToken);
-        await LoadGenerator.FixedAsync(2, TimeSpan.FromSeconds(3), Client(64, 0).AskAsync, cancellationToken);
+        await LoadGenerator.FixedAsync(InFlight, options.Duration, Client(1024, 0).AskAsync, cancellationToken); // code is compiled anew while it warms
         var peak = LoadSummary.Of(await LoadGenerator.FixedAsync(InFlight, options.Duration, Client(1024, 1).AskAsync, cancellationToken), options.Duration);
         section.Add(FormattableString.Invariant($"peak ({InFlight} in flight)"), peak);
 
@@ -42,7 +42,6 @@ internal sealed class OverloadScenario : IScenario
         }
 
         section.Note("shed by the router itself, because it knew a model to be full", await trio.Router.MetricAsync("sgl_router_shed_total", cancellationToken));
-        section.Expect("goodput over peak", over.AnsweredPerSecond / peak.AnsweredPerSecond, least: 0.9);
         if (over.Shed.Count > 0)
         {
             section.Expect("median of shed requests, ms", over.Shed.Median, most: 100);
@@ -50,6 +49,7 @@ internal sealed class OverloadScenario : IScenario
 
         var after = LoadSummary.Of(await LoadGenerator.FixedAsync(InFlight, options.Duration, Client(1024, 3).AskAsync, cancellationToken), options.Duration);
         section.Add("peak again", after);
+        section.Expect("goodput over the better peak", over.AnsweredPerSecond / Math.Max(peak.AnsweredPerSecond, after.AnsweredPerSecond), least: 0.9);
 
         // Where a core is short, the figures tell of that: what the services and the generator had of them belongs to the result.
         Dictionary<string, TimeSpan> CpuTimes() => new()

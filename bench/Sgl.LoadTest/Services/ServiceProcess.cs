@@ -77,11 +77,17 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="wait">Whether to wait for SERVING, and not only for the port.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <param name="cores">Where it may run, as <c>taskset</c> writes them; null: where this program may.</param>
+    /// <param name="heap">Most bytes of its managed heap; null: what the machine has.</param>
     public static async Task<ServiceProcess> StartAsync(
-        string name, IEnumerable<string> settings, bool wait, CancellationToken cancellationToken, string? cores = null)
+        string name, IEnumerable<string> settings, bool wait, CancellationToken cancellationToken, string? cores = null, long? heap = null)
     {
         var assembly = name switch { "small" => "Sgl.SmallService.dll", "large" => "Sgl.LargeService.dll", _ => "Sgl.Router.dll" };
         var start = new ProcessStartInfo(cores is null ? "dotnet" : "taskset") { RedirectStandardError = true, RedirectStandardOutput = true };
+        if (heap is { } most)
+        {
+            start.Environment["DOTNET_GCHeapHardLimit"] = most.ToString("X", CultureInfo.InvariantCulture);
+        }
+
         foreach (var argument in cores is null ? Array.Empty<string>() : ["--cpu-list", cores, "dotnet"])
         {
             start.ArgumentList.Add(argument);

@@ -26,9 +26,10 @@ internal sealed class ServiceTrio : IAsyncDisposable
     /// <param name="smalls">Replicas of the small model.</param>
     /// <param name="larges">Replicas of the large model.</param>
     /// <param name="settings">Settings of the scenario, <c>SERVICE:Key=value</c>; the command line's win.</param>
+    /// <param name="routerHeap">Most bytes of the router's managed heap; null: what the machine has.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<ServiceTrio> StartAsync(
-        LoadOptions options, int smalls = 1, int larges = 1, IReadOnlyList<string>? settings = null, CancellationToken cancellationToken = default)
+        LoadOptions options, int smalls = 1, int larges = 1, IReadOnlyList<string>? settings = null, long? routerHeap = null, CancellationToken cancellationToken = default)
     {
         var trio = new ServiceTrio();
         try
@@ -55,7 +56,7 @@ internal sealed class ServiceTrio : IAsyncDisposable
         async Task StartAsync(string name, IEnumerable<string> own)
         {
             trio._all.Add(await ServiceProcess.StartAsync(
-                name, own.Concat(Settings(name, settings, options)), wait: true, cancellationToken, name == "router" ? null : options.ModelCores));
+                name, own.Concat(Settings(name, settings, options)), wait: true, cancellationToken, name == "router" ? null : options.ModelCores, name == "router" ? routerHeap : null));
         }
 
         static string Addresses(IEnumerable<ServiceProcess> services) => string.Join(',', services.Select(s => s.Grpc.ToString()));
