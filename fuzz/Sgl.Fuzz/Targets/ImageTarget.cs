@@ -22,9 +22,9 @@ internal sealed class ImageTarget(string format) : IFuzzTarget
 
     public IReadOnlyList<string> Dictionary => format switch
     {
-        "png" => ["IHDR", "IDAT", "PLTE", "tRNS", "eXIf", "iCCP", "acTL", "IEND"],
-        "jpg" => ["\u00FF\u00C0", "\u00FF\u00C2", "\u00FF\u00DA", "\u00FF\u00DD", "\u00FF\u00E1", "Exif\0\0", "\u00FF\u00D9", "Adobe"],
-        "webp" => ["RIFF", "WEBP", "VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "EXIF"],
+        "png" => ["IHDR", "IDAT", "PLTE", "tRNS", "eXIf", "iCCP", "acTL", "tEXt", "zTXt", "iTXt", "Raw profile type exif", "XML:com.adobe.xmp", "IEND"],
+        "jpg" => ["\u00FF\u00C0", "\u00FF\u00C2", "\u00FF\u00DA", "\u00FF\u00DD", "\u00FF\u00E1", "Exif\0\0", "http://ns.adobe.com/xap/1.0/\0", "tiff:Orientation=\"6\"", "\u00FF\u00D9", "Adobe"],
+        "webp" => ["RIFF", "WEBP", "VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "EXIF", "XMP "],
         "tif" => ["II*\0", "MM\0*", "II+\0"],
         _ => ["GIF89a", "BM"],
     };

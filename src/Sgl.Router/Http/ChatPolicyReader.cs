@@ -20,6 +20,9 @@ internal static class ChatPolicyReader
         "include_importance", "provisional",
     ];
 
+    /// <summary>The fields of <c>image_limits</c>.</summary>
+    public static IReadOnlyList<string> ImageLimitFields { get; } = ["min_tile_count", "max_tile_count", "min_pixels", "max_pixels"];
+
     /// <summary>Reads the settings.</summary>
     /// <param name="own">Null: none.</param>
     /// <param name="route">What the model's name means.</param>
@@ -103,7 +106,7 @@ internal static class ChatPolicyReader
             return;
         }
 
-        from.Only("min_tile_count", "max_tile_count", "min_pixels", "max_pixels");
+        from.Only([.. ImageLimitFields]);
         var limits = request.ImageLimits = new Wire.ImageLimits();
         if (from.Whole("min_tile_count", 1, int.MaxValue) is { } minTiles)
         {

@@ -61,9 +61,12 @@ internal static class DataUrl
         var clean = ArrayPool<byte>.Shared.Rent(content.Length);
         try
         {
-            return Clean(content, clean) is { } length && Base64Url.DecodeFromUtf8(clean.AsSpan(0, length), bytes, out _, out written) == OperationStatus.Done
-                ? bytes.AsMemory(0, written)
-                : null;
+            if (Clean(content, clean) is { } length && Base64Url.DecodeFromUtf8(clean.AsSpan(0, length), bytes, out _, out written) == OperationStatus.Done)
+            {
+                return bytes.AsMemory(0, written);
+            }
+
+            return null;
         }
         finally
         {

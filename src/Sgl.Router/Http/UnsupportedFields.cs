@@ -17,6 +17,13 @@ internal static class UnsupportedFields
         ["repetition_penalty"] = Only(1),
         ["length_penalty"] = Only(1),
         ["min_p"] = Only(0),
+        ["typical_p"] = Only(1),
+        ["top_a"] = Only(0),
+        ["tfs_z"] = Only(1),
+        ["mirostat"] = Only(0),
+        ["no_repeat_ngram_size"] = Only(0),
+        ["dry_multiplier"] = Only(0),
+        ["xtc_probability"] = Only(0),
         ["top_logprobs"] = Only(0),
         ["logprobs"] = Only(false),
         ["echo"] = Only(false),
@@ -25,6 +32,12 @@ internal static class UnsupportedFields
         ["continue_final_message"] = Only(false),
         ["add_generation_prompt"] = Only(true),
         ["skip_special_tokens"] = Only(true),
+        ["spaces_between_special_tokens"] = Only(true),
+        ["include_stop_str_in_output"] = Only(false),
+        ["enable_thinking"] = Only(false),
+        ["thinking"] = (IsDisabled, "only {\"type\":\"disabled\"} is supported"),
+        ["prompt_logprobs"] = (_ => false, "is not supported"),
+        ["truncate_prompt_tokens"] = (_ => false, "is not supported"),
         ["tools"] = Nothing,
         ["functions"] = Nothing,
         ["tool_choice"] = Only("none", "auto"),
@@ -39,7 +52,16 @@ internal static class UnsupportedFields
         ["suffix"] = Only(""),
         ["bad_words"] = Nothing,
         ["stop_token_ids"] = Nothing,
+        ["allowed_token_ids"] = Nothing,
+        ["logits_processors"] = Nothing,
+        ["mm_processor_kwargs"] = Nothing,
+        ["documents"] = Nothing,
         ["chat_template"] = Nothing,
+        ["chat_template_kwargs"] = (IsThinkingOff, "only {\"enable_thinking\":false} is supported"),
+        ["grammar"] = Nothing,
+        ["ebnf"] = Nothing,
+        ["regex"] = Nothing,
+        ["json_schema"] = Nothing,
         ["guided_json"] = Nothing,
         ["guided_regex"] = Nothing,
         ["guided_choice"] = Nothing,
@@ -58,6 +80,10 @@ internal static class UnsupportedFields
             {
                 body.Violations.Add(member.Name, $"is a field of sgl; write sgl.{member.Name}");
             }
+            else if (ChatPolicyReader.ImageLimitFields.Contains(member.Name))
+            {
+                body.Violations.Add(member.Name, $"is a field of sgl.image_limits; write sgl.image_limits.{member.Name}");
+            }
             else if (member.Value.ValueKind != JsonValueKind.Null && Fields.TryGetValue(member.Name, out var field) && !field.IsHarmless(member.Value))
             {
                 body.Violations.Add(member.Name, field.Description);
@@ -74,6 +100,13 @@ internal static class UnsupportedFields
         JsonValueKind.String => value.ValueEquals(""),
         _ => false,
     };
+
+    /// <summary>Switches of templates that think are off here anyway.</summary>
+    private static bool IsThinkingOff(JsonElement kwargs) => kwargs.ValueKind == JsonValueKind.Object
+        && kwargs.EnumerateObject().All(m => m.Value.ValueKind == JsonValueKind.Null || (m.Name is "enable_thinking" or "thinking" && m.Value.ValueKind == JsonValueKind.False));
+
+    private static bool IsDisabled(JsonElement thinking) => thinking.ValueKind == JsonValueKind.Object
+        && thinking.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("disabled");
 
     private static bool IsText(JsonElement format) => format.ValueKind == JsonValueKind.Object
         && (!format.TryGetProperty("type", out var type) || type.ValueKind == JsonValueKind.Null || (type.ValueKind == JsonValueKind.String && type.ValueEquals("text")));

@@ -68,6 +68,8 @@ public sealed class ChatVariantsTests : IAsyncLifetime
     [InlineData("\"stop\":[]")]
     [InlineData("\"top_k\":-1,\"top_p\":0")]
     [InlineData("\"stream_options\":{\"include_usage\":null}")]
+    [InlineData("\"chat_template_kwargs\":{\"enable_thinking\":false},\"thinking\":{\"type\":\"disabled\"},\"enable_thinking\":false")]
+    [InlineData("\"typical_p\":1.0,\"include_stop_str_in_output\":false,\"mm_processor_kwargs\":{},\"skip_special_tokens\":true")]
     [InlineData("\"sgl\":{\"threshold\":null,\"prune\":null,\"force\":null,\"unpruned\":null,\"image_limits\":null,\"large_timeout_ms\":null,\"provisional\":null}")]
     [InlineData("\"sgl\":{\"prune\":[{\"layer\":null,\"layer_fraction\":0.2,\"keep_ratio\":0.5}]}")]
     [InlineData("\"sgl\":{\"threshold\":\"Infinity\"}")]
@@ -144,6 +146,24 @@ public sealed class ChatVariantsTests : IAsyncLifetime
             Assert.True(status == HttpStatusCode.OK, answer.ToJsonString());
             Assert.Equal(PixelBytes, Asked().Images.Single().Data.ToByteArray());
         }
+    }
+
+    [Theory]
+    [InlineData("data:image/png;base64,!!!!", "is not base64")]
+    [InlineData("data:image/png;base64,QUJD%zz", "is not base64")]
+    [InlineData("data:image/png;base64,QQ==QUJD", "is not base64")]
+    [InlineData("data:image/png;base64,QUJDQ", "is not base64")]
+    [InlineData("data:image/png;base64,QUJD#page", "is not base64")]
+    [InlineData("data:image/png;base64,", "is empty")]
+    [InlineData("data:image/png;base64", "no comma")]
+    [InlineData("file:///etc/passwd", "must be a data: URL")]
+    public async Task Post_DataUrlThatIsNone_SaysWhy(string url, string reason)
+    {
+        var (status, body) = await PostAsync("""{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"URL"}}]}]}""".Replace("URL", url, StringComparison.Ordinal));
+
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.Equal("messages[0].content[0].image_url.url", (string?)body["error"]!["param"]);
+        Assert.Contains(reason, (string?)body["error"]!["message"], StringComparison.Ordinal);
     }
 
     [Fact]

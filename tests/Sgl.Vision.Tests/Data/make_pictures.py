@@ -16,7 +16,7 @@ import zlib
 
 import numpy as np
 import PIL
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from make_oracle import picture, raw_png, sha
 
@@ -45,7 +45,8 @@ class Pictures:
                 canvas.paste(rgba, mask=rgba.split()[3])
                 white = np.asarray(canvas)
         white = TURNS[orientation](stored if white is None else white)
-        if orientation != 1 and name.endswith((".jpg", ".png", ".webp")):
+        # Orientation of XMP in JPEG and WebP is read by Pillow since 11.
+        if orientation != 1 and name.endswith((".jpg", ".png", ".webp")) and (name.endswith(".png") or not name.startswith("xmp")):
             assert (np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")) == TURNS[orientation](stored)).all(), name
         self.index.append(dict(name=name, width=stored.shape[1], height=stored.shape[0], sha256=sha(stored), upright_width=white.shape[1],
                                upright_height=white.shape[0], upright_sha256=sha(white), orientation=orientation, pages=pages))
@@ -119,6 +120,62 @@ def orientations(out, rgb, image, soft, alpha):
     stored = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
     for name, block in dict(zero=exif(0), nine=exif(9), cut=exif(6)[:20], empty=b"Exif\0\0", huge=exif(0x1234, kind=4)).items():
         out.add(f"senseless_{name}.jpg", with_jpeg_segment(jpeg, 0xE1, block), stored=stored)
+
+
+def hexadecimal(block, name="exif"):
+    """An EXIF block as ImageMagick writes it into a PNG's text."""
+    digits = block.hex()
+    return "\n%s\n%8d\n" % (name, len(block)) + "\n".join(digits[i:i + 72] for i in range(0, len(digits), 72)) + "\n"
+
+
+def xmp(orientation, element=False):
+    body = f"><tiff:Orientation>{orientation}</tiff:Orientation></rdf:Description>" if element else f' tiff:Orientation="{orientation}"/>'
+    return ('<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"' + body + "</rdf:RDF></x:xmpmeta>")
+
+
+def png_text(key, text, international=False, packed=False):
+    info = PngImagePlugin.PngInfo()
+    (info.add_itxt if international else info.add_text)(key, text, zip=packed)
+    return info
+
+
+def orientations_in_text(out, image, soft):
+    """Where software without an EXIF chunk writes it."""
+    profile, packet = "Raw profile type exif", "XML:com.adobe.xmp"
+    for turn, international, packed in ((3, False, False), (6, False, True), (8, True, False), (5, True, True)):
+        name = f"profile_{'i' if international else ''}{'z' if packed else 't'}.png"
+        out.save(name, image, orientation=turn, pnginfo=png_text(profile, hexadecimal(exif(turn)), international, packed))
+        out.save("xmp_" + name.replace("profile_", ""), image, orientation=turn, pnginfo=png_text(packet, xmp(turn, packed), True, packed))
+    both = png_text(profile, hexadecimal(exif(3)))
+    both.add_itxt(packet, xmp(8))
+    out.save("profile_before_xmp.png", image, orientation=3, pnginfo=both)
+    out.add("exif_before_profile.png", with_png_exif(saved("a.png", image, pnginfo=png_text(profile, hexadecimal(exif(3)))), exif(6, mark=b"")), orientation=6)
+    out.save("profile_senseless.png", image, pnginfo=png_text(profile, "\nexif\n 99\nzz"))
+    out.save("xmp_senseless.png", image, pnginfo=png_text(packet, xmp("nine"), True))
+    jpeg, space = saved("a.jpg", soft, quality=90), b"http://ns.adobe.com/xap/1.0/\0"
+    out.add("xmp_attribute.jpg", with_jpeg_segment(jpeg, 0xE1, space + xmp(6).encode()), orientation=6)
+    out.add("xmp_element.jpg", with_jpeg_segment(jpeg, 0xE1, space + xmp(3, True).encode()), orientation=3)
+    out.add("xmp_beside_exif.jpg", with_jpeg_segment(with_jpeg_segment(jpeg, 0xE1, exif(8)), 0xE1, space + xmp(3).encode()), orientation=8)
+    out.save("xmp.webp", image, orientation=8, lossless=True, xmp=xmp(8).encode())
+
+
+# ---------------------------------------------------------------- animations
+def animations(out, rgb, image):
+    """Of which the first frame counts; what it does not cover is transparent, as viewers have it."""
+    frames = [Image.fromarray(np.roll(rgb, 9 * i, 1)) for i in range(3)]
+    out.save("animated.png", frames[0], save_all=True, append_images=frames[1:])
+    out.save("animated_hidden_default.png", frames[0], save_all=True, append_images=frames[1:], default_image=True)
+    still = saved("a.webp", frames[0], lossless=True)[12:]
+    width, height = WIDTH + 9, HEIGHT + 5
+    number = lambda value: struct.pack("<I", value)[:3]
+    frame = number(2) + number(1) + number(WIDTH - 1) + number(HEIGHT - 1) + number(100) + b"\0" + still
+    frame = b"ANMF" + struct.pack("<I", len(frame)) + frame + b"\0" * (len(frame) % 2)
+    body = b"VP8X" + struct.pack("<IB3x", 10, 2) + number(width - 1) + number(height - 1) + b"ANIM" + struct.pack("<I4sH", 6, b"\x10\x80\xf0\xff", 0) + frame * 2
+    white, black = np.full((height, width, 3), 255, np.uint8), np.zeros((height, width, 3), np.uint8)
+    for canvas in (white, black):
+        canvas[2:2 + HEIGHT, 4:4 + WIDTH] = np.asarray(frames[0])
+    out.add("animated_small_frame.webp", b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body, stored=black, white=white)
 
 
 # ---------------------------------------------------------------- transparency
@@ -348,6 +405,8 @@ def pictures():
     alpha = Image.fromarray(np.dstack([rgb, picture(WIDTH, HEIGHT, 8)[:, :, :1]]), "RGBA")
     out = Pictures()
     orientations(out, rgb, image, soft, alpha)
+    orientations_in_text(out, image, soft)
+    animations(out, rgb, image)
     transparency(out, rgb, image, alpha)
     tiffs(out, rgb, image, alpha, soft)
     jpegs(out, soft, image)

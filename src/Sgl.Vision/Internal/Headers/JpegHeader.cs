@@ -2,14 +2,14 @@ using System.Buffers.Binary;
 
 namespace Sgl.Vision.Internal;
 
-/// <summary>Size, kind and EXIF block of a JPEG.</summary>
+/// <summary>Size, kind and orientation of a JPEG.</summary>
 internal static class JpegHeader
 {
     private const byte StartOfScan = 0xDA, EndOfImage = 0xD9, App1 = 0xE1;
 
     public static ImageHeader Read(ReadOnlySpan<byte> data)
     {
-        ReadOnlySpan<byte> exif = default, frame = default;
+        ReadOnlySpan<byte> exif = default, xmp = default, frame = default;
         byte kind = 0;
         var scans = 0;
         for (var at = 2; TryMarker(data, ref at, out var marker) && marker != EndOfImage;)
@@ -30,6 +30,9 @@ internal static class JpegHeader
             {
                 case App1 when exif.IsEmpty && segment.StartsWith("Exif\0\0"u8):
                     exif = segment;
+                    break;
+                case App1 when xmp.IsEmpty && segment.StartsWith("http://ns.adobe.com/xap/1.0/\0"u8):
+                    xmp = segment;
                     break;
                 case >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC) when frame.IsEmpty:
                     frame = segment;
@@ -63,7 +66,7 @@ internal static class JpegHeader
             Format = ImageFormat.Jpeg,
             Width = width,
             Height = height,
-            Orientation = ExifBlock.Orientation(exif),
+            Orientation = ExifBlock.Orientation(exif) ?? XmpPacket.Orientation(xmp) ?? 1,
             PeakBytes = PeakMemory.Of(width, height, kind is 0xC2 or 0xCA || scans > 1 ? Coefficients(frame[6..], components) : 0),
         };
     }

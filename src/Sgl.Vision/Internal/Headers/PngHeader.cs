@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Sgl.Vision.Internal;
 
-/// <summary>Size, depth, interlacing and EXIF block of a PNG.</summary>
+/// <summary>Size, depth, interlacing and orientation of a PNG.</summary>
 internal static class PngHeader
 {
     private const int SignatureBytes = 8;
@@ -23,7 +23,7 @@ internal static class PngHeader
         }
 
         var channels = colour switch { 0 => 1, 2 => 3, 3 => 3, 4 => 2, 6 => 4, _ => throw ImageErrors.Corrupt(ImageFormat.Png) };
-        var transparent = Walk(data[SignatureBytes..], out var exif);
+        var transparent = Walk(data[SignatureBytes..], out var orientation);
         long frame = (channels + (transparent && colour < 4 ? 1 : 0)) * (depth == 16 ? 2 : 1);
 
         // An interlaced picture is there as a whole before its first row is known: once as it is unpacked, once as it is handed on.
@@ -33,16 +33,16 @@ internal static class PngHeader
             Format = ImageFormat.Png,
             Width = (int)width,
             Height = (int)height,
-            Orientation = exif.IsEmpty ? 1 : ExifBlock.Orientation(exif),
+            Orientation = orientation,
             PeakBytes = PeakMemory.Of(width, height, interlaced ? 2 * frame : 0),
         };
     }
 
     /// <returns>Whether a colour or palette entries are transparent.</returns>
-    private static bool Walk(ReadOnlySpan<byte> chunks, out ReadOnlySpan<byte> exif)
+    private static bool Walk(ReadOnlySpan<byte> chunks, out int orientation)
     {
-        exif = default;
-        var transparent = false;
+        int? exif = null, profile = null, xmp = null;
+        bool transparent = false, hasExif = false;
         while (chunks.Length >= 12)
         {
             var length = BinaryPrimitives.ReadUInt32BigEndian(chunks);
@@ -51,16 +51,23 @@ internal static class PngHeader
                 break;
             }
 
-            var type = chunks.Slice(4, 4);
-            if (type.SequenceEqual("eXIf"u8) && exif.IsEmpty)
+            ReadOnlySpan<byte> type = chunks.Slice(4, 4), content = chunks.Slice(8, (int)length);
+            if (type.SequenceEqual("eXIf"u8) && !hasExif)
             {
-                exif = chunks.Slice(8, (int)length);
+                hasExif = true;
+                exif = ExifBlock.Orientation(content);
+            }
+            else if (type.SequenceEqual("tEXt"u8) || type.SequenceEqual("zTXt"u8) || type.SequenceEqual("iTXt"u8))
+            {
+                PngText.Read(type, content, ref profile, ref xmp);
             }
 
             transparent |= type.SequenceEqual("tRNS"u8);
             chunks = chunks[((int)length + 12)..];
         }
 
+        // A block of its own stands for the profile in text, whether it says or not.
+        orientation = (hasExif ? exif : profile) ?? xmp ?? 1;
         return transparent;
     }
 }

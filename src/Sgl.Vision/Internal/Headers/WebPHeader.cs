@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Sgl.Vision.Internal;
 
-/// <summary>Size and EXIF block of a WebP.</summary>
+/// <summary>Size and orientation of a WebP.</summary>
 internal static class WebPHeader
 {
     // The decoder's frame of four bytes a pixel, its own planes, and the copy that is handed on; 6 to 9 were measured.
@@ -15,13 +15,14 @@ internal static class WebPHeader
             throw ImageErrors.Truncated(ImageFormat.WebP);
         }
 
-        ReadOnlySpan<byte> type = data.Slice(12, 4), body = data[20..], exif = default;
+        ReadOnlySpan<byte> type = data.Slice(12, 4), body = data[20..], exif = default, xmp = default;
         int width, height;
         if (type.SequenceEqual("VP8X"u8))
         {
             width = 1 + UInt24(body[4..]);
             height = 1 + UInt24(body[7..]);
             exif = Find(data[12..], "EXIF"u8);
+            xmp = Find(data[12..], "XMP "u8);
         }
         else if (type.SequenceEqual("VP8L"u8) && body[0] == 0x2F)
         {
@@ -44,7 +45,7 @@ internal static class WebPHeader
             Format = ImageFormat.WebP,
             Width = width,
             Height = height,
-            Orientation = ExifBlock.Orientation(exif),
+            Orientation = ExifBlock.Orientation(exif) ?? XmpPacket.Orientation(xmp) ?? 1,
             PeakBytes = PeakMemory.Of(width, height, BesidesRgb),
         };
     }
