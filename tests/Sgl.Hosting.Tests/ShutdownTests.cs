@@ -31,6 +31,21 @@ public sealed class ShutdownTests
         Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
     }
 
+    [Fact]
+    public async Task Stop_AskedTwice_DrainsOnceAndBothWaitForIt()
+    {
+        await using var host = await ProbeHost.StartAsync(("Listen:ShutdownDelay", "00:00:01"), ("Listen:DrainTimeout", "00:00:05"));
+        host.Health.SetServing();
+        var clock = Stopwatch.StartNew();
+
+        var (one, two) = (host.App.StopAsync(), host.App.StopAsync());
+        await two;
+        Assert.True(clock.Elapsed.TotalSeconds > 0.9);
+        await one;
+
+        Assert.Single(host.Log.Lines, l => l.Contains("Draining: ", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -17,6 +17,8 @@ internal sealed class DrainService(
     TimeProvider time,
     ILogger<DrainService> logger) : IHostedLifecycleService
 {
+    private readonly Lock _gate = new();
+    private Task? _draining;
     private ITimer? _timer;
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -29,7 +31,24 @@ internal sealed class DrainService(
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public async Task StoppingAsync(CancellationToken cancellationToken)
+    /// <summary>A host is stopped twice where a signal and its owner do it: there is one drain, and both wait for it.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return _draining ??= DrainAsync(cancellationToken);
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        _timer?.Dispose();
+        return Task.CompletedTask;
+    }
+
+    private async Task DrainAsync(CancellationToken cancellationToken)
     {
         // Stopping a host in process does not raise ApplicationStopping before this point; a signal does.
         health.BeginDrain();
@@ -40,14 +59,6 @@ internal sealed class DrainService(
         {
             await Task.Delay(delay, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken)
-    {
-        _timer?.Dispose();
-        return Task.CompletedTask;
     }
 
     private void EndDrain(TimeSpan timeout)
