@@ -38,34 +38,34 @@ internal static partial class EngineLoader
             var cuts = DevicePlacement.Cut(placement, pruneLayers);
             var weights = new WeightProvider(checkpoint, WeightPlan.Of(options.Weights, checkpoint, cuts.Any(c => !c.Device.IsCuda)));
             owned.Push(weights);
-            var sessions = new SessionFactory(weights, options.PrepackWeights);
             var budget = new KvBudget((long)options.KvBudgetMiB << 20);
-            var total = cuts.Count + 3.0;
+            var parts = new LoadedParts(weights, options.PrepackWeights, progress, cuts.Count + 3);
+            owned.Push(parts);
 
-            progress?.Report(new LoadProgress("vision tower", 0));
-            var vision = new VisionEncoder(checkpoint, cuts[0].Device, sessions, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20));
-            owned.Push(vision);
-            weights.DiscardPacked();
-            var stages = new List<DecoderStage>();
-            foreach (var cut in cuts)
+            // Parts share no weights that are packed, so each core makes one of its own: tower and head first, which take longest.
+            var vision = parts.Add("vision tower", s => new VisionEncoder(checkpoint, cuts[0].Device, s, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20)));
+            var head = parts.Add("head", s => new Head(config, checkpoint.Decoder, cuts[^1].Device, s, TypeFor(checkpoint, cuts[^1].Device)));
+            var stages = cuts
+                .Select(cut => parts.Add(
+                    $"layers {cut.First}-{cut.Last} on {cut.Device}",
+                    s => new DecoderStage(config, checkpoint.Decoder, cut, s, budget, options.Importance, TypeFor(checkpoint, cut.Device))))
+                .ToList();
+            var reading = Task.Run(weights.Prefetch, CancellationToken.None);
+            try
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                progress?.Report(new LoadProgress($"layers {cut.First}-{cut.Last} on {cut.Device}", (1 + stages.Count) / total));
-                var stage = new DecoderStage(config, checkpoint.Decoder, cut, sessions, budget, options.Importance, TypeFor(checkpoint, cut.Device));
-                stages.Add(stage);
-                owned.Push(stage);
-                weights.DiscardPacked();
+                await parts.LoadAsync(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                // It looks at mapped memory, which must not be unmapped meanwhile.
+                await reading.ConfigureAwait(false);
             }
 
-            progress?.Report(new LoadProgress("head", (total - 2) / total));
-            var head = new Head(config, checkpoint.Decoder, cuts[^1].Device, sessions, TypeFor(checkpoint, cuts[^1].Device));
-            owned.Push(head);
-            weights.DiscardPacked();
-            var decoder = new Decoder(config, stages, head, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize));
+            var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize));
             var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device)));
-            var engine = new VlmEngine(options, checkpoint, weights, vision, decoder, budget, model, time, logger);
+            var engine = new VlmEngine(options, checkpoint, weights, vision.Value, decoder, budget, model, time, logger);
             owned.Clear();
-            progress?.Report(new LoadProgress("warm-up", (total - 1) / total));
+            progress?.Report(new LoadProgress("warm-up", parts.Fraction));
             try
             {
                 await engine.WarmUpAsync(cancellationToken).ConfigureAwait(false);
@@ -77,6 +77,7 @@ internal static partial class EngineLoader
             }
 
             weights.DiscardUnusedPages();
+            MemoryPages.TrimHeap();
             progress?.Report(new LoadProgress("ready", 1));
             if (logger.IsEnabled(LogLevel.Information))
             {

@@ -19,6 +19,24 @@ public static partial class MemoryPages
     /// <param name="bytes">Length.</param>
     public static void Prefetch(nint pointer, long bytes) => Advise(pointer, bytes, WillNeed);
 
+    /// <summary>Gives back what the C library keeps of memory that was freed. Does nothing where it has no such call.</summary>
+    public static void TrimHeap()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        try
+        {
+            _ = MallocTrim(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // musl keeps little and has no call for it.
+        }
+    }
+
     private static void Advise(nint pointer, long bytes, int advice)
     {
         if (!OperatingSystem.IsLinux())
@@ -38,4 +56,7 @@ public static partial class MemoryPages
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Madvise(nint address, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int MallocTrim(nuint keep);
 }

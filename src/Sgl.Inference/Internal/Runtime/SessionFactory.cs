@@ -3,10 +3,12 @@ using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Runtime;
 
-/// <summary>Makes sessions from graphs and weights.</summary>
+/// <summary>Makes the sessions of one part of a model (tower, stage, head) from graphs and weights.</summary>
 internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights)
 {
     internal static readonly Lazy<string> PlaceholderFolder = new(CreatePlaceholder);
+
+    private readonly PackedWeights _packed = weights.NewPacked();
 
     /// <summary>Arithmetic of graphs on a device.</summary>
     public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) => weights.Arithmetic(device, type);
@@ -35,11 +37,14 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
 
         foreach (var binding in graph.Weights)
         {
-            options.AddInitializer(binding.Name, weights.Get(binding, graph.ComputeType));
+            options.AddInitializer(binding.Name, weights.Get(binding, graph.ComputeType, _packed));
         }
 
-        return new InferenceSession(graph.ToBytes(), options, weights.Packed);
+        return new InferenceSession(graph.ToBytes(), options, _packed.Container);
     }
+
+    /// <summary>Gives back what the runtime has packed into copies of its own. To be called when all sessions are made.</summary>
+    public void DiscardPacked() => _packed.DiscardSources();
 
     private static void AddCuda(SessionOptions options, DeviceId device)
     {

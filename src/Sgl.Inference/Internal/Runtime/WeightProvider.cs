@@ -25,17 +25,25 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private readonly ConcurrentDictionary<string, long> _bytes = new();
     private readonly ConcurrentDictionary<string, bool> _usedAsStored = new();
     private readonly ConcurrentBag<OrtValue> _values = [];
-    private readonly ConcurrentQueue<NativeBuffer> _packedByRuntime = new();
+    private readonly ConcurrentBag<PackedWeights> _packed = [];
     private int _sensitive;
 
-    /// <summary>What the runtime packs for speed, one copy for all sessions.</summary>
-    public PrePackedWeightsContainer Packed { get; } = new();
+    /// <summary>A place for what the runtime packs of one part of the model; owned by this provider.</summary>
+    public PackedWeights NewPacked()
+    {
+        var packed = new PackedWeights();
+        _packed.Add(packed);
+        return packed;
+    }
 
     /// <summary>Arithmetic of graphs on a device.</summary>
     public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) => new(type, device.IsCuda ? null : FormatOf);
 
     /// <summary>A tensor over the weight; owned by this provider.</summary>
-    public OrtValue Get(WeightBinding binding, ComputeType type)
+    /// <param name="binding">The weight.</param>
+    /// <param name="type">Compute type of plain layers.</param>
+    /// <param name="packed">Whose sessions ask: 8- and 4-bit weights belong to one part of a model only.</param>
+    public OrtValue Get(WeightBinding binding, ComputeType type, PackedWeights packed)
     {
         var element = Element(binding.Part, type);
         var key = $"{binding.Name} {element}";
@@ -45,7 +53,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             _usedAsStored[stored.Name] = true;
         }
 
-        var pointer = stored is not null ? _store.Pointer(stored) : _made.GetOrAdd(key, _ => new Lazy<NativeBuffer>(() => Make(binding, type))).Value.Pointer;
+        var pointer = stored is not null ? _store.Pointer(stored) : _made.GetOrAdd(key, _ => new Lazy<NativeBuffer>(() => Make(binding, type, packed))).Value.Pointer;
         var bytes = binding.Shape.Aggregate(1L, (a, b) => a * b) * Size(element);
         _bytes[key] = bytes;
         var value = OrtValue.CreateTensorValueWithData(OrtHost.Cpu, element, [.. binding.Shape], pointer, bytes);
@@ -53,15 +61,12 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         return value;
     }
 
-    /// <summary>
-    /// Gives back the memory of codes that the runtime has packed into a copy of its own. To be called when all sessions are made that ask for what was
-    /// handed out so far; one made later would find zeros.
-    /// </summary>
-    public void DiscardPacked()
+    /// <summary>Starts reading the whole file, so that the disk is busy while weights are made of what is there already.</summary>
+    public void Prefetch()
     {
-        while (_packedByRuntime.TryDequeue(out var buffer))
+        foreach (var entry in _store.Entries)
         {
-            buffer.Discard();
+            MemoryPages.Prefetch(_store.Pointer(entry), entry.ByteLength);
         }
     }
 
@@ -114,7 +119,10 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             codes.Dispose();
         }
 
-        Packed.Dispose();
+        foreach (var packed in _packed)
+        {
+            packed.Dispose();
+        }
     }
 
     private static TensorElementType Element(WeightPart part, ComputeType type) => part switch
@@ -188,7 +196,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         return stored == type ? entry : null;
     }
 
-    private NativeBuffer Make(WeightBinding binding, ComputeType type)
+    private NativeBuffer Make(WeightBinding binding, ComputeType type, PackedWeights packed)
     {
         switch (binding.Part)
         {
@@ -203,7 +211,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
                 DiscardPages(checkpoint.Linear(binding.Tensors[0]).Tensors);
                 if (PackingProbe.Packs(format))
                 {
-                    _packedByRuntime.Enqueue(blocks);
+                    packed.Add(blocks);
                 }
 
                 return blocks;
@@ -215,7 +223,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
                 return Blocks4.Order((Int4Matrix)checkpoint.Linear(binding.Tensors[0]));
             case WeightPart.Int8Values:
             case WeightPart.UInt8Values:
-                return Columns(binding);
+                return Columns(binding, packed);
             case WeightPart.Int8Scales:
                 var scales = new NativeBuffer(binding.Shape[0] * sizeof(float));
                 var at = 0;
@@ -233,7 +241,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     }
 
     /// <summary>Codes of layers with the same input, side by side: [in, out].</summary>
-    private NativeBuffer Columns(WeightBinding binding)
+    private NativeBuffer Columns(WeightBinding binding, PackedWeights packed)
     {
         long inputs = binding.Shape[0], outputs = binding.Shape[1], first = 0;
         var buffer = new NativeBuffer(inputs * outputs);
@@ -247,7 +255,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
 
         if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value))
         {
-            _packedByRuntime.Enqueue(buffer);
+            packed.Add(buffer);
         }
 
         return buffer;
