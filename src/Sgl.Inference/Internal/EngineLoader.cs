@@ -77,6 +77,8 @@ internal static partial class EngineLoader
             }
 
             weights.DiscardUnusedPages();
+            // What loading left behind would stay resident for as long as the service runs.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             MemoryPages.TrimHeap();
             progress?.Report(new LoadProgress("ready", 1));
             if (logger.IsEnabled(LogLevel.Information))

@@ -18,7 +18,10 @@ internal sealed class LoadedParts(WeightProvider weights, bool prepackWeights, I
         where T : class, IDisposable
     {
         var part = new Part<T>();
-        _parts.Add((name, sessions =>
+        _parts.Add((name, Make));
+        return part;
+
+        void Make(SessionFactory sessions)
         {
             var value = make(sessions);
             lock (_gate)
@@ -27,8 +30,7 @@ internal sealed class LoadedParts(WeightProvider weights, bool prepackWeights, I
             }
 
             part.Value = value;
-        }));
-        return part;
+        }
     }
 
     /// <summary>Makes all parts.</summary>

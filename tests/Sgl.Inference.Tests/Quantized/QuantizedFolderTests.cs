@@ -23,7 +23,7 @@ public sealed class QuantizedFolderTests : IDisposable
 
     public static TheoryData<string> Formats => [.. Kinds.Keys];
 
-    private static Dictionary<string, (string Config, Func<string, float[], int, int, Random, PackedLayer> Pack, string Kind)> Kinds { get; } = new()
+    internal static Dictionary<string, (string Config, Func<string, float[], int, int, Random, PackedLayer> Pack, string Kind)> Kinds { get; } = new()
     {
         ["compressed-tensors W8A8"] = (
             """
