@@ -6,9 +6,8 @@ using Microsoft.AspNetCore.Connections;
 namespace Sgl.Hosting.Internal;
 
 /// <summary>
-/// The web server's buffers. Its own pools keep every block that a burst ever needed, and let go of a twentieth in ten seconds and only while nothing comes:
-/// eight messages of 60 MiB stay for many minutes. Here only so many blocks are kept idle, and none after <see cref="Clear"/>; the rest is left to the
-/// collector.
+/// The web server's buffers. Its own pools keep the blocks that a burst needed: of eight messages of 60 MiB all were still held two minutes later. Here only so
+/// many blocks are kept idle, and none after <see cref="Clear"/>; the rest is left to the collector.
 /// </summary>
 internal sealed class ServerMemory : IMemoryPoolFactory<byte>
 {

@@ -22,7 +22,8 @@ public sealed class OverloadTests
             {
                 small.Failures.Enqueue(Faults.Overloaded("full", TimeSpan.FromSeconds(4)).ToRpcException());
             }
-        });
+        },
+        ("Router:Policy:Overlap", "true"));
 
         for (var i = 0; i < 5; i++)
         {
@@ -31,7 +32,9 @@ public sealed class OverloadTests
             Assert.InRange(error.GetRpcStatus()!.GetDetail<RetryInfo>().RetryDelay.ToTimeSpan(), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4));
         }
 
+        // Nor is the large model sent the input of what ends here; the first question's may have gone ahead.
         Assert.Equal(1, trio.Small.Calls);
+        Assert.InRange(trio.Large.Calls, 0, 1);
         Assert.Equal(5, await trio.MetricAsync("sgl_requests_total", "path=\"shed\""));
         Assert.Equal(4, await trio.MetricAsync("sgl_router_shed_total", "backend=\"small\""));
         Assert.Equal(0, await trio.MetricAsync("sgl_requests_total", "path=\"failed\""));
