@@ -55,6 +55,16 @@ public sealed class MessageScanTests
     }
 
     [Fact]
+    public void Check_LengthBehindTheEndOfItsMessage_LeftToTheParser()
+    {
+        // Field 5 of one byte: the tag of a field 15 whose length stands outside.
+        byte[] bytes = [5 << 3 | 2, 1, 15 << 3 | 2, 0x7F];
+
+        Assert.Null(Scan(bytes));
+        Assert.Throws<InvalidProtocolBufferException>(() => ProbeRequest.Parser.ParseFrom(bytes));
+    }
+
+    [Fact]
     public void Check_AnyBytes_NeverThrows() => Gen.Byte.Array[0, 300].Sample(bytes => { Scan(bytes); }, iter: 20_000);
 
     [Fact]

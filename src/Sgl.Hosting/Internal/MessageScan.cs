@@ -82,7 +82,11 @@ internal sealed class MessageScan
             case GroupEnd:
                 return true;
             case Delimited:
-                return TryVarint(ref reader, out var length) && length <= (ulong)(end - reader.Consumed) && Content(ref reader, (long)length, field);
+                // The length's own bytes may reach beyond the message's end.
+                return TryVarint(ref reader, out var length)
+                    && reader.Consumed <= end
+                    && length <= (ulong)(end - reader.Consumed)
+                    && Content(ref reader, (long)length, field);
             default:
                 return false;
         }
