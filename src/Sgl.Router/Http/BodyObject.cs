@@ -103,12 +103,12 @@ internal readonly record struct BodyObject(JsonElement Element, string Path, Vio
             return null;
         }
 
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number))
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number))
         {
             return number;
         }
 
-        Violations.Add(At(name), "must be a number");
+        Violations.Add(At(name), value.ValueKind == JsonValueKind.Number ? "is beyond every number that is computed with" : "must be a number");
         return null;
     }
 

@@ -86,7 +86,8 @@ internal sealed class ChatEndpoint(
 
     public Task ModelAsync(HttpContext context)
     {
-        var name = (string?)context.Request.RouteValues["model"] ?? "";
+        // The server decodes everything in a path but this.
+        var name = ((string?)context.Request.RouteValues["model"] ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (ChatModels.Names(pipeline.Models).Contains(name))
         {
             return context.Response.WriteJsonAsync(StatusCodes.Status200OK, Model(name));

@@ -80,6 +80,15 @@ public sealed class ChatProtocolTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task GetModel_NameWithAnEncodedSlash_IsReadDecoded()
+    {
+        using var response = await _trio.Http.GetAsync(new Uri(_trio.Endpoints.Http!, "/v1/models/org%2Fname"));
+
+        var error = await AssertErrorAsync(response, "invalid_request_error", "model_not_found");
+        Assert.Contains("'org/name'", (string?)error["message"], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("text/plain")]
     [InlineData("application/x-www-form-urlencoded")]

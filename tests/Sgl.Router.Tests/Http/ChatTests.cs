@@ -231,6 +231,8 @@ public sealed class ChatTests : IAsyncLifetime
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"temperature\":99}", "temperature")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"stop\":5}", "stop")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"threshold\":\"NaN\"}}", "sgl.threshold")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"threshold\":1e400}}", "sgl.threshold")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"temperature\":-1e999}", "temperature")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"criterion\":\"guess\"}}", "sgl.criterion")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"sgl\":{\"prune\":[{\"layer\":3,\"keep_ratio\":0.5}]}}", "sgl.prune[0].layer")]
     public async Task Post_Wrong_BadRequestWithTheField(string json, string param)
