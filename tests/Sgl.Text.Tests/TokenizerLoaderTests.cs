@@ -122,8 +122,15 @@ public sealed class TokenizerLoaderTests
     [InlineData("""{"tokenizer_class": 3}""", null)]
     [InlineData("""{"tokenizer_class": "InternLM2Tokenizer" """, null)]
     [InlineData("[]", null)]
+    [InlineData("""{"\udc00": 1, "tokenizer_class": "InternLM2Tokenizer"}""", null)]
+    [InlineData("""{"tokenizer_class": "InternLM2Tokenizer", "unused": [{"a\ud83d": 1}]}""", null)]
+    [InlineData("""{"tokenizer_class": "InternLM2Tokenizer"}""", """{"\ud83d": 441}""")]
     public void Open_ContradictoryOrDamagedConfiguration_IsRefused(string config, string? added) =>
         Assert.Throws<TokenizerException>(() => Vocabularies.OpenSentencePiece(OracleData.FilePath("sp-plain.model"), config, added));
+
+    [Fact]
+    public void Open_EscapedPairInAName_IsRead() => Assert.NotNull(Vocabularies.OpenSentencePiece(
+        OracleData.FilePath("sp-plain.model"), """{"tokenizer_class": "InternLM2Tokenizer", "\ud83d\ude00": 1}""", null));
 
     [Fact]
     public void Open_SettingsAroundTheText_AreHonoured()
