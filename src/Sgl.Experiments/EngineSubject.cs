@@ -4,7 +4,6 @@ using Sgl.Evaluation;
 using Sgl.Experiments.Internal;
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Models;
 using Sgl.Text;
 using Sgl.Vision;
 
@@ -25,7 +24,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     private readonly RecentPrompts _smallPrompts = new();
     private readonly RecentPrompts _largePrompts = new();
 
-    private EngineSubject(VlmEngine small, VlmEngine large, string smallWeights, string largeWeights, ImageDecoderOptions pictures)
+    private EngineSubject(VlmEngine small, VlmEngine large, ImageDecoderOptions pictures)
     {
         _decoder = new ImageDecoder(pictures);
         _small = small;
@@ -37,8 +36,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             large.Model.Layers,
             $"{string.Join(", ", large.Model.Stages)}; {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}")
         {
-            SmallWeights = Of(smallWeights, small),
-            LargeWeights = Of(largeWeights, large),
+            SmallWeights = WeightsOf(small.Model),
+            LargeWeights = WeightsOf(large.Model),
         };
     }
 
@@ -57,14 +56,13 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(small);
         ArgumentNullException.ThrowIfNull(large);
-        var (smallWeights, largeWeights) = (WeightsDigest.Of(small.Checkpoint), WeightsDigest.Of(large.Checkpoint));
         var smallEngine = await VlmEngine.LoadAsync(small, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
         try
         {
             var largeEngine = await VlmEngine.LoadAsync(large, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
             if (largeEngine.Model.VisualLayoutKey == smallEngine.Model.VisualLayoutKey)
             {
-                return new EngineSubject(smallEngine, largeEngine, smallWeights, largeWeights, pictures ?? new ImageDecoderOptions());
+                return new EngineSubject(smallEngine, largeEngine, pictures ?? new ImageDecoderOptions());
             }
 
             await largeEngine.DisposeAsync().ConfigureAwait(false);
@@ -208,8 +206,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     }
 
     /// <summary>Fingerprint of the weights as computed with: results of 8 bits are not continued in float32.</summary>
-    private static string Of(string weights, VlmEngine engine) =>
-        engine.Model.Weights is { RowWise8: 0, Blocks4: 0 } ? weights : $"{weights} as {engine.Model.Weights.Kind} of {engine.Model.Weights.Bits} bits";
+    private static string WeightsOf(ModelDescription model) =>
+        model.Weights is { RowWise8: 0, Blocks4: 0 } ? model.WeightsDigest : $"{model.WeightsDigest} as {model.Weights.Kind} of {model.Weights.Bits} bits";
 
     private static async Task<GenerationResult> GenerateAsync(VlmEngine engine, PreparedPrompt prompt, GenerationOptions options, CancellationToken cancellation)
     {
