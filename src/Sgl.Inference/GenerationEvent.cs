@@ -64,6 +64,12 @@ public sealed record GenerationUsage
     /// <summary>Visual tokens whose features were in the cache: the vision tower did not run for them.</summary>
     public int CachedVisualTokens { get; init; }
 
+    /// <summary>
+    /// Prompt tokens at its front whose keys and values were kept from an earlier prompt with the same beginning: the layers in front of the first prune layer did
+    /// not run for them.
+    /// </summary>
+    public int CachedPromptTokens { get; init; }
+
     /// <summary>Visual tokens that the last stage saw.</summary>
     public required int KeptVisualTokens { get; init; }
 

@@ -34,6 +34,7 @@ public static class WireResult
             GeneratedTokenCount = usage.GeneratedTokens,
             KvCacheBytes = usage.KvBytes,
             CachedVisualTokenCount = usage.CachedVisualTokens,
+            CachedPromptTokenCount = usage.CachedPromptTokens,
             DraftTokenCount = usage.DraftTokens,
             AcceptedDraftTokenCount = usage.AcceptedDraftTokens,
         };

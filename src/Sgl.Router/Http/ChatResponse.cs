@@ -122,12 +122,22 @@ internal sealed record ChatUsage
 
     public required int TotalTokens { get; init; }
 
+    public required ChatPromptTokens PromptTokensDetails { get; init; }
+
     public static ChatUsage? From(Wire.Usage? usage) => usage is null ? null : new()
     {
         PromptTokens = usage.PromptTokenCount,
         CompletionTokens = usage.GeneratedTokenCount,
         TotalTokens = usage.PromptTokenCount + usage.GeneratedTokenCount,
+        PromptTokensDetails = new ChatPromptTokens { CachedTokens = usage.CachedPromptTokenCount },
     };
+}
+
+/// <summary>What the prompt's tokens were.</summary>
+internal sealed record ChatPromptTokens
+{
+    /// <summary>Those at its front that an earlier request had run already.</summary>
+    public required int CachedTokens { get; init; }
 }
 
 /// <summary>How the answer came about: our own part of a response.</summary>

@@ -31,6 +31,7 @@ public sealed class ChatTests : IAsyncLifetime
         Assert.Equal("forty two", (string?)body["choices"]![0]!["message"]!["content"]);
         Assert.Equal("stop", (string?)body["choices"]![0]!["finish_reason"]);
         Assert.Equal((29, 3, 32), ((int)body["usage"]!["prompt_tokens"]!, (int)body["usage"]!["completion_tokens"]!, (int)body["usage"]!["total_tokens"]!));
+        Assert.Equal(11, (int)body["usage"]!["prompt_tokens_details"]!["cached_tokens"]!);
         Assert.Equal("exit", (string?)body["sgl"]!["path"]);
         Assert.Equal("score_reached", (string?)body["sgl"]!["reason"]);
         Assert.Equal(0.9, (double)body["sgl"]!["decision"]!["scores"]!["decision"]!);

@@ -112,7 +112,7 @@ internal sealed class SmallPeer : Peer
                 Answer = string.Concat(peer.Tokens).Trim(),
                 FinishReason = Wire.FinishReason.Stop,
                 Scores = scores,
-                Usage = new Wire.Usage { PromptTokenCount = visual + 9, VisualTokenCount = visual, KeptVisualTokenCount = visual, GeneratedTokenCount = peer.Tokens.Length },
+                Usage = new Wire.Usage { PromptTokenCount = visual + 9, CachedPromptTokenCount = 11, VisualTokenCount = visual, KeptVisualTokenCount = visual, GeneratedTokenCount = peer.Tokens.Length },
                 Timings = new Wire.Timings { Total = new() { Nanos = 1_000_000 } },
             };
             if (!request.OmitImportance && visual > 0)
