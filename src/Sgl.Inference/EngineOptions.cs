@@ -27,6 +27,13 @@ public sealed class EngineOptions
     /// <value>Default 64.</value>
     public int MaxQueue { get; set; } = 64;
 
+    /// <summary>
+    /// Most rows of prompts that run between two decode steps, so how long a long prompt may delay the next token of answers under way. Longer prompts run
+    /// in chunks of that size; answers are the same. 0 runs every prompt in one piece.
+    /// </summary>
+    /// <value>Default 256.</value>
+    public int PrefillChunk { get; set; } = 256;
+
     /// <summary>Memory for KV caches in MiB; a request is admitted when its worst case fits.</summary>
     /// <value>Default 2048.</value>
     public int KvBudgetMiB { get; set; } = 2048;

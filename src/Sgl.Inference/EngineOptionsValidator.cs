@@ -37,6 +37,7 @@ public sealed class EngineOptionsValidator : IValidateOptions<EngineOptions>
         Check(errors, options.PruneLayers.All(l => l >= 0), "PruneLayers", "must not hold negative layers", "list 0-based layers");
         Check(errors, options.MaxBatch is >= 1 and <= 256, nameof(options.MaxBatch), $"must be 1 to 256, was {options.MaxBatch}", "8 is a good start");
         Check(errors, options.MaxQueue >= 1, nameof(options.MaxQueue), $"must be at least 1, was {options.MaxQueue}", "64 is a good start");
+        Check(errors, options.PrefillChunk >= 0, nameof(options.PrefillChunk), $"must not be negative, was {options.PrefillChunk}", "256 is a good start, 0 runs prompts in one piece");
         Check(errors, options.KvBudgetMiB >= 1, nameof(options.KvBudgetMiB), $"must be at least 1, was {options.KvBudgetMiB}", "give the memory in MiB that KV caches may take");
         Check(errors, options.MaxPromptTokens >= 0, nameof(options.MaxPromptTokens), $"must not be negative, was {options.MaxPromptTokens}", "0 takes the checkpoint's limit");
         Check(errors, options.MaxNewTokens >= 1, nameof(options.MaxNewTokens), $"must be at least 1, was {options.MaxNewTokens}", "1024 is a good start");

@@ -1,3 +1,5 @@
+using Sgl.Inference.Internal.Decoding;
+
 namespace Sgl.Inference;
 
 /// <summary>Intermediate values of one generation, filled when a request carries one. For verification against golden data; costs memory.</summary>
@@ -35,6 +37,18 @@ public sealed class GenerationTrace
 
     /// <summary>Consistency passes in the order of <see cref="ConsistencyRatios"/>.</summary>
     public IList<ConsistencyTrace> Consistency { get; } = [];
+
+    /// <summary>Adds the position ids of rows that a stage runs.</summary>
+    internal void AddStagePositions(int firstLayer, PassRows pass, ReadOnlySpan<int> rows)
+    {
+        if (!StagePositions.TryGetValue(firstLayer, out var axes))
+        {
+            axes = [.. Enumerable.Repeat<int[]>([], pass.Axes)];
+        }
+
+        var added = rows.ToArray();
+        StagePositions[firstLayer] = [.. axes.Select((before, axis) => (int[])[.. before, .. added.Select(row => pass.Position(axis, row))])];
+    }
 }
 
 /// <summary>One consistency pass.</summary>

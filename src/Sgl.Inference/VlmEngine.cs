@@ -51,7 +51,7 @@ public sealed class VlmEngine : IAsyncDisposable
             sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers),
             sequence => checkpoint.Tokenizer is { } tokenizer ? new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings) : null);
         _scheduler = new Scheduler(
-            decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, vocabulary, time), options, vocabulary, time, logger);
+            decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, vocabulary, options.PrefillChunk, time), options, vocabulary, time, logger);
     }
 
     /// <summary>What was loaded.</summary>

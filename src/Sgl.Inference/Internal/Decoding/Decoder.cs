@@ -10,9 +10,6 @@ namespace Sgl.Inference.Internal.Decoding;
 /// </summary>
 internal sealed class Decoder : IDisposable
 {
-    // Logits of a long answer over a large vocabulary would take hundreds of MiB at once.
-    private const int ConsistencyRows = 64;
-
     private readonly LanguageModelConfig _config;
     private readonly IReadOnlyList<DecoderStage> _stages;
     private readonly Head _head;
@@ -20,7 +17,7 @@ internal sealed class Decoder : IDisposable
     private readonly RotaryTable _rotary;
     private readonly StageInputs _inputs;
     private readonly ImportanceReader _importance;
-    private readonly ForwardRows _rows;
+    private readonly ChunkRows _chunk;
     private readonly float[] _work;
     private readonly List<KvSlab> _slabs = [];
     private readonly List<Sequence> _group = [];
@@ -34,7 +31,7 @@ internal sealed class Decoder : IDisposable
         _rotary = new RotaryTable(config.Rope, config.HeadDim);
         _inputs = new StageInputs(config.DeepStackLayers);
         _importance = new ImportanceReader(_inputs);
-        _rows = new ForwardRows(embeddings, _rotary, config.HiddenSize);
+        _chunk = new ChunkRows(_rotary, config.HiddenSize);
         _work = new float[config.VocabularySize];
     }
 
@@ -60,60 +57,135 @@ internal sealed class Decoder : IDisposable
         return _rotary.RotatesAlike(prompt, Math.Max(prompt, last)) ? draft : [];
     }
 
-    /// <summary>Runs the prompt, and the draft behind it, through all stages; <see cref="AnswerLogits"/> then tells what follows.</summary>
-    public void Prefill(Sequence sequence)
+    /// <summary>Begins a pass over the prompt and the draft behind it, from the first row; the sequence must have its slots.</summary>
+    public ForwardPass StartPrefill(Sequence sequence)
     {
-        _rows.Start(sequence, sequence.Draft);
-        var trace = sequence.Options.Trace;
-        if (trace is not null)
+        var plan = sequence.VisualPositions.Length == 0 ? [] : sequence.Options.Plan.Steps;
+        var fastV = sequence.VisualPositions.Length == 0 ? null : sequence.Options.FastV;
+        List<int> borders = [];
+        for (var s = 1; s < _stages.Count; s++)
         {
-            trace.InputEmbeddings = _rows.ToArray();
+            if (fastV?.Layer == _stages[s].Placement.First || plan.Any(p => p.Layer == _stages[s].Placement.First))
+            {
+                borders.Add(s);
+            }
+        }
+
+        var rows = new PassRows(sequence, sequence.Draft);
+        var pass = new ForwardPass(sequence, rows, Segments(borders, s => plan.FirstOrDefault(p => p.Layer == _stages[s].Placement.First)?.Mask), _config.HiddenSize)
+        {
+            AttentionRows = AttentionRows(sequence, fastV),
+            Trace = sequence.Options.Trace,
+        };
+        if (fastV is not null)
+        {
+            pass.Await(_stages.Index().First(s => s.Item.Placement.First == fastV.Layer).Index);
+        }
+
+        sequence.KeptVisualTokens = sequence.Options.Plan.Steps.LastOrDefault()?.Mask.Count ?? sequence.KeptVisualTokens;
+        if (pass.Trace is { } trace)
+        {
             AddTracePass(sequence, trace);
-        }
-
-        KeepMask? own = null;
-        for (var s = 0; s < _stages.Count; s++)
-        {
-            var placement = _stages[s].Placement;
-            if ((own ?? sequence.Options.Plan.Steps.FirstOrDefault(p => p.Layer == placement.First)?.Mask) is { } mask)
+            trace.InputEmbeddings = new float[rows.Count * _config.HiddenSize];
+            for (var row = 0; row < rows.Count; row++)
             {
-                _rows.Keep(mask);
-                sequence.KeptVisualTokens = mask.Count;
-                own = null;
-            }
-
-            trace?.StagePositions.Add(placement.First, _rows.Positions());
-            // FastV reads the layer in front of its prune layer, which is the last one of this stage.
-            var fastV = sequence.Options.FastV is { } f && f.Layer == placement.Last + 1 && sequence.VisualPositions.Length > 0 ? f : null;
-            ImportanceShape? shape = sequence.Importance is not null ? _importance.AskPrefill(_rows.Visual, sequence.Options.Importance!.Rows)
-                : fastV is not null ? _importance.AskPrefill(_rows.Visual, ImportanceRows.LastPrompt)
-                : null;
-            var total = _rows.Count;
-            var sums = RunStage(sequence, s, shape);
-            if (sequence.Importance is not null)
-            {
-                _importance.AddPrefill(sequence, placement, sums, total);
-            }
-            else if (fastV is not null)
-            {
-                var last = sums.Slice((placement.Count - 1) * total, total);
-                own = KeepMask.FromImportance(_importance.Columns(last, sequence.VisualPositions), fastV.Ratio);
+                rows.Read(row, _embeddings, trace.InputEmbeddings.AsSpan(row * _config.HiddenSize, _config.HiddenSize));
             }
         }
 
-        if (trace is not null)
-        {
-            trace.KvLengthsAfterPrefill = KvLengths(sequence);
-        }
+        return pass;
     }
 
-    /// <summary>Logits [count, V] of the rows that predict answer ids <paramref name="first"/>.. in the pass that ran last; valid until the head runs again.</summary>
+    /// <summary>
+    /// Begins the consistency pass (eq. 8): one teacher-forced forward over the text, the answer and the kept visual tokens, pruned in front of layer 0.
+    /// It reuses the sequence's own KV slots, whose contents are no longer needed.
+    /// </summary>
+    /// <param name="sequence">A finished sequence.</param>
+    /// <param name="kept">Visual tokens that take part.</param>
+    public ForwardPass StartConsistency(Sequence sequence, KeepMask kept)
+    {
+        var rows = new PassRows(sequence, sequence.Generated);
+        var pass = new ForwardPass(sequence, rows, Segments([], _ => kept), _config.HiddenSize);
+        // Rows in front of the first image see no visual token, so the keys and values that the prefill left are those that this pass would compute.
+        var front = _rotary.RotatesAlike(sequence.Positions.Largest, rows.MaxPosition) ? Math.Max(0, sequence.Visual.First) : 0;
+        pass.Resume(front, _stages.Count, []);
+        SetLengths(sequence, front);
+        return pass;
+    }
+
+    /// <summary>Runs one chunk of a pass through one segment of the stages; <see cref="AnswerLogits"/> tells what follows when the pass is done.</summary>
+    /// <param name="pass">A pass that is not done.</param>
+    /// <param name="most">Rows at most; 0: all that are there.</param>
+    /// <exception cref="OperationCanceledException">The sequence's caller went away.</exception>
+    public void Advance(ForwardPass pass, int most)
+    {
+        var sequence = pass.Sequence;
+        var (segment, count) = pass.Next(most);
+        var (first, last) = pass.StagesOf(segment);
+        pass.Take(segment, _chunk, count, _embeddings);
+        for (var s = first; s <= last; s++)
+        {
+            sequence.Cancelled.ThrowIfCancellationRequested();
+            var placement = _stages[s].Placement;
+            pass.Trace?.AddStagePositions(placement.First, pass.Rows, _chunk.Rows);
+            var entries = sequence.Slots[s].Length;
+            ImportanceShape? shape = pass.AttentionRows is { } asked ? _importance.AskPrefill(asked(s), _chunk.Rows, entries) : null;
+            var sums = RunStage(sequence, s, shape);
+            if (shape is not null && sequence.Importance is not null)
+            {
+                _importance.AddPrefill(sequence, placement, sums, entries + count);
+            }
+            else if (shape is not null)
+            {
+                // FastV reads the layer in front of its prune layer, which is the last one of this stage.
+                var layer = sums.Slice((placement.Count - 1) * (entries + count), entries + count);
+                var own = KeepMask.FromImportance(_importance.Columns(layer, sequence.VisualPositions), sequence.Options.FastV!.Ratio);
+                sequence.KeptVisualTokens = own.Count;
+                pass.Decide(s + 1, own);
+            }
+
+            if (s + 1 < _stages.Count)
+            {
+                pass.Border?.Invoke(s + 1, _chunk.Rows, _chunk.HiddenRows);
+            }
+        }
+
+        pass.Give(segment, _chunk);
+    }
+
+    /// <summary>Logits [count, V] of the rows that predict answer ids <paramref name="first"/>.. in a pass that is done; valid until the head runs again.</summary>
+    /// <param name="pass">The pass.</param>
     /// <param name="first">0 is the prompt's last row, 1 the first draft or answer row.</param>
     /// <param name="count">Rows.</param>
-    public ReadOnlySpan<float> AnswerLogits(int first, int count)
+    public ReadOnlySpan<float> AnswerLogits(ForwardPass pass, int first, int count)
     {
-        _rows.CopyAnswerRows(first, count, _head.Rows.Span(count * _config.HiddenSize));
+        pass.CopyAnswerRows(first, count, _head.Rows.Span(count * _config.HiddenSize));
         return _head.Run(count);
+    }
+
+    /// <summary>ln P, raw softmax, of generated ids <paramref name="first"/>.. in a consistency pass that is done.</summary>
+    /// <param name="pass">The pass.</param>
+    /// <param name="first">The first of them.</param>
+    /// <param name="result">One number each.</param>
+    /// <param name="observe">Receives the logits, for verification.</param>
+    public void AnswerLogProbabilities(ForwardPass pass, int first, Span<float> result, Action<ReadOnlySpan<float>>? observe = null)
+    {
+        var logits = AnswerLogits(pass, first, result.Length);
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = TokenChooser.LogProbability(logits.Slice(i * _config.VocabularySize, _config.VocabularySize), pass.Sequence.Generated[first + i], _work);
+        }
+
+        observe?.Invoke(logits);
+    }
+
+    /// <summary>Sets how many entries of a sequence's KV caches count, in all stages.</summary>
+    public static void SetLengths(Sequence sequence, int entries)
+    {
+        foreach (var slot in sequence.Slots)
+        {
+            slot.Length = entries;
+        }
     }
 
     /// <summary>Takes the last entries of a sequence out of all its KV caches.</summary>
@@ -167,43 +239,6 @@ internal sealed class Decoder : IDisposable
         return _head.Run(set.Count);
     }
 
-    /// <summary>
-    /// The consistency pass (eq. 8): one teacher-forced forward over the text, the answer and the kept visual tokens, pruned in front of layer 0.
-    /// It reuses the sequence's own KV slots, whose contents are no longer needed.
-    /// </summary>
-    /// <param name="sequence">A finished sequence.</param>
-    /// <param name="kept">Visual tokens that take part.</param>
-    /// <param name="observe">Receives position ids and logits, for verification.</param>
-    /// <returns>ln P of each generated id, raw softmax.</returns>
-    public float[] Consistency(Sequence sequence, KeepMask kept, Action<int[][], ReadOnlySpan<float>>? observe = null)
-    {
-        var generated = sequence.Generated;
-        _rows.Start(sequence, generated);
-        _rows.Keep(kept);
-        var positions = observe is null ? [] : _rows.Positions();
-        _rows.ReuseFront();
-        for (var s = 0; s < _stages.Count; s++)
-        {
-            RunStage(sequence, s, importance: null);
-        }
-
-        var result = new float[generated.Count];
-        var chunk = observe is null ? ConsistencyRows : generated.Count;
-        for (var first = 0; first < result.Length; first += chunk)
-        {
-            var count = Math.Min(chunk, result.Length - first);
-            var logits = AnswerLogits(first, count);
-            for (var i = 0; i < count; i++)
-            {
-                result[first + i] = TokenChooser.LogProbability(logits.Slice(i * _config.VocabularySize, _config.VocabularySize), generated[first + i], _work);
-            }
-
-            observe?.Invoke(positions, logits);
-        }
-
-        return result;
-    }
-
     /// <summary>KV entries per layer.</summary>
     public int[] KvLengths(Sequence sequence)
     {
@@ -226,7 +261,7 @@ internal sealed class Decoder : IDisposable
 
         _head.Dispose();
         _inputs.Dispose();
-        _rows.Dispose();
+        _chunk.Dispose();
     }
 
     private static int KeptAt(Sequence sequence, int layer, int visualTokens) =>
@@ -241,18 +276,44 @@ internal sealed class Decoder : IDisposable
         }
     }
 
-    /// <summary>Runs one stage over all rows, behind those that the cache holds already.</summary>
+    /// <summary>Which rows' attention a prefill reads in a stage; null: none in any.</summary>
+    private Func<int, (int Start, int End)>? AttentionRows(Sequence sequence, FastVPruning? fastV)
+    {
+        if (sequence.Importance is not null)
+        {
+            var rows = sequence.Visual.PrefillRows(sequence.Options.Importance!.Rows);
+            return _ => rows;
+        }
+
+        if (fastV is null)
+        {
+            return null;
+        }
+
+        var last = sequence.Visual.PrefillRows(ImportanceRows.LastPrompt);
+        return s => _stages[s].Placement.Last + 1 == fastV.Layer ? last : (0, 0);
+    }
+
+    /// <summary>Segments that begin at stage 0 and at the borders.</summary>
+    private List<PassSegment> Segments(IReadOnlyList<int> borders, Func<int, KeepMask?> mask)
+    {
+        int[] starts = [0, .. borders];
+        return [.. starts.Select((first, i) => new PassSegment(
+            first, (i + 1 < starts.Length ? starts[i + 1] : _stages.Count) - 1, i == 0 ? null : new RowQueue(_config.HiddenSize)) { Mask = mask(first) })];
+    }
+
+    /// <summary>Runs one stage over the rows of the chunk, behind those that the cache holds already.</summary>
     private ReadOnlySpan<float> RunStage(Sequence sequence, int s, ImportanceShape? importance)
     {
         var slot = sequence.Slots[s];
-        _rows.WriteRotary(_inputs);
-        _rows.WriteDeepStack(_inputs, _stages[s].Placement.First, _stages[s].Placement.Last);
-        var total = _rows.Cached + _rows.Count;
+        _chunk.WriteRotary(_inputs);
+        _chunk.WriteDeepStack(_inputs, _stages[s].Placement.First, _stages[s].Placement.Last);
+        var total = slot.Length + _chunk.Count;
         _inputs.SeqLens.Span(1)[0] = total - 1;
         _inputs.Total.Span(1)[0] = total;
-        var sums = _stages[s].Run(_inputs, _rows.Hidden, _rows.Next, batch: 1, _rows.Count, total, slot.Slab, slot.Index, importance);
+        var sums = _stages[s].Run(_inputs, _chunk.Hidden, _chunk.Next, batch: 1, _chunk.Count, total, slot.Slab, slot.Index, importance);
         slot.Length = total;
-        _rows.Advance();
+        _chunk.Advance();
         return sums;
     }
 

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Sgl.Guidance;
 
 namespace Sgl.Inference.Internal.Decoding;
@@ -7,24 +8,28 @@ internal sealed class ImportanceReader(StageInputs inputs)
 {
     private float[] _columns = [];
 
-    /// <summary>Sets up the query rows of a prefill. Without any, the last row is asked for; the accumulator then takes nothing.</summary>
-    public ImportanceShape AskPrefill(VisualTokens visual, ImportanceRows rows)
+    /// <summary>Sets up the query rows of a chunk of a prefill: those of its rows that are asked for. Null without any.</summary>
+    /// <param name="asked">Prompt rows [start, end).</param>
+    /// <param name="rows">Row numbers of the chunk, consecutive: nothing is pruned where attention is read.</param>
+    /// <param name="entries">KV entries in front of the chunk.</param>
+    public ImportanceShape? AskPrefill((int Start, int End) asked, ReadOnlySpan<int> rows, int entries)
     {
-        var (start, end) = visual.PrefillRows(rows);
-        if (start == end)
+        var start = Math.Max(asked.Start, rows[0]);
+        var count = Math.Min(asked.End, rows[^1] + 1) - start;
+        if (count <= 0)
         {
-            (start, end) = (visual.SequenceLength - 1, visual.SequenceLength);
+            return null;
         }
 
-        var count = end - start;
         var chosen = inputs.ImportanceRows.Span(count);
+        var limit = inputs.ImportanceLimit.Span(count);
         for (var i = 0; i < count; i++)
         {
-            chosen[i] = start + i;
+            chosen[i] = start - rows[0] + i;
+            // The last key a row may see is its own.
+            limit[i] = entries + chosen[i];
         }
 
-        // In a prefill the row number is the last key the row may see.
-        chosen.CopyTo(inputs.ImportanceLimit.Span(count));
         inputs.ImportanceWeight.Span(count).Fill(1);
         return new ImportanceShape(count, 1);
     }
@@ -44,7 +49,7 @@ internal sealed class ImportanceReader(StageInputs inputs)
         return new ImportanceShape(1, 1);
     }
 
-    /// <summary>Adds a stage's share of a prefill.</summary>
+    /// <summary>Adds a stage's share of a chunk of a prefill.</summary>
     public void AddPrefill(Sequence sequence, LayerPlacement stage, ReadOnlySpan<float> sums, int total)
     {
         for (var l = 0; l < stage.Count; l++)
@@ -87,7 +92,8 @@ internal sealed class ImportanceReader(StageInputs inputs)
     {
         if (sequence.Options.Trace is { } trace)
         {
-            trace.ImportanceByLayer[^1][layer] = columns.ToArray();
+            var sum = trace.ImportanceByLayer[^1][layer] ??= new float[columns.Length];
+            TensorPrimitives.Add(sum, columns, sum);
         }
     }
 }

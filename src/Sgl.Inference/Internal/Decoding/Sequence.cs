@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Scheduling;
 using Sgl.Models;
 using Sgl.Text;
 
@@ -59,6 +60,9 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
         ? null
         : new ImportanceAccumulator(prompt.VisualTokenCount, layers, options.Importance);
 
+    /// <summary>What is left to do before it decodes, or behind its last token; null while it decodes or waits for admission.</summary>
+    public SequenceWork? Work { get; set; }
+
     /// <summary>Ids that the prefill runs behind the prompt, because they may be the answer.</summary>
     public int[] Draft { get; set; } = [];
 
@@ -85,6 +89,9 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     public FinishReason? Finish { get; set; }
 
     public int KeptVisualTokens { get; set; } = prompt.VisualTokenCount;
+
+    /// <summary>Counts at its end.</summary>
+    public GenerationUsage? Usage { get; set; }
 
     public long SubmittedAt { get; init; }
 

@@ -4,17 +4,24 @@ using Sgl.Inference.Internal.Decoding;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
-/// <summary>What a finished sequence gives: answer, importance, exit scores (the consistency pass runs here), usage, timings.</summary>
-internal sealed class ResultBuilder(Decoder decoder, int vocabulary, TimeProvider time)
+/// <summary>What a finished sequence gives: answer, importance, exit scores, usage, timings.</summary>
+internal sealed class ResultBuilder(Decoder decoder, int vocabulary, int chunk, TimeProvider time)
 {
-    /// <summary>The result. The sequence's KV slots hold the consistency pass afterwards.</summary>
-    public GenerationResult Of(Sequence sequence)
+    /// <summary>Begins a finished sequence's result; what needs its KV slots as they are is taken now.</summary>
+    /// <returns>The consistency pass that the result waits for; null where <see cref="Of"/> can follow at once.</returns>
+    public ConsistencyWork? Begin(Sequence sequence)
     {
-        var usage = Usage(sequence);
+        sequence.Usage = Usage(sequence);
+        // Without an image nothing can be pruned: the pass would repeat the generation, so the answer is as consistent as it is probable.
+        return sequence.Options.ConsistencyRatio is { } ratio && sequence.Importance is { } importance
+            ? new ConsistencyWork(sequence, KeepMask.FromImportance(importance.Total(), ratio), decoder, time)
+            : null;
+    }
+
+    /// <summary>The result of a sequence that has begun it.</summary>
+    public GenerationResult Of(Sequence sequence, ConsistencyWork? consistency)
+    {
         var importance = sequence.Importance?.Total();
-        var start = time.GetTimestamp();
-        var scores = Scores(sequence, importance);
-        var consistency = scores is null ? TimeSpan.Zero : time.GetElapsedTime(start);
         if (sequence.Options.Trace is { } trace)
         {
             foreach (var ratio in importance is null ? [] : trace.ConsistencyRatios)
@@ -33,8 +40,8 @@ internal sealed class ResultBuilder(Decoder decoder, int vocabulary, TimeProvide
             TokenIds = [.. sequence.Generated],
             FinishReason = sequence.Finish!.Value,
             Importance = importance,
-            Scores = scores,
-            Usage = usage,
+            Scores = Scores(sequence, consistency),
+            Usage = sequence.Usage!,
             Timings = new PhaseTimings
             {
                 Queue = time.GetElapsedTime(sequence.SubmittedAt, sequence.AdmittedAt),
@@ -42,7 +49,7 @@ internal sealed class ResultBuilder(Decoder decoder, int vocabulary, TimeProvide
                 Vision = sequence.Prompt.VisionTime,
                 Prefill = sequence.PrefillTime,
                 Decode = sequence.DecodeTime,
-                Consistency = consistency,
+                Consistency = consistency?.Elapsed ?? TimeSpan.Zero,
                 TimeToFirstToken = sequence.TimeToFirstToken,
                 Total = time.GetElapsedTime(sequence.SubmittedAt),
             },
@@ -62,23 +69,29 @@ internal sealed class ResultBuilder(Decoder decoder, int vocabulary, TimeProvide
         KvBytes = sequence.Slots.Select((slot, s) => slot.Length * decoder.Stages[s].Kv.Shape.BytesPerToken).Sum(),
     };
 
-    private ExitScoreSet? Scores(Sequence sequence, float[]? importance)
+    private ExitScoreSet? Scores(Sequence sequence, ConsistencyWork? consistency)
     {
-        if (sequence.Options.ConsistencyRatio is not { } ratio)
-        {
-            return null;
-        }
-
-        // Without an image nothing can be pruned: the pass would repeat the generation, so the answer is as consistent as it is probable.
-        var pruned = importance is null ? [.. sequence.LogProbabilities] : decoder.Consistency(sequence, KeepMask.FromImportance(importance, ratio));
-        return ExitScores.Of(CollectionsMarshal.AsSpan(sequence.LogProbabilities), CollectionsMarshal.AsSpan(sequence.Entropies), vocabulary, pruned);
+        var answer = CollectionsMarshal.AsSpan(sequence.LogProbabilities);
+        return sequence.Options.ConsistencyRatio is null
+            ? null
+            : ExitScores.Of(answer, CollectionsMarshal.AsSpan(sequence.Entropies), vocabulary, consistency is null ? answer : consistency.Result);
     }
 
     private void TraceConsistency(Sequence sequence, GenerationTrace trace, double ratio, KeepMask kept)
     {
-        int[][] positions = [];
-        float[] logits = [];
-        var logProbabilities = decoder.Consistency(sequence, kept, (p, l) => (positions, logits) = (p, l.ToArray()));
+        using var pass = decoder.StartConsistency(sequence, kept);
+        // All rows, those that the pass itself takes over from the prefill too.
+        var rows = Enumerable.Range(0, pass.Rows.Count).Where(row => RowQueue.Keeps(pass.Rows, row, kept)).ToArray();
+        int[][] positions = [.. Enumerable.Range(0, pass.Rows.Axes).Select(axis => rows.Select(row => pass.Rows.Position(axis, row)).ToArray())];
+        while (!pass.Done)
+        {
+            decoder.Advance(pass, chunk);
+        }
+
+        var logits = Array.Empty<float>();
+        var logProbabilities = new float[sequence.Generated.Count];
+        decoder.AnswerLogProbabilities(pass, 0, logProbabilities, l => logits = l.ToArray());
+        Decoder.SetLengths(sequence, pass.Resumed);
         trace.Consistency.Add(new ConsistencyTrace(ratio, kept.Indices(), positions, logProbabilities, logits));
     }
 }

@@ -6,8 +6,8 @@ using Sgl.Inference.Internal.Kv;
 namespace Sgl.Inference.Internal.Scheduling;
 
 /// <summary>
-/// One thread that owns the decoder: admits waiting sequences while KV memory and batch have room (one prefill between two decode steps, so that
-/// running answers keep flowing), advances all running sequences by one token per step, and finishes those that end.
+/// One thread that owns the decoder. Each turn it runs a chunk of rows of what is no decode step (consistency passes, prefills; it admits waiting sequences
+/// while KV memory and batch have room), then advances all sequences that decode by one token: a long prompt delays the answers of others by a chunk a token.
 /// </summary>
 internal sealed partial class Scheduler : IDisposable
 {
@@ -24,6 +24,7 @@ internal sealed partial class Scheduler : IDisposable
     private readonly ConcurrentQueue<Sequence> _arrivals = new();
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
+    private readonly LinkedList<Sequence> _working = [];
     private readonly List<Sequence> _step = [];
     private readonly List<Sequence> _finished = [];
     private readonly SemaphoreSlim _signal = new(0);
@@ -113,12 +114,13 @@ internal sealed partial class Scheduler : IDisposable
 
             TakeArrivals();
             DropCancelled();
-            AdmitOne();
+            Work();
             Step();
         }
 
         foreach (var sequence in _running.Concat(_waiting).Concat(_arrivals))
         {
+            sequence.Work?.Dispose();
             sequence.Events.Writer.TryComplete(new ObjectDisposedException(nameof(VlmEngine)));
         }
     }
@@ -154,11 +156,66 @@ internal sealed partial class Scheduler : IDisposable
         }
     }
 
-    private void AdmitOne()
+    /// <summary>Runs up to a chunk of rows: the pieces of one sequence until it is done, then the next one's. A piece that does not fit any more waits for the next turn.</summary>
+    private void Work()
+    {
+        var chunk = _options.PrefillChunk;
+        var left = chunk;
+        while ((_working.First?.Value ?? Admit()) is { } sequence)
+        {
+            try
+            {
+                var rows = sequence.Work!.NextRows(chunk);
+                if (rows > left && left < chunk)
+                {
+                    return;
+                }
+
+                if (sequence.Work.Run(chunk))
+                {
+                    Finished(sequence);
+                }
+
+                left -= rows;
+            }
+            catch (Exception e)
+            {
+                Fail(sequence, e);
+                return;
+            }
+
+            if (left <= 0)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>A sequence's work is done: it decodes from now on, or has ended.</summary>
+    private void Finished(Sequence sequence)
+    {
+        var work = sequence.Work!;
+        _working.Remove(sequence);
+        sequence.Work = null;
+        using (work)
+        {
+            if (work is ConsistencyWork consistency)
+            {
+                Complete(sequence, consistency);
+            }
+            else if (sequence.Finish is not null)
+            {
+                End(sequence);
+            }
+        }
+    }
+
+    /// <summary>Takes the first waiting sequence into the batch; null where there is none, or no room.</summary>
+    private Sequence? Admit()
     {
         if (_waiting.First is not { } node || _running.Count >= _options.MaxBatch)
         {
-            return;
+            return null;
         }
 
         var sequence = node.Value;
@@ -168,7 +225,7 @@ internal sealed partial class Scheduler : IDisposable
             {
                 if (_running.Count > 0)
                 {
-                    return;
+                    return null;
                 }
 
                 // Nothing runs and it still does not fit: it never will.
@@ -180,14 +237,9 @@ internal sealed partial class Scheduler : IDisposable
             Volatile.Write(ref _runningCount, _running.Count);
             sequence.AdmittedAt = _time.GetTimestamp();
             _emitter.Prepare(sequence);
-            _decoder.Prefill(sequence);
-            sequence.PrefillTime = _time.GetElapsedTime(sequence.AdmittedAt);
-            sequence.TimeToFirstToken = _time.GetElapsedTime(sequence.SubmittedAt);
-            _emitter.AdvanceBehindPrefill(sequence);
-            if (sequence.Finish is not null)
-            {
-                Complete(sequence);
-            }
+            sequence.Work = new PrefillWork(sequence, _decoder, _emitter, _time);
+            _working.AddLast(sequence);
+            return sequence;
         }
         catch (Exception e)
         {
@@ -197,19 +249,27 @@ internal sealed partial class Scheduler : IDisposable
             }
 
             Fail(sequence, e);
+            return null;
         }
     }
 
     private void Step()
     {
-        if (_running.Count == 0)
+        var set = _step;
+        set.Clear();
+        foreach (var sequence in _running)
+        {
+            if (sequence.Work is null)
+            {
+                set.Add(sequence);
+            }
+        }
+
+        if (set.Count == 0)
         {
             return;
         }
 
-        var set = _step;
-        set.Clear();
-        set.AddRange(_running);
         var start = _time.GetTimestamp();
         ReadOnlySpan<float> logits;
         try
@@ -246,18 +306,57 @@ internal sealed partial class Scheduler : IDisposable
             }
         }
 
-        // Only now: a consistency pass runs the head, which overwrites the logits of the sequences that had not been advanced yet.
+        // Only now: verification runs the head in here, which overwrites the logits of the sequences that had not been advanced yet.
         foreach (var sequence in _finished)
         {
-            Complete(sequence);
+            End(sequence);
         }
     }
 
-    private void Complete(Sequence sequence)
+    /// <summary>A sequence has its last token. Its consistency pass goes in front of prefills: it is short, and its slots are free soon.</summary>
+    private void End(Sequence sequence)
     {
         try
         {
-            sequence.Events.Writer.TryWrite(new GenerationEvent.Completed(_results.Of(sequence)));
+            if (_results.Begin(sequence) is { } consistency)
+            {
+                sequence.Work = consistency;
+                AddBehindConsistencyPasses(sequence);
+                return;
+            }
+        }
+        catch (Exception e)
+        {
+            Fail(sequence, e);
+            return;
+        }
+
+        Complete(sequence, consistency: null);
+    }
+
+    private void AddBehindConsistencyPasses(Sequence sequence)
+    {
+        var node = _working.First;
+        while (node?.Value.Work is ConsistencyWork)
+        {
+            node = node.Next;
+        }
+
+        if (node is null)
+        {
+            _working.AddLast(sequence);
+        }
+        else
+        {
+            _working.AddBefore(node, sequence);
+        }
+    }
+
+    private void Complete(Sequence sequence, ConsistencyWork? consistency)
+    {
+        try
+        {
+            sequence.Events.Writer.TryWrite(new GenerationEvent.Completed(_results.Of(sequence, consistency)));
             sequence.Events.Writer.TryComplete();
             Release(sequence);
         }
@@ -275,6 +374,13 @@ internal sealed partial class Scheduler : IDisposable
 
     private void Release(Sequence sequence)
     {
+        if (sequence.Work is { } work)
+        {
+            _working.Remove(sequence);
+            sequence.Work = null;
+            work.Dispose();
+        }
+
         foreach (var slot in sequence.Slots)
         {
             KvPool.Release(slot);

@@ -8,7 +8,7 @@ internal sealed class TokenEmitter(
     Decoder decoder, Func<Sequence, IReadOnlyList<int>> stopIds, Func<Sequence, TokenChooser> choosers, Func<Sequence, StreamingDetokenizer?> detokenizers)
 {
     // A draft is mostly refused early, so the head runs over a few of its rows at a time.
-    private const int DraftRows = 16;
+    public const int DraftRows = 16;
 
     /// <summary>Makes a sequence ready for its prefill.</summary>
     public void Prepare(Sequence sequence)
@@ -22,26 +22,27 @@ internal sealed class TokenEmitter(
     /// Chooses the first id behind a prefill and, as long as the choice is what the draft says, the ids behind it: each draft id's row is in the pass
     /// already. The choices are those that decode steps would make; what is left of the draft is taken out of the KV caches.
     /// </summary>
-    public void AdvanceBehindPrefill(Sequence sequence)
+    /// <returns>Whether the draft is used up; if not, the next call goes on with more of its rows.</returns>
+    public bool AdvanceBehindPrefill(Sequence sequence, ForwardPass pass)
     {
         var draft = sequence.Draft;
-        for (var first = 0; ; first += DraftRows)
+        var first = sequence.Generated.Count;
+        var count = Math.Min(DraftRows, draft.Length + 1 - first);
+        var logits = decoder.AnswerLogits(pass, first, count);
+        var width = logits.Length / count;
+        for (var i = 0; i < count; i++)
         {
-            var count = Math.Min(DraftRows, draft.Length + 1 - first);
-            var logits = decoder.AnswerLogits(first, count);
-            var width = logits.Length / count;
-            for (var i = 0; i < count; i++)
+            Advance(sequence, logits.Slice(i * width, width));
+            var behind = first + i;
+            if (sequence.Finish is not null || behind == draft.Length || sequence.Generated[^1] != draft[behind])
             {
-                Advance(sequence, logits.Slice(i * width, width));
-                var behind = first + i;
-                if (sequence.Finish is not null || behind == draft.Length || sequence.Generated[^1] != draft[behind])
-                {
-                    sequence.AcceptedDraftTokens = behind;
-                    decoder.Forget(sequence, draft.Length - behind);
-                    return;
-                }
+                sequence.AcceptedDraftTokens = behind;
+                decoder.Forget(sequence, draft.Length - behind);
+                return true;
             }
         }
+
+        return false;
     }
 
     /// <summary>Chooses the next id, tells the client, and sets <see cref="Sequence.Finish"/> where the sequence ends.</summary>

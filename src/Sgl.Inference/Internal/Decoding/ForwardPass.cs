@@ -1,0 +1,195 @@
+using Sgl.Guidance;
+
+namespace Sgl.Inference.Internal.Decoding;
+
+/// <summary>Stages of a pass without pruning between them.</summary>
+/// <param name="firstStage">First stage.</param>
+/// <param name="lastStage">Last stage, inclusive.</param>
+/// <param name="waiting">Rows in front of it; null for the first segment, whose rows are made from the prompt.</param>
+internal sealed class PassSegment(int firstStage, int lastStage, RowQueue? waiting)
+{
+    public int FirstStage => firstStage;
+
+    public int LastStage => lastStage;
+
+    public RowQueue? Waiting => waiting;
+
+    /// <summary>Visual tokens that go through it; null: all.</summary>
+    public KeepMask? Mask { get; set; }
+
+    /// <summary>Whether the mask comes from the attention of the layer in front, so that all rows must have come first.</summary>
+    public bool MaskPending { get; set; }
+}
+
+/// <summary>Hears of the rows of a chunk in front of a stage, before pruning there; valid during the call.</summary>
+/// <param name="stage">The stage that comes next.</param>
+/// <param name="rows">Row numbers of the pass, ascending.</param>
+/// <param name="hidden">[rows, hidden].</param>
+internal delegate void BorderRows(int stage, ReadOnlySpan<int> rows, ReadOnlySpan<float> hidden);
+
+/// <summary>
+/// How far the rows of one sequence have come on their way through the stages: a prefill, or a consistency pass. They move in chunks, each through one
+/// segment; where rows are pruned they gather again, so that few kept rows do not cost a run of all later layers for every chunk.
+/// <see cref="Decoder.Advance"/> moves them. Used by the engine thread only.
+/// </summary>
+internal sealed class ForwardPass : IDisposable
+{
+    private readonly PassSegment[] _segments;
+    private readonly int[] _front;
+    private readonly float[] _answers;
+    private readonly int _width;
+    private int _next;
+
+    /// <param name="sequence">Whose rows.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="segments">First to last.</param>
+    /// <param name="width">Hidden width.</param>
+    public ForwardPass(Sequence sequence, PassRows rows, IReadOnlyList<PassSegment> segments, int width)
+    {
+        Sequence = sequence;
+        Rows = rows;
+        _segments = [.. segments];
+        _width = width;
+        _front = [.. Enumerable.Range(0, rows.Count).Where(row => RowQueue.Keeps(rows, row, segments[0].Mask))];
+        _answers = new float[(rows.AnswerCount + 1) * width];
+    }
+
+    public Sequence Sequence { get; }
+
+    public PassRows Rows { get; }
+
+    /// <summary>Rows from the first that were left out, see <see cref="Resume"/>.</summary>
+    public int Resumed { get; private set; }
+
+    /// <summary>Rows of the prompt [start, end) whose attention is read in a stage; null reads none anywhere.</summary>
+    public Func<int, (int Start, int End)>? AttentionRows { get; init; }
+
+    /// <summary>Receives what the pass goes through; null in normal operation.</summary>
+    public GenerationTrace? Trace { get; init; }
+
+    /// <summary>Hears of every chunk in front of every stage but the first; null: nobody does.</summary>
+    public BorderRows? Border { get; set; }
+
+    /// <summary>Whether all rows went through all stages.</summary>
+    public bool Done => _next == _front.Length && _segments.All(s => s.Waiting is null or { Count: 0 });
+
+    /// <summary>
+    /// Leaves out rows whose keys and values are in the sequence's slots already, in front of a stage. Before the first chunk; the slots' lengths are the
+    /// caller's to set.
+    /// </summary>
+    /// <param name="rows">How many, from the first; at least one row of the prompt must be left.</param>
+    /// <param name="stage">The first stage that has not seen them: one in front of which this pass prunes, or the number of stages.</param>
+    /// <param name="hidden">What goes into that stage, [rows, hidden], not pruned; empty behind the last stage.</param>
+    public void Resume(int rows, int stage, ReadOnlySpan<float> hidden)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rows, Rows.PromptCount);
+        if (_next > 0)
+        {
+            throw new InvalidOperationException("the pass has begun");
+        }
+
+        Resumed = rows;
+        if (stage <= _segments[^1].LastStage)
+        {
+            var segment = _segments.FirstOrDefault(s => s.FirstStage == stage && s.Waiting is not null)
+                ?? throw new ArgumentOutOfRangeException(nameof(stage), stage, "no segment of the pass begins there");
+            int[] numbers = [.. Enumerable.Range(0, rows)];
+            segment.Waiting!.Add(Rows, numbers, hidden, segment.Mask);
+        }
+
+        while (_next < _front.Length && _front[_next] < rows)
+        {
+            _next++;
+        }
+    }
+
+    /// <summary>The next chunk: which segment runs, and how many rows.</summary>
+    /// <param name="most">Rows at most; 0: all that are there.</param>
+    public (int Segment, int Rows) Next(int most)
+    {
+        most = most == 0 ? int.MaxValue : most;
+        // The deepest first, so that little waits. A segment runs when a chunk is there, or when nothing can come any more.
+        for (var i = _segments.Length - 1; i > 0; i--)
+        {
+            var waiting = _segments[i].Waiting!.Count;
+            var complete = _next == _front.Length && _segments.Take(i).All(s => s.Waiting is null or { Count: 0 });
+            if (waiting > 0 && (complete || (waiting >= most && !_segments[i].MaskPending)))
+            {
+                return (i, complete ? Even(waiting, most) : most);
+            }
+        }
+
+        return (0, Even(_front.Length - _next, most));
+    }
+
+    /// <summary>Moves the first rows in front of a segment into a chunk.</summary>
+    public void Take(int segment, ChunkRows chunk, int count, EmbeddingTable embeddings)
+    {
+        chunk.Begin(Rows, count, out var rows, out var hidden);
+        if (_segments[segment].Waiting is { } queue)
+        {
+            queue.Take(rows, hidden);
+            return;
+        }
+
+        _front.AsSpan(_next, count).CopyTo(rows);
+        _next += count;
+        for (var i = 0; i < count; i++)
+        {
+            Rows.Read(rows[i], embeddings, hidden.Slice(i * _width, _width));
+        }
+    }
+
+    /// <summary>Puts a chunk that went through a segment in front of the next one; behind the last one keeps the rows that predict the answer.</summary>
+    public void Give(int segment, ChunkRows chunk)
+    {
+        if (segment + 1 < _segments.Length)
+        {
+            var next = _segments[segment + 1];
+            next.Waiting!.Add(Rows, chunk.Rows, chunk.HiddenRows, next.Mask);
+            return;
+        }
+
+        for (var i = 0; i < chunk.Count; i++)
+        {
+            // The row in front of each id predicts it, so the first of them is the prompt's last row.
+            if (chunk.Rows[i] - (Rows.PromptCount - 1) is >= 0 and var answer)
+            {
+                chunk.HiddenRows.Slice(i * _width, _width).CopyTo(_answers.AsSpan(answer * _width));
+            }
+        }
+    }
+
+    /// <summary>Makes the segment that begins at a stage wait for <see cref="Decide"/>.</summary>
+    public void Await(int stage) => _segments.Single(s => s.FirstStage == stage).MaskPending = true;
+
+    /// <summary>Sets the mask that the attention in front of a segment gave.</summary>
+    public void Decide(int stage, KeepMask mask)
+    {
+        var segment = _segments.Single(s => s.FirstStage == stage);
+        segment.Mask = mask;
+        segment.MaskPending = false;
+        segment.Waiting!.Keep(Rows, mask);
+    }
+
+    /// <summary>Stages of a segment, first and last.</summary>
+    public (int First, int Last) StagesOf(int segment) => (_segments[segment].FirstStage, _segments[segment].LastStage);
+
+    /// <summary>Copies the rows that predict answer ids <paramref name="first"/>.. of a pass that is done.</summary>
+    public void CopyAnswerRows(int first, int count, Span<float> target) => _answers.AsSpan(first * _width, count * _width).CopyTo(target);
+
+    public void Dispose()
+    {
+        foreach (var segment in _segments)
+        {
+            segment.Waiting?.Dispose();
+        }
+    }
+
+    /// <summary>Chunks of about the same size, rather than a small one at the end.</summary>
+    private static int Even(int rows, int most)
+    {
+        var chunks = ((rows - 1L) / most) + 1;
+        return (int)((rows + chunks - 1) / chunks);
+    }
+}
