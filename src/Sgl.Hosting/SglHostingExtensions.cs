@@ -84,6 +84,12 @@ public static class SglHostingExtensions
         app.UseRequestIds(app.Logger);
         app.UseMessageErrors(app.Services.GetRequiredService<IOptions<ServiceListenOptions>>());
         app.UseRouting();
+        if (app.Services.GetRequiredService<ServiceSetup>().ServesHttp)
+        {
+            // In front of the meter, so that it sees frames and not their base64. Only where an endpoint allows it.
+            app.UseWhen(c => endpoints.IsHttpPort(c.Connection.LocalPort), web => web.UseGrpcWeb());
+        }
+
         app.Use(app.Services.GetRequiredService<RequestMeter>().RunAsync);
         app.MapGrpcService<HealthEndpoint>();
         app.MapGrpcReflectionService();

@@ -57,11 +57,12 @@ public static class RouterHost
         var app = builder.Build();
         app.UseChatPages();
         app.MapSglHosting();
-        app.MapGrpcService<RouterGrpcService>();
+        app.MapGrpcService<RouterGrpcService>().EnableGrpcWeb();
         var chat = app.Services.GetRequiredService<ChatEndpoint>();
         app.MapChat("/v1/chat/completions", HttpMethods.Post, chat.CompleteAsync);
         app.MapChat("/v1/models", HttpMethods.Get, chat.ModelsAsync);
         app.MapChat("/v1/models/{**model}", HttpMethods.Get, chat.ModelAsync);
+        app.MapChat("/v1/sgl/info", HttpMethods.Get, chat.InfoAsync);
         return app;
     }
 }

@@ -51,6 +51,10 @@ public partial class ServeTests
     }
 
     [Fact]
+    public async Task Serve_OriginThatIsNone_Refused() =>
+        Assert.Contains("Router:Http:AllowedOrigins:0", (await SglProcess.RunAsync("serve", "--port", "0", "--http-port", "0", "--allow-origin", "example.org")).OneError(), StringComparison.Ordinal);
+
+    [Fact]
     public async Task Serve_NegativeThreshold_IsOneErrorThatNamesTheSetting() =>
         Assert.Contains("Router:Policy:Threshold", (await SglProcess.RunAsync("serve", "--port", "0", "--threshold", "-1")).OneError(), StringComparison.Ordinal);
 

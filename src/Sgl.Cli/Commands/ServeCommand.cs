@@ -24,6 +24,11 @@ internal static class ServeCommand
         };
         var port = Port("--port", "gRPC port of the router; the small and the large service take the next two. Default 5100; 0: the system chooses.");
         var httpPort = Port("--http-port", "Port of the router's HTTP API. Default: none.");
+        var origins = new Option<string[]>("--allow-origin")
+        {
+            Description = "Origin whose pages may call the HTTP API and gRPC-Web from a browser, https://host[:port], https://*.host, or * for all. Give the option again for more.",
+            HelpName = "ORIGIN",
+        };
         var metricsPort = Port("--metrics-port", "Port of the router's metrics; the small and the large service take the next two. Default: none.");
         var address = new Option<string>("--address") { Description = "IP address to bind; * for all.", HelpName = "IP", DefaultValueFactory = _ => "localhost" };
         var (threshold, criterion, keepRatio) = (CommonOptions.Threshold(), CommonOptions.Criterion(), CommonOptions.KeepRatio());
@@ -32,7 +37,7 @@ internal static class ServeCommand
         var drain = new Option<int?>("--drain") { Description = "Seconds that running requests have to end when stopping. Default 30.", HelpName = "S", CustomParser = Parsers.Count };
         var command = new Command("serve", "Runs router, small and large service in one process until Ctrl+C. For production give each its own process.")
         {
-            small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
+            small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, origins, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
         };
         var pictures = new PictureOptions();
         pictures.AddTo(command);
@@ -53,7 +58,7 @@ internal static class ServeCommand
                 HttpPort = result.GetValue(httpPort),
                 MetricsPort = result.GetValue(metricsPort),
                 DrainTimeout = TimeSpan.FromSeconds(result.GetValue(drain) ?? 30),
-                Router = RouterSettings(result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio)),
+                Router = RouterSettings(result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio), result.GetValue(origins) ?? []),
                 Logging = log.Factory,
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
@@ -75,7 +80,8 @@ internal static class ServeCommand
 
     private static Option<int?> Port(string name, string description) => new(name) { Description = description, HelpName = "PORT", CustomParser = Parsers.Port };
 
-    private static Dictionary<string, string?> RouterSettings(double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio)
+    private static Dictionary<string, string?> RouterSettings(
+        double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio, IReadOnlyList<string> origins)
     {
         var settings = new Dictionary<string, string?>();
         Set("Router:Policy:Threshold", threshold?.ToString(CultureInfo.InvariantCulture));
@@ -86,6 +92,11 @@ internal static class ServeCommand
         {
             Set("Router:Policy:Prune:0:LayerFraction", "0.2");
             Set("Router:Policy:Prune:0:KeepRatio", ratio.ToString(CultureInfo.InvariantCulture));
+        }
+
+        for (var i = 0; i < origins.Count; i++)
+        {
+            Set($"Router:Http:AllowedOrigins:{i}", origins[i]);
         }
 
         return settings;

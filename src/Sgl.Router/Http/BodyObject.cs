@@ -158,6 +158,35 @@ internal readonly record struct BodyObject(JsonElement Element, string Path, Vio
         }
     }
 
+    /// <summary>The texts of a list, each with its path.</summary>
+    public IEnumerable<(string Text, string Path)> Texts(string name)
+    {
+        if (!Has(name, out var list))
+        {
+            yield break;
+        }
+
+        if (list.ValueKind != JsonValueKind.Array)
+        {
+            Violations.Add(At(name), "must be a list of strings");
+            yield break;
+        }
+
+        var index = 0;
+        foreach (var value in list.EnumerateArray())
+        {
+            var path = $"{At(name)}[{index++}]";
+            if (value.ValueKind != JsonValueKind.String)
+            {
+                Violations.Add(path, "must be a string");
+            }
+            else if (Text(value, path) is { } text)
+            {
+                yield return (text, path);
+            }
+        }
+    }
+
     /// <summary>One of some names.</summary>
     public T OneOf<T>(string name, T absent, params ReadOnlySpan<(string Name, T Value)> known)
     {

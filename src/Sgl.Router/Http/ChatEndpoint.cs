@@ -53,13 +53,15 @@ internal sealed class ChatEndpoint(
             var created = time.GetUtcNow().ToUnixTimeSeconds();
             ChatDecision? decision = null;
             Wire.AnswerCompleted? completed = null;
+            Wire.PromptLayout? layout = null;
             await pipeline.AnswerAsync(request.Answer, call, response =>
             {
                 decision = response.Decision is { } d ? ChatDecision.From(d) : decision;
                 completed = response.Completed ?? completed;
+                layout = response.Layout ?? layout;
                 return Task.CompletedTask;
             });
-            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, Whole(completed!, decision, call.RequestId, created));
+            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, Whole(Trail(completed!, decision, layout, request.Includes), completed!, call.RequestId, created));
         }
 
         async Task FailAsync(Google.Rpc.Status status)
@@ -84,6 +86,10 @@ internal sealed class ChatEndpoint(
     public Task ModelsAsync(HttpContext context) => context.Response.WriteJsonAsync(
         StatusCodes.Status200OK, new ChatModelList { Data = [.. ChatModels.Names(pipeline.Models).Select(Model)] });
 
+    /// <summary><c>GET /v1/sgl/info</c>.</summary>
+    public Task InfoAsync(HttpContext context) =>
+        context.Response.WriteJsonAsync(StatusCodes.Status200OK, InfoResponse.From(RouterInfo.Of(pipeline.Models, pipeline.Policy), LongestBody));
+
     public Task ModelAsync(HttpContext context)
     {
         // The server decodes everything in a path but this.
@@ -100,7 +106,10 @@ internal sealed class ChatEndpoint(
 
     private ChatModel Model(string name) => new() { Id = name, Created = _started };
 
-    private static ChatResponse Whole(Wire.AnswerCompleted completed, ChatDecision? decision, string id, long created)
+    private static ChatTrail Trail(Wire.AnswerCompleted completed, ChatDecision? decision, Wire.PromptLayout? layout, ChatIncludes includes) =>
+        ChatTrail.From(completed, decision, includes) with { Layout = includes.HasFlag(ChatIncludes.Layout) && layout is not null ? ChatLayout.From(layout) : null };
+
+    private static ChatResponse Whole(ChatTrail trail, Wire.AnswerCompleted completed, string id, long created)
     {
         var run = completed.Large ?? completed.Small;
         return new ChatResponse
@@ -110,7 +119,7 @@ internal sealed class ChatEndpoint(
             Model = run.Model,
             Choices = [new ChatChoice { Message = new ChatAnswer { Content = completed.Answer }, FinishReason = ChatStream.FinishReason(run) }],
             Usage = ChatUsage.From(run.Usage),
-            Sgl = ChatTrail.From(completed, decision),
+            Sgl = trail,
         };
     }
 }

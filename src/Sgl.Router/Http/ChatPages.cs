@@ -45,7 +45,7 @@ internal static class ChatPages
         .SetIsOriginAllowedToAllowWildcardSubdomains()
         .WithMethods("GET", "POST")
         .AllowAnyHeader()
-        .WithExposedHeaders(RequestIds.Header, "retry-after")
+        .WithExposedHeaders(RequestIds.Header, "retry-after", "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding")
         .SetPreflightMaxAge(PreflightAge);
 
     private static Task WriteAsync(StatusCodeContext status)
@@ -54,7 +54,7 @@ internal static class ChatPages
         var url = ViolationList.Quote($"{request.Method} {request.Path}");
         var (message, code) = response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => ($"Unknown request URL: {url}. This API has POST /v1/chat/completions, GET /v1/models and GET /v1/models/{{model}}.", "unknown_url"),
+            StatusCodes.Status404NotFound => ($"Unknown request URL: {url}. This API has POST /v1/chat/completions, GET /v1/models, GET /v1/models/{{model}} and GET /v1/sgl/info.", "unknown_url"),
             StatusCodes.Status405MethodNotAllowed => ($"Not allowed: {url}; the allowed method is {response.Headers.Allow}.", "method_not_supported"),
             StatusCodes.Status413PayloadTooLarge => ("The request is too large.", "message_too_large"),
             StatusCodes.Status415UnsupportedMediaType => ("The body must be JSON.", "unsupported_media_type"),

@@ -13,11 +13,14 @@ internal static class ChatPolicyReader
     private static readonly (string Name, Wire.ExitCriterion Value)[] Criteria =
         [.. System.Enum.GetValues<ExitCriterion>().Select(c => (WireGuidance.Name(c), WireGuidance.From(c)))];
 
+    private static readonly (string Name, ChatIncludes Value)[] IncludeNames =
+        [("importance", ChatIncludes.Importance), ("layout", ChatIncludes.Layout), ("pruning", ChatIncludes.Pruning), ("runs", ChatIncludes.Runs)];
+
     /// <summary>The fields.</summary>
     public static IReadOnlyList<string> Fields { get; } =
     [
         "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "image_limits", "keep_part_order",
-        "include_importance", "provisional",
+        "include_importance", "include", "provisional",
     ];
 
     /// <summary>The fields of <c>image_limits</c>.</summary>
@@ -27,20 +30,41 @@ internal static class ChatPolicyReader
     /// <param name="own">Null: none.</param>
     /// <param name="route">What the model's name means.</param>
     /// <param name="request">Gets them.</param>
-    public static void Read(BodyObject? own, Wire.Route route, Wire.AnswerRequest request)
+    /// <returns>What is wanted beside the answer.</returns>
+    public static ChatIncludes Read(BodyObject? own, Wire.Route route, Wire.AnswerRequest request)
     {
         request.OmitImportance = true;
         request.Policy = new Wire.RoutingPolicy { Force = route };
         if (own is not { } sgl)
         {
-            return;
+            return ChatIncludes.None;
         }
 
         sgl.Only([.. Fields]);
         ReadPolicy(sgl, route, request.Policy);
         ReadLimits(sgl, request);
         request.KeepPartOrder = sgl.Flag("keep_part_order");
-        request.OmitImportance = !sgl.Flag("include_importance");
+        var includes = Includes(sgl);
+        request.OmitImportance = (includes & (ChatIncludes.Importance | ChatIncludes.Pruning)) == 0;
+        return includes;
+    }
+
+    private static ChatIncludes Includes(BodyObject sgl)
+    {
+        var includes = sgl.Flag("include_importance") ? ChatIncludes.Importance : ChatIncludes.None;
+        foreach (var (name, path) in sgl.Texts("include"))
+        {
+            if (IncludeNames.FirstOrDefault(i => i.Name == name) is { Name: not null } known)
+            {
+                includes |= known.Value;
+            }
+            else
+            {
+                sgl.Violations.Add(path, $"{ViolationList.Quote(name)} is not known; use some of {string.Join(", ", IncludeNames.Select(i => i.Name))}");
+            }
+        }
+
+        return includes;
     }
 
     private static void ReadPolicy(BodyObject sgl, Wire.Route route, Wire.RoutingPolicy policy)

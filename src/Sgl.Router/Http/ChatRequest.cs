@@ -17,6 +17,9 @@ internal sealed record ChatRequest(Wire.AnswerRequest Answer, ChatFieldNames Nam
     /// <summary>Whether a stream shows the small model's tokens before they are final.</summary>
     public bool Provisional { get; init; }
 
+    /// <summary>What is told beside the answer.</summary>
+    public ChatIncludes Includes { get; init; }
+
     /// <summary>Whether the small model's tokens are the answer from the first one on.</summary>
     public bool SmallIsFinal => Answer.Policy.Force == Wire.Route.Small;
 }

@@ -32,13 +32,14 @@ internal sealed class ChatRequestReader
         new ChatMessageReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body);
         reader.ReadSampling(body);
         var own = body.Object("sgl");
-        ChatPolicyReader.Read(own, route, reader._request);
+        var includes = ChatPolicyReader.Read(own, route, reader._request);
         UnsupportedFields.Refuse(body);
         var request = new ChatRequest(reader._request, reader._names)
         {
             Model = string.IsNullOrEmpty(name) ? ChatModels.Router : name,
             Stream = body.Flag("stream"),
             IncludeUsage = body.Object("stream_options")?.Flag("include_usage") ?? false,
+            Includes = includes,
             Provisional = own?.Flag("provisional") ?? false,
         };
         reader.CheckRanges();

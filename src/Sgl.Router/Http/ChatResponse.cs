@@ -168,11 +168,23 @@ internal sealed record ChatTrail
 
     public IReadOnlyList<float>? Importance { get; init; }
 
+    public ChatLayout? Layout { get; init; }
+
+    public ChatPruning? Pruning { get; init; }
+
+    /// <summary>The small model's run.</summary>
+    public ChatRun? Small { get; init; }
+
+    /// <summary>The large model's run.</summary>
+    public ChatRun? Large { get; init; }
+
+    public double? TimeToFirstTokenMs { get; init; }
+
     public double? TimeToFirstFinalTokenMs { get; init; }
 
     public double? TotalMs { get; init; }
 
-    public static ChatTrail From(Wire.AnswerCompleted completed, ChatDecision? decision) => new()
+    public static ChatTrail From(Wire.AnswerCompleted completed, ChatDecision? decision, ChatIncludes includes) => new()
     {
         Decision = decision,
         Model = (completed.Large ?? completed.Small)?.Model,
@@ -183,7 +195,11 @@ internal sealed record ChatTrail
         VisualTokens = (completed.Large ?? completed.Small)?.Usage?.VisualTokenCount,
         KeptVisualTokens = (completed.Large ?? completed.Small)?.Usage?.KeptVisualTokenCount,
         AverageRetention = completed.Pruning?.AverageRetention,
-        Importance = completed.Importance is { Values: var values } ? [.. values] : null,
+        Importance = includes.HasFlag(ChatIncludes.Importance) && completed.Importance is { Values: var values } ? [.. values] : null,
+        Pruning = includes.HasFlag(ChatIncludes.Pruning) && completed.Pruning is { } pruning ? ChatPruning.From(pruning) : null,
+        Small = includes.HasFlag(ChatIncludes.Runs) ? ChatRun.From(completed.Small) : null,
+        Large = includes.HasFlag(ChatIncludes.Runs) ? ChatRun.From(completed.Large) : null,
+        TimeToFirstTokenMs = ChatDetails.Milliseconds(completed.TimeToFirstToken),
         TimeToFirstFinalTokenMs = completed.TimeToFirstFinalToken?.ToTimeSpan().TotalMilliseconds,
         TotalMs = completed.Total.ToTimeSpan().TotalMilliseconds,
     };

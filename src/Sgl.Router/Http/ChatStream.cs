@@ -43,6 +43,9 @@ internal sealed class ChatStream : IAsyncDisposable
     {
         switch (answer.EventCase)
         {
+            case Wire.AnswerResponse.EventOneofCase.Layout when _request.Includes.HasFlag(ChatIncludes.Layout):
+                await WriteAsync(Chunk(new ChatDelta(), null, new ChatTrail { Layout = ChatLayout.From(answer.Layout) }));
+                break;
             case Wire.AnswerResponse.EventOneofCase.SmallToken when _request.SmallIsFinal:
                 await WriteTextAsync(answer.SmallToken.Text);
                 break;
@@ -88,7 +91,7 @@ internal sealed class ChatStream : IAsyncDisposable
     private async Task CompleteAsync(Wire.AnswerCompleted completed)
     {
         var run = completed.Large ?? completed.Small;
-        var trail = ChatTrail.From(completed, null);
+        var trail = ChatTrail.From(completed, null, _request.Includes);
         if (completed.Path == Wire.AnswerPath.Degraded && _wroteLarge)
         {
             // Half of the large model's answer has been sent as content; the small one's cannot take its place any more.

@@ -211,7 +211,8 @@ public sealed class ChatProtocolTests : IAsyncLifetime
         {
             Assert.Equal("authorization,content-type", preflight.Headers.GetValues("Access-Control-Allow-Headers").Single());
             Assert.Contains("POST", preflight.Headers.GetValues("Access-Control-Allow-Methods").Single(), StringComparison.Ordinal);
-            Assert.Equal("x-request-id,retry-after", response.Headers.GetValues("Access-Control-Expose-Headers").Single());
+            Assert.Equal(
+                "x-request-id,retry-after,grpc-status,grpc-message,grpc-status-details-bin,grpc-encoding,grpc-accept-encoding", response.Headers.GetValues("Access-Control-Expose-Headers").Single());
         }
     }
 

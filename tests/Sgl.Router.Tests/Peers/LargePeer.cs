@@ -92,6 +92,7 @@ internal sealed class LargePeer : Peer
             peer.Guidances.Enqueue(guidance);
             var outcome = new Wire.PruneOutcome { AverageRetention = 1 };
             outcome.Steps.AddRange(guidance.Masks?.Steps ?? []);
+            outcome.KeptVisualTokenCounts.AddRange(outcome.Steps.Select(s => s.Mask.Bits.Sum(b => System.Numerics.BitOperations.PopCount(b))));
             if (peer.ChangesMasks)
             {
                 outcome.Steps[0] = new Wire.PruneStep { Layer = outcome.Steps[0].Layer, Mask = new Wire.KeepMask { VisualTokenCount = visual } };
