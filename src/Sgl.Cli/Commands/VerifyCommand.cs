@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sgl.Cli.Internal;
+using Sgl.Inference;
 using Sgl.Verification;
 
 namespace Sgl.Cli.Commands;
@@ -16,10 +17,23 @@ internal static class VerifyCommand
             HelpName = "DEVICES",
             DefaultValueFactory = _ => "cpu",
         };
+        var chunk = new Option<int>("--prefill-chunk")
+        {
+            Description = "Rows of a prefill that run together; golden prompts are short, so that a small number cuts them in many chunks. 0: in one piece.",
+            HelpName = "ROWS",
+            DefaultValueFactory = _ => new EngineOptions().PrefillChunk,
+        };
+        chunk.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 0)
+            {
+                result.AddError("--prefill-chunk must not be negative");
+            }
+        });
         var compact = new Option<bool>("--compact") { Description = "One line per case, with the quantity nearest to its tolerance." };
         var command = new Command("verify", "Runs golden cases through the real graphs, runtime, guidance and staged pruning, and compares every quantity.")
         {
-            folder, placement, compact,
+            folder, placement, chunk, compact,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -31,7 +45,7 @@ internal static class VerifyCommand
 
             var verifier = GoldenVerifier.Open(path);
             var view = new VerificationView(terminal, result.GetValue(compact));
-            await foreach (var report in verifier.RunAsync(result.GetValue(placement)!, cancellationToken))
+            await foreach (var report in verifier.RunAsync(result.GetValue(placement)!, result.GetValue(chunk), cancellationToken))
             {
                 view.Show(report);
             }

@@ -4,7 +4,7 @@ using Sgl.Models;
 namespace Sgl.Verification.Internal;
 
 /// <summary>Engines of a golden set's checkpoints, loaded once with every prune layer that any case needs.</summary>
-internal sealed class EnginePool(string checkpoints, string placement, IReadOnlyList<GoldenManifest> cases) : IAsyncDisposable
+internal sealed class EnginePool(string checkpoints, string placement, int prefillChunk, IReadOnlyList<GoldenManifest> cases) : IAsyncDisposable
 {
     // A golden prompt may be longer than its checkpoint was trained for: what is computed then is just what is to be verified.
     private const int LongestSequence = 1 << 20;
@@ -21,6 +21,7 @@ internal sealed class EnginePool(string checkpoints, string placement, IReadOnly
             {
                 Checkpoint = folder,
                 Placement = DevicePlacement.Fit(placement, depth),
+                PrefillChunk = prefillChunk,
                 Weights = "float32",
                 ImageTokenId = cases.First(c => c.SmallCheckpoint == name || c.LargeCheckpoint == name).ImageTokenId,
                 KvBudgetMiB = 1024,
