@@ -76,6 +76,12 @@ public sealed record GenerationUsage
     /// <summary>Generated ids.</summary>
     public required int GeneratedTokens { get; init; }
 
+    /// <summary>Pieces in which prompt and draft ran; other sequences' decode steps came between them.</summary>
+    public int PrefillChunks { get; init; }
+
+    /// <summary>Most rows of other sequences' prompts and consistency passes that ran between two of its tokens: how far they held it up.</summary>
+    public int RowsBetweenTokens { get; init; }
+
     /// <summary>Draft ids that ran in the prefill.</summary>
     public int DraftTokens { get; init; }
 

@@ -10,14 +10,16 @@ public class BatchingTests
     private static readonly int[] Lengths = [40, 3, 17, 1, 60, 9, 26, 2, 33, 12, 5, 21];
 
     [Theory]
-    [InlineData(3, "cpu")]
-    [InlineData(8, "cpu")]
-    [InlineData(12, "0-1:cpu,2-3:cpu:1")]
-    public async Task GenerateAsync_ManyAtOnce_GiveWhatTheyGiveAlone(int maxBatch, string placement)
+    [InlineData(3, "cpu", 0)]
+    [InlineData(8, "cpu", 5)]
+    [InlineData(12, "cpu", 1)]
+    [InlineData(12, "0-1:cpu,2-3:cpu:1", 256)]
+    public async Task GenerateAsync_ManyAtOnce_GiveWhatTheyGiveAlone(int maxBatch, string placement, int chunk)
     {
         await using var engine = await TestEngine.LoadAsync(o =>
         {
             o.MaxBatch = maxBatch;
+            o.PrefillChunk = chunk;
             o.Placement = placement;
             o.PruneLayers.Add(1);
             o.PruneLayers.Add(2);

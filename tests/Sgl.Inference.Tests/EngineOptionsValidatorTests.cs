@@ -22,13 +22,14 @@ public class EngineOptionsValidatorTests
             MaxPromptTokens = -1,
             MaxNewTokens = 0,
             MaxImages = 0,
+            PrefillChunk = -1,
             VisionBatch = 0,
             VisionCacheMiB = -1,
             Threads = -1,
         };
         options.PruneLayers.Add(-3);
         var failures = new EngineOptionsValidator().Validate(null, options).Failures!.ToList();
-        string[] keys = ["Checkpoint", "Placement", "PruneLayers", "MaxBatch", "MaxQueue", "KvBudgetMiB", "MaxPromptTokens", "MaxNewTokens", "MaxImages", "VisionBatch", "VisionCacheMiB", "Threads"];
+        string[] keys = ["Checkpoint", "Placement", "PruneLayers", "MaxBatch", "MaxQueue", "PrefillChunk", "KvBudgetMiB", "MaxPromptTokens", "MaxNewTokens", "MaxImages", "VisionBatch", "VisionCacheMiB", "Threads"];
         Assert.Equal(keys, keys.Where(k => failures.Any(f => f.StartsWith($"Engine:{k} ", StringComparison.Ordinal))));
         Assert.Equal(keys.Length, failures.Count);
     }

@@ -9,6 +9,8 @@ public sealed class EngineMetrics
     private readonly ServiceMetrics _metrics;
     private readonly Prometheus.Counter _finished;
     private readonly Prometheus.Counter _cachedVisualTokens;
+    private readonly Prometheus.Counter _prefillChunks;
+    private readonly Prometheus.Histogram _rowsBetweenTokens;
     private readonly Prometheus.Counter _draftTokens;
     private readonly Prometheus.Counter _acceptedDraftTokens;
 
@@ -21,6 +23,11 @@ public sealed class EngineMetrics
         _metrics = metrics;
         _finished = metrics.Factory.CreateCounter("sgl_generations_total", "Generations by the reason their answer ended.", ["finish_reason"]);
         _cachedVisualTokens = metrics.Factory.CreateCounter("sgl_cached_visual_tokens_total", "Visual tokens whose features were in the cache.");
+        _prefillChunks = metrics.Factory.CreateCounter("sgl_prefill_chunks_total", "Pieces in which prompts ran, with decode steps of other requests between them.");
+        _rowsBetweenTokens = metrics.Factory.CreateHistogram(
+            "sgl_rows_between_tokens",
+            "Most rows of other requests' prompts that ran between two tokens of an answer.",
+            new Prometheus.HistogramConfiguration { Buckets = [0, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192] });
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
         var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of linear layers are in.", ["kind", "bits"]);
@@ -59,6 +66,8 @@ public sealed class EngineMetrics
         _metrics.VisualTokens.Inc(usage.VisualTokens);
         _metrics.KeptVisualTokens.Inc(usage.KeptVisualTokens);
         _cachedVisualTokens.Inc(usage.CachedVisualTokens);
+        _prefillChunks.Inc(usage.PrefillChunks);
+        _rowsBetweenTokens.Observe(usage.RowsBetweenTokens);
         _draftTokens.Inc(usage.DraftTokens);
         _acceptedDraftTokens.Inc(usage.AcceptedDraftTokens);
         _metrics.ObservePhase(RequestPhase.Queue, timings.Queue);

@@ -90,6 +90,15 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 
     public int KeptVisualTokens { get; set; } = prompt.VisualTokenCount;
 
+    /// <summary>Pieces in which prompt and draft ran.</summary>
+    public int PrefillChunks { get; set; }
+
+    /// <summary>Rows beside decode steps that the engine had run when the last token was chosen.</summary>
+    public long RowsAtLastToken { get; set; }
+
+    /// <summary>Most of them between two of its tokens.</summary>
+    public int RowsBetweenTokens { get; set; }
+
     /// <summary>Counts at its end.</summary>
     public GenerationUsage? Usage { get; set; }
 

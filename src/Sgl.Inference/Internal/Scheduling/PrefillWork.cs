@@ -15,6 +15,7 @@ internal sealed class PrefillWork(Sequence sequence, Decoder decoder, TokenEmitt
         if (!_pass.Done)
         {
             decoder.Advance(_pass, most);
+            sequence.PrefillChunks++;
             sequence.PrefillTime += time.GetElapsedTime(start);
             if (!_pass.Done)
             {

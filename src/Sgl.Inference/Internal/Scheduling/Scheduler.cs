@@ -31,6 +31,7 @@ internal sealed partial class Scheduler : IDisposable
     private readonly Lock _gate = new();
     private readonly Thread _thread;
     private volatile bool _closed;
+    private long _rows;
     private int _waitingCount;
     private int _runningCount;
 
@@ -171,12 +172,13 @@ internal sealed partial class Scheduler : IDisposable
                     return;
                 }
 
-                if (sequence.Work.Run(chunk))
+                var finished = sequence.Work.Run(chunk);
+                _rows += rows;
+                left -= rows;
+                if (finished)
                 {
                     Finished(sequence);
                 }
-
-                left -= rows;
             }
             catch (Exception e)
             {
@@ -197,6 +199,7 @@ internal sealed partial class Scheduler : IDisposable
         var work = sequence.Work!;
         _working.Remove(sequence);
         sequence.Work = null;
+        sequence.RowsAtLastToken = _rows;
         using (work)
         {
             if (work is ConsistencyWork consistency)
@@ -294,6 +297,8 @@ internal sealed partial class Scheduler : IDisposable
             try
             {
                 set[i].DecodeTime += elapsed;
+                set[i].RowsBetweenTokens = Math.Max(set[i].RowsBetweenTokens, (int)(_rows - set[i].RowsAtLastToken));
+                set[i].RowsAtLastToken = _rows;
                 _emitter.Advance(set[i], logits.Slice(i * _vocabulary, _vocabulary));
                 if (set[i].Finish is not null)
                 {
