@@ -63,6 +63,7 @@ internal static class CommandLine
             AskCommand.Create(terminal),
             ShowCommand.Create(terminal),
             ServeCommand.Create(terminal, Verbose),
+            KeysCommand.Create(terminal),
             EvalCommand.Create(terminal),
             CalibrateCommand.Create(terminal),
             VerifyCommand.Create(terminal),

@@ -1,6 +1,7 @@
 using System.Net;
 using Grpc.AspNetCore.Server;
 using Grpc.AspNetCore.Server.Model;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -71,7 +72,9 @@ public static class SglHostingExtensions
     }
 
     /// <summary>Maps health, reflection and metrics, and the middleware for request ids and message limits.</summary>
-    public static WebApplication MapSglHosting(this WebApplication app)
+    /// <param name="app">The application.</param>
+    /// <param name="guard">Adds what stands in front of all endpoints and sees no body, e.g. authentication; none by default.</param>
+    public static WebApplication MapSglHosting(this WebApplication app, Action<IApplicationBuilder>? guard = null)
     {
         var endpoints = app.Services.GetRequiredService<ServiceEndpoints>();
         var health = app.Services.GetRequiredService<ServiceHealth>();
@@ -84,6 +87,7 @@ public static class SglHostingExtensions
         app.UseRequestIds(app.Logger);
         app.UseMessageErrors(app.Services.GetRequiredService<IOptions<ServiceListenOptions>>());
         app.UseRouting();
+        guard?.Invoke(app);
         if (app.Services.GetRequiredService<ServiceSetup>().ServesHttp)
         {
             // In front of the meter, so that it sees frames and not their base64. Only where an endpoint allows it.
@@ -91,9 +95,24 @@ public static class SglHostingExtensions
         }
 
         app.Use(app.Services.GetRequiredService<RequestMeter>().RunAsync);
-        app.MapGrpcService<HealthEndpoint>();
+        app.MapGrpcService<HealthEndpoint>().Add(endpoint =>
+        {
+            // Probes have no keys. What the framework maps beside the methods, for names that do not exist, is not theirs.
+            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().Any())
+            {
+                endpoint.Metadata.Add(new AllowAnonymousAttribute());
+            }
+        });
         app.MapGrpcReflectionService();
         var listening = app.Services.GetRequiredService<ServiceSetup>().Name;
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            var listen = app.Services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;
+            if (guard is null && !listen.IsThisMachine && string.IsNullOrEmpty(listen.Tls.ClientCaPath))
+            {
+                HostingLog.Open(app.Logger, listening);
+            }
+        });
         app.Lifetime.ApplicationStarted.Register(() => HostingLog.Listening(
             app.Logger, listening, endpoints.Grpc.ToString(), endpoints.Metrics?.ToString() ?? "-", endpoints.Http?.ToString() ?? "-"));
         return app;

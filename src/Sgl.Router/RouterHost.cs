@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Prometheus;
+using Sgl.Access;
 using Sgl.Hosting;
 
 namespace Sgl.Router;
@@ -19,13 +21,21 @@ public static class RouterHost
     public static WebApplication Create(string[] args) => Build(SglHost.CreateBuilder(args), null, null);
 
     /// <summary>Inside another process: only the given settings count.</summary>
-    /// <param name="settings">Keys of sections <c>Listen</c> and <c>Router</c>, e.g. <c>Router:Small:Address</c>.</param>
+    /// <param name="settings">Keys of sections <c>Listen</c>, <c>Access</c> and <c>Router</c>, e.g. <c>Router:Small:Address</c>.</param>
     /// <param name="logging">Where the log goes; nowhere by default.</param>
     /// <param name="registry">Where metrics are collected; its own by default.</param>
     /// <param name="time">The clock; the system's by default.</param>
     public static WebApplication Create(
         IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null, CollectorRegistry? registry = null, TimeProvider? time = null) =>
         Build(SglHost.CreateEmbeddedBuilder(settings, logging), registry, time);
+
+    /// <summary>Whether a router knows both models, and what keeps them from working together; empty: nothing. For whoever hosts it, who needs no key.</summary>
+    /// <param name="services">Those of the router.</param>
+    public static (bool KnowsBoth, string Problem) PairOf(IServiceProvider services)
+    {
+        var models = services.GetRequiredService<AnswerPipeline>().Models;
+        return (models.Small is { Serving: true, Info: not null } && models.Large is { Serving: true, Info: not null }, models.PairingProblem);
+    }
 
     /// <summary>For tests: names are looked up as they say.</summary>
     internal static WebApplication Create(IEnumerable<KeyValuePair<string, string?>> settings, HostLookup lookup)
@@ -40,7 +50,9 @@ public static class RouterHost
         var services = builder.Services;
         services.TryAddSingleton(time ?? TimeProvider.System);
         builder.AddSglHosting(new ServiceSetup { Name = "router", HealthNames = [ServiceName], ServesHttp = true, Registry = registry });
+        builder.AddAccess(ChatErrors.WriteAsync);
         services.AddSettings<RouterOptions, RouterOptionsValidator>(builder.Configuration, RouterOptions.SectionName);
+        services.AddSingleton<IValidateOptions<RouterOptions>, OpennessValidator>();
         services.AddSingleton<DefaultPolicy>();
         services.TryAddSingleton<HostLookup>(Dns.GetHostAddressesAsync);
         services.AddSingleton<Backends>();
@@ -56,7 +68,7 @@ public static class RouterHost
 
         var app = builder.Build();
         app.UseChatPages();
-        app.MapSglHosting();
+        app.MapSglHosting(AccessExtensions.UseAccess);
         app.MapGrpcService<RouterGrpcService>().EnableGrpcWeb();
         var chat = app.Services.GetRequiredService<ChatEndpoint>();
         app.MapChat("/v1/chat/completions", HttpMethods.Post, chat.CompleteAsync);

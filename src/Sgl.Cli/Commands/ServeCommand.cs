@@ -30,14 +30,17 @@ internal static class ServeCommand
             HelpName = "ORIGIN",
         };
         var metricsPort = Port("--metrics-port", "Port of the router's metrics; the small and the large service take the next two. Default: none.");
-        var address = new Option<string>("--address") { Description = "IP address to bind; * for all.", HelpName = "IP", DefaultValueFactory = _ => "localhost" };
+        var address = new Option<string>("--address") { Description = "IP address that the router binds; * for all. Beyond this machine it needs --keys or --anonymous.", HelpName = "IP", DefaultValueFactory = _ => "localhost" };
         var (threshold, criterion, keepRatio) = (CommonOptions.Threshold(), CommonOptions.Criterion(), CommonOptions.KeepRatio());
         var policy = new Option<string?>("--policy") { Description = "A policy file: criterion and threshold.", HelpName = "FILE" };
         var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; the threshold follows the scores.", HelpName = "R", CustomParser = Parsers.Share };
+        var keys = new Option<string?>("--keys") { Description = "File with API keys (sgl keys new); then nobody is answered without one.", HelpName = "FILE" };
+        var anonymous = new Option<bool>("--anonymous") { Description = "Anybody who reaches the address may ask, without a key." };
         var drain = new Option<int?>("--drain") { Description = "Seconds that running requests have to end when stopping. Default 30.", HelpName = "S", CustomParser = Parsers.Count };
         var command = new Command("serve", "Runs router, small and large service in one process until Ctrl+C. For production give each its own process.")
         {
-            small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, origins, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, drain,
+            small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, origins, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, keys, anonymous,
+            drain,
         };
         var pictures = new PictureOptions();
         pictures.AddTo(command);
@@ -58,7 +61,9 @@ internal static class ServeCommand
                 HttpPort = result.GetValue(httpPort),
                 MetricsPort = result.GetValue(metricsPort),
                 DrainTimeout = TimeSpan.FromSeconds(result.GetValue(drain) ?? 30),
-                Router = RouterSettings(result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio), result.GetValue(origins) ?? []),
+                Router = RouterSettings(
+                    result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio), result.GetValue(origins) ?? [],
+                    result.GetValue(keys), result.GetValue(anonymous)),
                 Logging = log.Factory,
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
@@ -81,12 +86,14 @@ internal static class ServeCommand
     private static Option<int?> Port(string name, string description) => new(name) { Description = description, HelpName = "PORT", CustomParser = Parsers.Port };
 
     private static Dictionary<string, string?> RouterSettings(
-        double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio, IReadOnlyList<string> origins)
+        double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio, IReadOnlyList<string> origins, string? keys, bool anonymous)
     {
         var settings = new Dictionary<string, string?>();
         Set("Router:Policy:Threshold", threshold?.ToString(CultureInfo.InvariantCulture));
         Set("Router:Policy:Criterion", criterion);
         Set("Router:Policy:File", policy);
+        Set("Access:KeysFile", keys);
+        Set("Router:Anonymous", anonymous ? "true" : null);
         Set("Router:Policy:TargetExitRatio", exitRatio?.ToString(CultureInfo.InvariantCulture));
         if (keepRatio is { } ratio)
         {

@@ -62,7 +62,8 @@ internal static class LocalServiceSettings
     {
         var settings = new Dictionary<string, string?>
         {
-            ["Listen:Address"] = options.Address,
+            // The model services ask nobody who they are; on this machine the router finds them here.
+            ["Listen:Address"] = place == 0 ? options.Address : "localhost",
             ["Listen:Port"] = Number(options.Port == 0 ? 0 : options.Port + place),
             ["Listen:DrainTimeout"] = options.DrainTimeout.ToString("c", CultureInfo.InvariantCulture),
         };

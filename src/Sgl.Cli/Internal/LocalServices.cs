@@ -34,7 +34,7 @@ internal sealed record LocalServicesOptions
     /// <summary>Layers in front of which the large model may prune; empty: the paper's.</summary>
     public IReadOnlyList<int> PruneLayers { get; init; } = [];
 
-    /// <summary>Address to bind.</summary>
+    /// <summary>Address that the router binds; the model services stay on this machine.</summary>
     public string Address { get; init; } = "localhost";
 
     /// <summary>gRPC port of the router; the small and the large service have the next two. 0: the system chooses all three.</summary>
@@ -152,16 +152,15 @@ internal sealed class LocalServices : IAsyncDisposable
 
     private async Task PairedAsync(CancellationToken cancellationToken)
     {
-        using var client = new RouterClient(Router);
         for (; ; )
         {
-            var info = await client.InfoAsync(cancellationToken);
-            if (info.PairingProblem.Length > 0)
+            var (knowsBoth, problem) = RouterHost.PairOf(Services("router"));
+            if (problem.Length > 0)
             {
-                throw new CliException($"the two models cannot be paired: {info.PairingProblem}");
+                throw new CliException($"the two models cannot be paired: {problem}");
             }
 
-            if (info.Small is not null && info.Large is not null)
+            if (knowsBoth)
             {
                 return;
             }

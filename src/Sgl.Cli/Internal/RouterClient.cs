@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Sgl.Cli.Internal;
@@ -6,6 +7,9 @@ namespace Sgl.Cli.Internal;
 /// <summary>A client of the router, as anybody could generate it from the contracts.</summary>
 internal sealed class RouterClient : IDisposable
 {
+    /// <summary>The environment variable with the API key; on a command line others could read it.</summary>
+    public const string KeyVariable = "SGL_API_KEY";
+
     private readonly GrpcChannel _channel;
     private readonly Wire.RouterService.RouterServiceClient _client;
     private readonly Uri _address;
@@ -14,7 +18,12 @@ internal sealed class RouterClient : IDisposable
     {
         _address = address;
         _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
-        _client = new Wire.RouterService.RouterServiceClient(_channel);
+        var key = Environment.GetEnvironmentVariable(KeyVariable);
+        _client = new Wire.RouterService.RouterServiceClient(string.IsNullOrEmpty(key) ? _channel.CreateCallInvoker() : _channel.Intercept(metadata =>
+        {
+            metadata.Add("authorization", $"Bearer {key}");
+            return metadata;
+        }));
     }
 
     /// <summary>Reads an address as people write it: <c>host:port</c>, <c>http://host:port</c> or <c>https://host:port</c>.</summary>
@@ -61,6 +70,10 @@ internal sealed class RouterClient : IDisposable
         catch (RpcException e) when (IsAway(e))
         {
             throw Away(e);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unauthenticated)
+        {
+            throw new CliException($"the router at {_address.Authority} asks for a key: {e.Status.Detail} Set the environment variable {KeyVariable}.", innerException: e);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {

@@ -60,6 +60,15 @@ public static class ErrorReasons
     /// <summary>The client does not read its answer.</summary>
     public const string AnswerUnread = "ANSWER_UNREAD";
 
+    /// <summary>Nobody knows who makes the call: no key, or none that is accepted.</summary>
+    public const string Unauthenticated = "UNAUTHENTICATED";
+
+    /// <summary>The caller is known and may not do this.</summary>
+    public const string PermissionDenied = "PERMISSION_DENIED";
+
+    /// <summary>The caller has used up a limit of its own.</summary>
+    public const string RateLimited = "RATE_LIMITED";
+
     /// <summary>A fault of the server; details are in its log under the correlation id.</summary>
     public const string Internal = "INTERNAL";
 }

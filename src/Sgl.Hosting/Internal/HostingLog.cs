@@ -24,4 +24,7 @@ internal static partial class HostingLog
 
     [LoggerMessage(6, LogLevel.Warning, "Drain timeout of {Timeout} is over; {Calls} calls are cancelled", EventName = "DrainTimedOut")]
     public static partial void DrainTimedOut(ILogger logger, TimeSpan timeout, int calls);
+
+    [LoggerMessage(8, LogLevel.Warning, "{Service} can be reached from other machines and asks nobody who they are: set Listen:Tls:ClientCaPath, or let the network see to it", EventName = "Open")]
+    public static partial void Open(ILogger logger, string service);
 }

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Sgl.Hosting;
 
 /// <summary>Where and how a service listens. Configuration section <c>Listen</c>.</summary>
@@ -7,8 +9,11 @@ public sealed class ServiceListenOptions
     public const string SectionName = "Listen";
 
     /// <summary>IP address to bind, <c>localhost</c>, or <c>*</c> for all addresses.</summary>
-    /// <value>Default <c>localhost</c>: the service asks nobody who they are, so reaching it from outside is a choice.</value>
+    /// <value>Default <c>localhost</c>: reaching the service from outside is a choice.</value>
     public string Address { get; set; } = "localhost";
+
+    /// <summary>Whether other machines cannot reach the service.</summary>
+    public bool IsThisMachine => Address == "localhost" || (IPAddress.TryParse(Address, out var ip) && IPAddress.IsLoopback(ip));
 
     /// <summary>gRPC port (HTTP/2); 0 lets the system choose.</summary>
     public int Port { get; set; }

@@ -22,9 +22,13 @@ public interface ITenants
 /// What keeps this tenant's cache entries apart from all others'. Null: tenants are not told apart, and all share. Empty: they are, and the request names
 /// none, so that nothing of it is kept or found.
 /// </param>
-public readonly record struct Tenant(string? Scope);
+public readonly record struct Tenant(string? Scope)
+{
+    /// <summary>The claim in which authentication tells whom a request is from; then no header is believed.</summary>
+    public const string ClaimType = "sgl:tenant";
+}
 
-/// <summary>Believes a header, where one is configured.</summary>
+/// <summary>Believes who was authenticated, else a header, where one is configured.</summary>
 internal sealed class HeaderTenants(IOptions<TenantOptions> options) : ITenants
 {
     private const int MaxLength = 256;
@@ -38,6 +42,11 @@ internal sealed class HeaderTenants(IOptions<TenantOptions> options) : ITenants
         if (_header is null)
         {
             return new Tenant(null);
+        }
+
+        if (context.User.FindFirst(Tenant.ClaimType) is { } authenticated)
+        {
+            return new Tenant(authenticated.Value);
         }
 
         var sent = context.Request.Headers[_header];

@@ -1,4 +1,6 @@
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Sgl.Access;
 using Sgl.Hosting;
 
 namespace Sgl.Router;
@@ -7,8 +9,9 @@ namespace Sgl.Router;
 /// <param name="RequestId">Correlation id, passed to both models.</param>
 /// <param name="Deadline">Until when the client waits.</param>
 /// <param name="Tenant">Metadata that tells both models whom the request is from; null: nothing to tell.</param>
+/// <param name="Caller">Who asks; null where nobody is asked who they are.</param>
 /// <param name="CancellationToken">Cancelled when the client is gone, its deadline passed, or the router's drain is over.</param>
-internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, Metadata.Entry? Tenant, CancellationToken CancellationToken)
+internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, Metadata.Entry? Tenant, Caller? Caller, CancellationToken CancellationToken)
 {
     // Timers here and there do not run out in the same moment.
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(100);
@@ -17,7 +20,11 @@ internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Dead
         RequestIds.Of(context),
         context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline),
         tenants.ToMetadata(tenants.Of(context.GetHttpContext())),
+        Caller.Of(context.GetHttpContext()),
         context.CancellationToken);
+
+    public static AnswerCall From(HttpContext context, ITenants tenants, CancellationToken cancellationToken) => new(
+        RequestIds.Of(context), HttpCalls.Deadline(context), tenants.ToMetadata(tenants.Of(context)), Caller.Of(context), cancellationToken);
 
     /// <summary>Whether the client left or its deadline is here: from then on nothing that fails is a model's failure.</summary>
     public bool IsOver(DateTimeOffset now) => CancellationToken.IsCancellationRequested || IsLate(now);

@@ -54,17 +54,19 @@ internal sealed class AnswerPipeline
     {
         var started = Time.GetTimestamp();
         var models = Models;
+        CallerRights.Check(request.Policy, call.Caller);
         var policy = Check(request, models);
         if (models.PairingProblem.Length > 0)
         {
             throw Faults.Create(Code.FailedPrecondition, models.PairingProblem, ErrorReasons.ModelsNotPaired).ToRpcException();
         }
 
+        AnswerRun? run = null;
         try
         {
             Enter();
             using var place = Reserve(policy);
-            var run = new AnswerRun(this, request, policy, models, call, place, emit, started);
+            run = new AnswerRun(this, request, policy, models, call, place, emit, started);
             var completed = await run.AnswerAsync();
             Metrics.Common.CountRequest(completed.Path switch
             {
@@ -86,6 +88,7 @@ internal sealed class AnswerPipeline
         }
         finally
         {
+            call.Caller?.Spend(run?.Tokens ?? 0);
             Metrics.Common.Running.Set(Interlocked.Decrement(ref _running));
         }
     }

@@ -25,6 +25,9 @@ internal sealed class AnswerRun(
     private TimeSpan? _firstSmallToken;
     private TimeSpan? _firstLargeToken;
 
+    /// <summary>Prompt and generated tokens of both models so far, as far as the router has seen them; also where there is no answer in the end.</summary>
+    public long Tokens { get; private set; }
+
     /// <summary>Answers, and returns the last event.</summary>
     public async Task<Wire.AnswerCompleted> AnswerAsync()
     {
@@ -204,6 +207,7 @@ internal sealed class AnswerRun(
 
     private async Task TellLayoutAsync(Wire.PromptLayout layout)
     {
+        Tokens += layout.PromptTokenCount;
         if (!_layoutTold)
         {
             _layoutTold = true;
@@ -243,6 +247,7 @@ internal sealed class AnswerRun(
 
     private void Clock(ref TimeSpan? first)
     {
+        Tokens++;
         var now = pipeline.Time.GetTimestamp();
         if (first is null)
         {

@@ -25,6 +25,13 @@ public sealed class RouterOptions
     public HttpApiOptions Http { get; set; } = new();
 
     /// <summary>
+    /// Whether anybody may ask without a key where the router listens beyond this machine (<c>Listen:Address</c>). Without this and without keys (section
+    /// <c>Access</c>) it does not start there.
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool Anonymous { get; set; }
+
+    /// <summary>
     /// Most requests in work at once; further ones are refused with RESOURCE_EXHAUSTED. Each holds its images in memory until it is answered, and the model
     /// services have queues of their own, so this is a guard and not a queue.
     /// </summary>

@@ -42,7 +42,7 @@ internal sealed class ChatEndpoint(
                 request = ChatRequestReader.Read(body.Root, pipeline.Models);
             }
 
-            var call = new AnswerCall(RequestIds.Of(context), HttpCalls.Deadline(context), tenants.ToMetadata(tenants.Of(context)), cancellationToken);
+            var call = AnswerCall.From(context, tenants, cancellationToken);
             if (request.Stream)
             {
                 stream = new ChatStream(context.Response, request, call.RequestId, time, options.Value.Http.Heartbeat, cancellationToken);

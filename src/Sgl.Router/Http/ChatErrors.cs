@@ -61,6 +61,13 @@ internal static class ChatErrors
         },
     };
 
+    /// <summary>Answers with a status.</summary>
+    public static Task WriteAsync(HttpContext context, Google.Rpc.Status status)
+    {
+        SetRetryAfter(context.Response, status);
+        return context.Response.WriteJsonAsync(HttpStatus(status), Body(status, null));
+    }
+
     /// <summary>Tells when to try again, where the status says so.</summary>
     public static void SetRetryAfter(Microsoft.AspNetCore.Http.HttpResponse response, Google.Rpc.Status status)
     {

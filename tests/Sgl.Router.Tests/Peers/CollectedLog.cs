@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Sgl.Router.Tests;
 
 /// <summary>What a router writes to its log.</summary>
-internal sealed class CollectedLog : ILoggerFactory, ILogger
+internal sealed class CollectedLog(LogLevel least = LogLevel.Information) : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<string> _lines = [];
 
@@ -19,10 +19,10 @@ internal sealed class CollectedLog : ILoggerFactory, ILogger
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= least;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        _lines.Enqueue(formatter(state, exception));
+        _lines.Enqueue(exception is null || least > LogLevel.Debug ? formatter(state, exception) : $"{formatter(state, exception)} {exception}");
 
     public void Dispose()
     {

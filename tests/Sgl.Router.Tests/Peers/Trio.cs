@@ -45,7 +45,7 @@ internal sealed class Trio : IAsyncDisposable
     {
         var trio = await StartWithoutWaitingAsync(script, startLarge: true, settings);
         await trio.Health.WaitUntilServingAsync().WaitAsync(Patience);
-        await trio.UntilAsync(async () => await trio.Client.GetInfoAsync(new()) is { Small: not null, Large: not null });
+        await trio.UntilAsync(() => Task.FromResult(RouterHost.PairOf(trio.Router.Services).KnowsBoth));
         return trio;
     }
 
