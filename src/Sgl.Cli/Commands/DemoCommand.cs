@@ -26,7 +26,7 @@ internal static class DemoCommand
         command.SetAction((result, cancellationToken) =>
         {
             var list = result.GetValue(questions) ?? RepositoryFiles.Find("samples/questions.jsonl", File.Exists)
-                ?? throw new CliException("samples/questions.jsonl was not found from here or from the program upwards: it lies in the repository and in what 'dotnet publish src/Sgl.Cli' makes; give a list with --questions");
+                ?? throw new CliException("samples/questions.jsonl was not found from here or from the program upwards: it lies in the repository, in the tool package, and in what 'dotnet publish src/Sgl.Cli' makes; give a list with --questions");
             var demo = new DemoRun(terminal)
             {
                 Small = CheckpointFolders.Small(result.GetValue(small)),

@@ -23,7 +23,7 @@ internal static class CheckpointFolders
         {
             return RepositoryFiles.Find(demo, Directory.Exists)
                 ?? throw new CliException(
-                    $"the demo checkpoint {demo} was not found from here or from the program upwards: it lies in the repository and in what 'dotnet publish src/Sgl.Cli' makes; give a checkpoint folder with {option}");
+                    $"the demo checkpoint {demo} was not found from here or from the program upwards: it lies in the repository, in the tool package, and in what 'dotnet publish src/Sgl.Cli' makes; give a checkpoint folder with {option}");
         }
 
         return Directory.Exists(given)

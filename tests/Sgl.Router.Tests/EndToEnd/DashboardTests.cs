@@ -10,7 +10,7 @@ public sealed partial class DashboardTests(DemoTrio trio)
     [Theory]
     [InlineData("grafana/dashboards/sgl.json")]
     [InlineData("prometheus/rules.yml")]
-    [InlineData("kubernetes/autoscaling/scale.yaml")]
+    [InlineData("helm/sgl/templates/availability.yaml")]
     public async Task File_MetricsItNames_AreAllOffered(string file)
     {
         using var http = new HttpClient();
