@@ -25,6 +25,9 @@ internal sealed class LargePeer : Peer
 
     public TimeSpan PerToken { get; set; }
 
+    /// <summary>Waited for before a token, by its index.</summary>
+    public Func<int, CancellationToken, Task> BeforeToken { get; set; } = (_, _) => Task.CompletedTask;
+
     public int VisualTokens { get; set; } = 20;
 
     public (int Tokens, RpcException Status)? FailAfter { get; set; }
@@ -107,6 +110,7 @@ internal sealed class LargePeer : Peer
                     throw fail.Status;
                 }
 
+                await peer.BeforeToken(i, context.CancellationToken);
                 await responseStream.WriteAsync(new() { Token = new Wire.Token { Index = i, Id = 200 + i, Text = peer.Tokens[i] } });
                 await WaitAsync(peer.PerToken, context);
             }
