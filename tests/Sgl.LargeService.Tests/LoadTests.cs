@@ -98,8 +98,9 @@ public sealed class LoadTests
         using var logging = LoggerFactory.Create(l => l.AddProvider(log));
         await using var large = await RunningService.StartAsync(LargeServiceHost.CreateEmbedded(RunningService.Settings("large"), logging));
         var client = new Wire.LargeService.LargeServiceClient(large.Channel);
-        for (var i = 0; i < 5; i++)
+        for (var i = 0; await MetricAsync(large, EndedAs("Cancelled")) < 5; i++)
         {
+            Assert.True(i < 1000, "five calls never arrived");
             using var leave = new CancellationTokenSource();
             using var call = client.Generate(cancellationToken: leave.Token);
             if (when != "before the input")
@@ -122,7 +123,10 @@ public sealed class LoadTests
             await leave.CancelAsync();
         }
 
-        await UntilAsync(async () => await MetricAsync(large, "sgl_grpc_requests_total{method=\"/sgl.v1.LargeService/Generate\",code=\"Cancelled\"") == 5);
+        // One that left before it arrived is no call.
+        await large.IdleAsync();
+        Assert.DoesNotContain((await large.MetricsAsync()).Split('\n'), l => l.Contains("LargeService/Generate", StringComparison.Ordinal)
+            && l.StartsWith("sgl_grpc_requests_total", StringComparison.Ordinal) && !l.Contains("code=\"Cancelled\"", StringComparison.Ordinal));
         Assert.DoesNotContain(log.All, l => l.StartsWith("Error", StringComparison.Ordinal));
         await large.IdleAsync();
     }
@@ -131,11 +135,26 @@ public sealed class LoadTests
     public async Task Generate_DeadlineWhileGuidanceIsAwaited_IsDeadlineExceeded()
     {
         await using var large = await StartAsync();
-        using var call = new Wire.LargeService.LargeServiceClient(large.Channel).Generate(deadline: DateTime.UtcNow.AddSeconds(4));
-        await call.RequestStream.WriteAsync(new() { Input = Ask("What?") });
-        Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
-        Assert.Equal(StatusCode.DeadlineExceeded, (await Failure.OfAsync(() => call.ResponseStream.MoveNext(CancellationToken.None))).Code);
-        await UntilAsync(async () => await MetricAsync(large, "sgl_grpc_requests_total{method=\"/sgl.v1.LargeService/Generate\",code=\"DeadlineExceeded\"") == 1);
+        var layouts = 0;
+        var calls = 0;
+        for (var seconds = 2; layouts == 0; seconds *= 2)
+        {
+            // The client waits longer than it says: who ends the call is not left to chance.
+            using var channel = Grpc.Net.Client.GrpcChannel.ForAddress(large.Endpoints.Grpc, new() { HttpHandler = new SaysDeadline($"{seconds}S") });
+            using var call = new Wire.LargeService.LargeServiceClient(channel).Generate();
+            calls++;
+            await call.RequestStream.WriteAsync(new() { Input = Ask("What?") });
+            await Failure.OfAsync(async () =>
+            {
+                while (await call.ResponseStream.MoveNext(CancellationToken.None))
+                {
+                    layouts++;
+                }
+            });
+        }
+
+        Assert.Equal(1, layouts);
+        await UntilAsync(async () => await MetricAsync(large, "sgl_requests_waiting") == 0 && await MetricAsync(large, EndedAs("DeadlineExceeded")) == calls);
     }
 
     [Fact]
@@ -157,6 +176,8 @@ public sealed class LoadTests
         Assert.NotEmpty(answer.Completed!.Answer);
     }
 
+    private static string EndedAs(string code) => $"sgl_grpc_requests_total{{method=\"/sgl.v1.LargeService/Generate\",code=\"{code}\"";
+
     private static Task<double> MetricAsync(RunningService service, string name) => service.MetricAsync(name);
 
     private static async Task UntilAsync(Func<Task<bool>> holds)
@@ -165,6 +186,15 @@ public sealed class LoadTests
         {
             Assert.True(i < 600, "it did not happen within 30 s");
             await Task.Delay(50);
+        }
+    }
+
+    private sealed class SaysDeadline(string timeout) : DelegatingHandler(new SocketsHttpHandler())
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            request.Headers.Add("grpc-timeout", timeout);
+            return base.SendAsync(request, cancellationToken);
         }
     }
 

@@ -18,6 +18,10 @@ internal sealed class FrameReader<T>(IAsyncStreamReader<T> inner, IOptions<Servi
         {
             return await inner.MoveNext(cancellationToken);
         }
+        catch (RpcException e) when (e.GetRpcStatus() is not null)
+        {
+            throw; // what we refused under the framework's reading, a full service for one, has its own reason
+        }
         catch (Exception e) when (IsUnreadable(e) || e is RpcException { StatusCode: StatusCode.Internal })
         {
             throw Faults.Unreadable().ToRpcException();

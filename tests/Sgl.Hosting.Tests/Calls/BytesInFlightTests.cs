@@ -116,6 +116,40 @@ public sealed class BytesInFlightTests
         Assert.Equal("MESSAGE_TOO_LARGE", error.GetRpcStatus()!.GetDetail<ErrorInfo>().Reason);
     }
 
+    [Theory]
+    [InlineData("Unary")]
+    [InlineData("ServerStreaming")]
+    [InlineData("ClientStreaming")]
+    [InlineData("Duplex")]
+    public async Task Calls_MoreThanTheServiceTakes_AreToldSoWhateverTheirShape(string method)
+    {
+        await using var host = await ProbeHost.StartAsync(("Calls:MaxConcurrent", "1"));
+        using var leave = new CancellationTokenSource();
+        var first = host.Client.UnaryAsync(new ProbeRequest { Act = "wait" }, cancellationToken: leave.Token).ResponseAsync;
+        await host.Log.Started.WaitAsync();
+
+        AssertOverloaded(await Assert.ThrowsAsync<RpcException>(() => AskAsync(host, method, [new() { Act = "fine", Count = 1 }])));
+
+        await leave.CancelAsync();
+        await Assert.ThrowsAsync<RpcException>(() => first);
+    }
+
+    [Theory]
+    [InlineData("ClientStreaming")]
+    [InlineData("Duplex")]
+    public async Task LaterMessage_BeyondTheBudget_IsToldSo(string method)
+    {
+        await using var host = await ProbeHost.StartAsync(Tight);
+        using var leave = new CancellationTokenSource();
+        var holding = host.Client.UnaryAsync(Request("wait"), cancellationToken: leave.Token).ResponseAsync;
+        await host.Log.Started.WaitAsync();
+
+        AssertOverloaded(await Assert.ThrowsAsync<RpcException>(() => AskAsync(host, method, [new() { Act = "fine" }, Request("fine")])));
+
+        await leave.CancelAsync();
+        await Assert.ThrowsAsync<RpcException>(() => holding);
+    }
+
     [Fact]
     public async Task Calls_MoreThanTheServiceTakes_AreRefused()
     {
@@ -136,4 +170,63 @@ public sealed class BytesInFlightTests
 
     private static double Held(string metrics) => double.Parse(
         metrics.Split('\n').Single(l => l.StartsWith("sgl_bytes_in_flight{", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+
+    private static void AssertOverloaded(RpcException error)
+    {
+        Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
+        Assert.Equal("OVERLOADED", error.GetRpcStatus()!.GetDetail<ErrorInfo>().Reason);
+        Assert.NotNull(error.GetRpcStatus()!.GetDetail<RetryInfo>());
+    }
+
+    private static async Task AskAsync(ProbeHost host, string method, IReadOnlyList<ProbeRequest> messages)
+    {
+        switch (method)
+        {
+            case "Unary":
+                await host.Client.UnaryAsync(messages[0]);
+                break;
+            case "ServerStreaming":
+                using (var call = host.Client.ServerStreaming(messages[0]))
+                {
+                    await call.ResponseStream.MoveNext(CancellationToken.None);
+                }
+
+                break;
+            case "ClientStreaming":
+                using (var call = host.Client.ClientStreaming())
+                {
+                    await SendAsync(call.RequestStream, messages);
+                    await call.ResponseAsync;
+                }
+
+                break;
+            default:
+                using (var call = host.Client.Duplex())
+                {
+                    await SendAsync(call.RequestStream, messages);
+                    while (await call.ResponseStream.MoveNext(CancellationToken.None))
+                    {
+                    }
+                }
+
+                break;
+        }
+    }
+
+    private static async Task SendAsync(IClientStreamWriter<ProbeRequest> to, IReadOnlyList<ProbeRequest> messages)
+    {
+        try
+        {
+            foreach (var message in messages)
+            {
+                await to.WriteAsync(message);
+            }
+
+            await to.CompleteAsync();
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            // How the call ended, its answer tells.
+        }
+    }
 }
