@@ -70,6 +70,18 @@ public sealed record GenerationUsage
     /// </summary>
     public int CachedPromptTokens { get; init; }
 
+    /// <summary>Tiles of all images: what the vision tower encodes one by one.</summary>
+    public int Tiles { get; init; }
+
+    /// <summary>Tiles that the vision tower ran for.</summary>
+    public int EncodedTiles { get; init; }
+
+    /// <summary>Tiles whose features were in the cache.</summary>
+    public int CachedTiles { get; init; }
+
+    /// <summary>Tiles that were left out: neither encoded nor looked up, since no token of theirs was needed.</summary>
+    public int LeftOutTiles => Tiles - EncodedTiles - CachedTiles;
+
     /// <summary>Visual tokens that the last stage saw.</summary>
     public required int KeptVisualTokens { get; init; }
 

@@ -1,4 +1,6 @@
 using Sgl.Guidance;
+using Sgl.Inference.Internal.Decoding;
+using Sgl.Models;
 using Sgl.Text;
 using Sgl.Vision;
 
@@ -7,8 +9,7 @@ namespace Sgl.Inference;
 /// <summary>A prompt as token ids with its preprocessed images. Made by <see cref="VlmEngine.PrepareAsync"/>, or from tensors for verification.</summary>
 public sealed class PreparedPrompt
 {
-    private readonly object _gate = new();
-    private Task<float[]>? _features;
+    private readonly PromptFeatures _features;
 
     /// <summary>Creates a prompt.</summary>
     /// <param name="ids">Prompt ids; visual positions hold the placeholder id.</param>
@@ -20,14 +21,18 @@ public sealed class PreparedPrompt
         Spans = spans;
         Images = images;
         VisualTokenCount = spans.Sum(s => s.Count);
+        _features = new PromptFeatures(PromptTiles.Of(images));
     }
+
+    private PreparedPrompt(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features)
+        : this(ids, spans, (IReadOnlyList<VisualInput>)[]) => _features = new PromptFeatures(Whole(spans), features);
 
     /// <summary>A prompt whose visual features exist already, e.g. merged ones. Its family must number positions without looking at images.</summary>
     /// <param name="ids">Prompt ids; visual positions hold the placeholder id.</param>
     /// <param name="spans">Positions of each image's visual tokens, ascending.</param>
     /// <param name="features">[N_I, <see cref="Sgl.Models.VlmConfig.FeatureWidth"/>].</param>
     public static PreparedPrompt FromFeatures(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features) =>
-        new(ids, spans, []) { _features = Task.FromResult(features) };
+        new(ids, spans, features);
 
     /// <summary>Prompt ids, [S].</summary>
     public int[] Ids { get; }
@@ -45,17 +50,26 @@ public sealed class PreparedPrompt
     /// <summary>N_I, visual tokens of all images.</summary>
     public int VisualTokenCount { get; }
 
+    /// <summary>Which visual tokens come from which tile, i.e. from what the vision tower encodes on its own.</summary>
+    public TileTokens Tiles => _features.Tiles;
+
     /// <summary>Whose cache entries this prompt may find and leave behind; see <see cref="PromptInput.CacheScope"/>.</summary>
     public string? CacheScope { get; init; }
 
     /// <summary>How long preparation took.</summary>
     public TimeSpan PreprocessTime { get; init; }
 
-    /// <summary>How long the vision tower took, once it ran.</summary>
+    /// <summary>How long the vision tower took, as far as it ran.</summary>
     public TimeSpan VisionTime { get; internal set; }
 
-    /// <summary>Visual tokens whose features were known from an earlier prompt of the same cache scope, once the others were encoded.</summary>
-    public int CachedVisualTokens { get; internal set; }
+    /// <summary>Visual tokens whose features were known from an earlier prompt of the same cache scope.</summary>
+    public int CachedVisualTokens => _features.Counts().CachedTokens;
+
+    /// <summary>Tiles that the vision tower ran for.</summary>
+    public int EncodedTiles => _features.Counts().EncodedTiles;
+
+    /// <summary>Tiles whose features were known from an earlier prompt of the same cache scope.</summary>
+    public int CachedTiles => _features.Counts().CachedTiles;
 
     /// <summary>Absolute positions of all visual tokens, ascending, [N_I].</summary>
     public int[] VisualPositions() => Visual().Positions();
@@ -63,29 +77,30 @@ public sealed class PreparedPrompt
     /// <summary>Where the visual tokens are, one run per image.</summary>
     internal VisualTokens Visual() => VisualTokens.Create(Spans.Select(span => new VisualRun(span.Start, span.Count)), Ids.Length);
 
-    /// <summary>Runs <paramref name="encode"/> once, however many callers there are; all of them get its features.</summary>
-    internal Task<float[]> FeaturesOnce(Func<Task<float[]>> encode)
+    /// <summary>The visual features, as far as they are encoded.</summary>
+    internal PromptFeatures Features => _features;
+
+    /// <summary>Lets the pixels go where <see cref="DropsPixels"/> says so. What is not encoded by then cannot be encoded any more.</summary>
+    internal void LetPixelsGo()
     {
-        lock (_gate)
+        if (DropsPixels)
         {
-            // A failed or cancelled encoding must not poison a later attempt.
-            if (_features is null || _features.IsFaulted || _features.IsCanceled)
-            {
-                _features = EncodeAsync();
-            }
+            Images = [.. Images.Select(i => i with { PixelValues = [] })];
+        }
+    }
 
-            return _features;
+    private static TileTokens Whole(IReadOnlyList<ImageSpan> spans)
+    {
+        var builder = new TileTokens.Builder();
+        for (var image = 0; image < spans.Count; image++)
+        {
+            var tile = builder.AddTile(image, isOverview: true);
+            for (var i = 0; i < spans[image].Count; i++)
+            {
+                builder.AddToken(tile);
+            }
         }
 
-        async Task<float[]> EncodeAsync()
-        {
-            var features = await encode().ConfigureAwait(false);
-            if (DropsPixels)
-            {
-                Images = [.. Images.Select(i => i with { PixelValues = [] })];
-            }
-
-            return features;
-        }
+        return builder.Build();
     }
 }

@@ -107,33 +107,30 @@ public sealed class VlmEngine : IAsyncDisposable
     public VisualInput Preprocess(RgbImage image, ImageLimits? limits = null) => _checkpoint.Preprocessor.Process(image, limits);
 
     /// <summary>Runs the vision tower over the prompt's images. Calling again, also concurrently, is free.</summary>
-    public async Task EncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken) =>
-        await FeaturesAsync(prompt, cancellationToken).ConfigureAwait(false);
+    public Task EncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken) => EncodeAsync(prompt, tokens: null, cancellationToken);
+
+    /// <summary>Runs the vision tower over those tiles of the prompt's images that some visual tokens are made from, as far as it has not run yet.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="tokens">The visual tokens that will be needed; null: all.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    public async Task EncodeAsync(PreparedPrompt prompt, KeepMask? tokens, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        await prompt.Features.EnsureAsync(prompt.Tiles.TilesFor(tokens), tiles => TimedEncodeAsync(prompt, tiles, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (prompt.Features.IsComplete)
+        {
+            prompt.LetPixelsGo();
+        }
+    }
 
     /// <summary>
     /// Visual features of a prompt, [N_I, <see cref="VlmConfig.FeatureWidth"/>]: per token what replaces its embedding, and what is added behind the first
     /// layers (DeepStack); computed once.
     /// </summary>
-    public Task<float[]> FeaturesAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
+    public async Task<float[]> FeaturesAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(prompt);
-        return prompt.VisualTokenCount == 0 ? Task.FromResult(Array.Empty<float>()) : EncodeCoreAsync();
-
-        async Task<float[]> EncodeCoreAsync()
-        {
-            while (true)
-            {
-                try
-                {
-                    var features = prompt.FeaturesOnce(() => TimedEncodeAsync(prompt, cancellationToken));
-                    return await features.WaitAsync(cancellationToken).ConfigureAwait(false);
-                }
-                catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-                {
-                    // Whoever began the encoding went away; this caller did not, and begins it anew.
-                }
-            }
-        }
+        await EncodeAsync(prompt, cancellationToken).ConfigureAwait(false);
+        return prompt.Features.Values;
     }
 
     /// <summary>Output of the vision tower before the projector, per run of the tower; for verification.</summary>
@@ -154,7 +151,11 @@ public sealed class VlmEngine : IAsyncDisposable
     {
         _rules.Check(prompt, options);
         var submitted = _time.GetTimestamp();
-        var features = await FeaturesAsync(prompt, cancellationToken).ConfigureAwait(false);
+        // What layer 0 does not see is never looked at.
+        await EncodeAsync(prompt, options.Plan.MaskAt(0), cancellationToken).ConfigureAwait(false);
+        prompt.LetPixelsGo();
+        prompt.Features.Allocate(_checkpoint.Config.FeatureWidth);
+        var features = prompt.Features.Values;
         if (features.LongLength != (long)prompt.VisualTokenCount * _checkpoint.Config.FeatureWidth)
         {
             throw new ArgumentException($"{prompt.VisualTokenCount} visual tokens of this model have {_checkpoint.Config.FeatureWidth} numbers each.", nameof(prompt));
@@ -293,12 +294,21 @@ public sealed class VlmEngine : IAsyncDisposable
         }
     }
 
-    private async Task<float[]> TimedEncodeAsync(PreparedPrompt prompt, CancellationToken cancellationToken)
+    private async Task TimedEncodeAsync(PreparedPrompt prompt, int[] tiles, CancellationToken cancellationToken)
     {
+        if (prompt.Images.Any(i => i.PixelValues.Length == 0))
+        {
+            throw new InvalidOperationException("The pixels of this prompt were let go before all its tiles were encoded.");
+        }
+
         var start = _time.GetTimestamp();
-        var encoded = await _vision.EncodeAsync(prompt.Images, prompt.CacheScope, cancellationToken).ConfigureAwait(false);
-        prompt.VisionTime = _time.GetElapsedTime(start);
-        prompt.CachedVisualTokens = encoded.CachedTokens;
-        return encoded.Features;
+        try
+        {
+            await _vision.EncodeAsync(prompt.Features, prompt.Images, tiles, prompt.CacheScope, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            prompt.VisionTime += _time.GetElapsedTime(start);
+        }
     }
 }

@@ -126,4 +126,18 @@ public class VisionCacheTests
         Assert.Equal(keys[0], VisionKey.Of(Images.Prompt(2).Images[0]));
         Assert.Distinct([keys[0], VisionKey.Of(image, ""), VisionKey.Of(image, "a"), VisionKey.Of(image, "b")]);
     }
+
+    [Fact]
+    public void OfTile_WhatTheTowerSeesOfIt_IsTheKey()
+    {
+        var image = Images.Prompt(3).Images[0];
+        var changed = (float[])image.PixelValues.Clone();
+        changed[^1] += 1e-6f;
+        var other = image with { PixelValues = changed, Packed = new(1, 2, 3, 0, 0, 3, 6, 3, 6) };
+
+        Assert.Distinct([.. Enumerable.Range(0, 3).Select(t => VisionKey.OfTile(image, t)), VisionKey.OfTile(other, 2), VisionKey.OfTile(image, 0, ""), VisionKey.OfTile(image, 0, "a"), VisionKey.Of(image)]);
+        Assert.Equal([VisionKey.OfTile(image, 0), VisionKey.OfTile(image, 1)], [VisionKey.OfTile(other, 0), VisionKey.OfTile(other, 1)]);
+        var grid = image with { Grid = (1, 2, 4) };
+        Assert.Equal(VisionKey.Of(grid), VisionKey.OfTile(grid, 0));
+    }
 }

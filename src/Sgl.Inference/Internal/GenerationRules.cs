@@ -91,7 +91,8 @@ internal sealed class GenerationRules(EngineOptions engine, ModelDescription mod
 
         foreach (var step in options.Plan.Steps)
         {
-            if (!model.PruneLayers.Contains(step.Layer))
+            // In front of layer 0 there is a border in any case.
+            if (step.Layer != 0 && !model.PruneLayers.Contains(step.Layer))
             {
                 throw new RequestException("guidance.prune_layer", $"{step.Layer} is not a prune layer of this model; allowed: {string.Join(", ", model.PruneLayers)}");
             }

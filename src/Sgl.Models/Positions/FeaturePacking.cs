@@ -69,6 +69,19 @@ public static class FeaturePacking
         }
     }
 
+    /// <summary>The rows (or columns) of views that each packed row (or column) is made from: one, or two where it is interpolated across a border, the nearer first.</summary>
+    /// <param name="input">Token rows before the reduction.</param>
+    /// <param name="output">Token rows after it.</param>
+    /// <param name="first">First token row that is kept.</param>
+    /// <param name="side">Token rows of a view.</param>
+    internal static int[][] Sources(int input, int output, int first, int side) => Array.ConvertAll(Axis(input, output), axis =>
+    {
+        var (near, far) = ((axis.First + first) / side, (axis.Second + first) / side);
+        return near == far || axis.Weight1 == 0 ? [near]
+            : axis.Weight0 == 0 ? [far]
+            : axis.Weight0 >= axis.Weight1 ? [near, far] : new[] { far, near };
+    });
+
     private static void Mix(ReadOnlySpan<float> a, float weightA, ReadOnlySpan<float> b, float weightB, Span<float> result)
     {
         // Fused on the first product: what the reference's compiled loop does, bit for bit at the hub's sizes.

@@ -8,14 +8,33 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <summary>What a vision tower is fed, as a SHA-256: equal keys have equal features, and nobody can make an image that gets another's.</summary>
 internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
 {
+    /// <summary>
+    /// The key of one tile of a preprocessed image, by what the tower sees of it: equal tiles have equal features, in whichever image and place they stand. Where
+    /// the tower sees an image as a whole, the image's key.
+    /// </summary>
+    /// <param name="image">The image.</param>
+    /// <param name="tile">Which of its tiles, from 0.</param>
+    /// <param name="scope">As for <see cref="Of"/>.</param>
+    public static VisionKey OfTile(VisualInput image, int tile, string? scope = null)
+    {
+        if (image.Grid is not null)
+        {
+            return Of(image, scope);
+        }
+
+        var values = image.PixelValues.Length / image.Shape[0];
+        using var hash = Start(scope);
+        hash.AppendData(MemoryMarshal.AsBytes<int>([1, .. image.Shape.AsSpan(1)]));
+        hash.AppendData(MemoryMarshal.AsBytes<float>(image.PixelValues.AsSpan(tile * values, values)));
+        return Finish(hash);
+    }
+
     /// <summary>The key of one preprocessed image.</summary>
     /// <param name="image">The image.</param>
     /// <param name="scope">Whose it is; null: everybody's. Of other scopes neither the entry nor the time that it saves can be seen.</param>
     public static VisionKey Of(VisualInput image, string? scope = null)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(MemoryMarshal.AsBytes<int>([scope?.Length ?? -1]));
-        hash.AppendData(MemoryMarshal.AsBytes(scope.AsSpan()));
+        using var hash = Start(scope);
         hash.AppendData(MemoryMarshal.AsBytes<int>(image.Shape));
         var (t, h, w) = image.Grid ?? default;
         hash.AppendData(MemoryMarshal.AsBytes<int>([t, h, w]));
@@ -26,13 +45,26 @@ internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
         }
 
         hash.AppendData(MemoryMarshal.AsBytes<float>(image.PixelValues));
+        return Finish(hash);
+    }
+
+    private static IncrementalHash Start(string? scope)
+    {
+        var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes<int>([scope?.Length ?? -1]));
+        hash.AppendData(MemoryMarshal.AsBytes(scope.AsSpan()));
+        return hash;
+    }
+
+    private static VisionKey Finish(IncrementalHash hash)
+    {
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         hash.GetHashAndReset(digest);
         return new VisionKey(BinaryPrimitives.ReadUInt128LittleEndian(digest), BinaryPrimitives.ReadUInt128LittleEndian(digest[16..]));
     }
 }
 
-/// <summary>Visual features of images seen lately, so that the next question about an image does not run the tower again. Safe for concurrent use.</summary>
+/// <summary>Visual features of tiles seen lately, so that the next question about an image does not run the tower again. Safe for concurrent use.</summary>
 /// <param name="budget">Bytes that the features may take; what was not used for longest goes first. 0 keeps nothing.</param>
 internal sealed class VisionCache(long budget)
 {
@@ -56,7 +88,7 @@ internal sealed class VisionCache(long budget)
         }
     }
 
-    /// <summary>The features of an image, [tokens, feature width], not to be changed; null where they are not known.</summary>
+    /// <summary>The features of a tile, [tokens, feature width], not to be changed; null where they are not known.</summary>
     public float[]? Find(VisionKey key)
     {
         lock (_gate)
@@ -72,7 +104,7 @@ internal sealed class VisionCache(long budget)
         }
     }
 
-    /// <summary>Keeps a copy of an image's features, if they fit at all.</summary>
+    /// <summary>Keeps a copy of a tile's features, if they fit at all.</summary>
     public void Add(VisionKey key, ReadOnlySpan<float> features)
     {
         var size = (long)features.Length * sizeof(float);

@@ -5,12 +5,10 @@ using Sgl.Vision;
 
 namespace Sgl.Inference.Internal.Decoding;
 
-/// <summary>Visual features of a prompt's images.</summary>
-/// <param name="Features">[N_I, <see cref="VlmConfig.FeatureWidth"/>], in token order.</param>
-/// <param name="CachedTokens">How many of the N_I were known from earlier.</param>
-internal sealed record EncodedImages(float[] Features, int CachedTokens);
-
-/// <summary>Vision tower and projector: preprocessed images to visual features [N_I, <see cref="VlmConfig.FeatureWidth"/>] in token order. One image at a time.</summary>
+/// <summary>
+/// Vision tower and projector: tiles of preprocessed images to visual features [N_I, <see cref="VlmConfig.FeatureWidth"/>] in token order. One prompt at a
+/// time.
+/// </summary>
 internal sealed class VisionEncoder : IDisposable
 {
     private static readonly string[] PixelInputs = ["pixel_values"];
@@ -24,6 +22,9 @@ internal sealed class VisionEncoder : IDisposable
     private readonly VisionCache _cache;
     private bool _disposed;
 
+    /// <summary>Whether visual tokens are made from the features of several views (LLaVA-OneVision).</summary>
+    private bool MixesViews => _checkpoint.Vision.ImageNewline is not null;
+
     public VisionEncoder(Checkpoint checkpoint, DeviceId device, SessionFactory sessions, ComputeType computeType, int batch, VisionCache cache)
     {
         _cache = cache;
@@ -32,39 +33,43 @@ internal sealed class VisionEncoder : IDisposable
         _session = sessions.Create(VisionGraph.Build(checkpoint.Config, checkpoint.Vision, sessions.Arithmetic(device, computeType)), device);
     }
 
-    /// <summary>Encodes the images of one prompt. Waits for its turn, unless all of them are known; a cancelled caller stops between runs.</summary>
+    /// <summary>
+    /// Encodes tiles of one prompt, or finds them in the cache. Waits for its turn, unless all of them are known; a cancelled caller stops between runs, and
+    /// what was encoded until then stays.
+    /// </summary>
+    /// <param name="features">Gets their features.</param>
     /// <param name="images">Preprocessed images.</param>
+    /// <param name="wanted">Tiles, ascending, as <see cref="PromptFeatures.Tiles"/> counts them.</param>
     /// <param name="scope">Whose cache entries may be found and left behind; null: everybody's, empty: none.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public Task<EncodedImages> EncodeAsync(IReadOnlyList<VisualInput> images, string? scope, CancellationToken cancellationToken) =>
+    public Task EncodeAsync(PromptFeatures features, IReadOnlyList<VisualInput> images, int[] wanted, string? scope, CancellationToken cancellationToken) =>
         Task.Run(
             async () =>
             {
-                VisionKey[] keys = _cache.IsOn && scope is not "" ? [.. images.Select(i => VisionKey.Of(i, scope))] : [];
-                return FromCache(images, keys) ?? await InTurnAsync(() => Encode(images, keys, lastHidden: null, cancellationToken), cancellationToken).ConfigureAwait(false);
+                features.Allocate(_checkpoint.Config.FeatureWidth);
+                var work = ImageTiles.Of(images, wanted);
+                if (_cache.IsOn && scope is not "")
+                {
+                    work.ForEach(w => w.ComputeKeys(scope));
+                    work.ForEach(w => TakeKnown(features, w));
+                }
+
+                if (work.Exists(w => w.Missing.Count > 0))
+                {
+                    await InTurnAsync(() => work.ForEach(w => Encode(features, w, lastHidden: null, cancellationToken)), cancellationToken).ConfigureAwait(false);
+                }
             },
             cancellationToken);
 
-    /// <summary>Encodes as <see cref="EncodeAsync"/> does, without the cache, and returns the tower's own output per run; for verification.</summary>
+    /// <summary>Encodes all tiles, without the cache, and returns the tower's own output per run; for verification.</summary>
     public async Task<IReadOnlyList<float[]>> LastHiddenAsync(IReadOnlyList<VisualInput> images, CancellationToken cancellationToken)
     {
         var runs = new List<float[]>();
-        await InTurnAsync(() => Encode(images, [], runs, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var features = new PromptFeatures(PromptTiles.Of(images));
+        features.Allocate(_checkpoint.Config.FeatureWidth);
+        var work = ImageTiles.Of(images, [.. Enumerable.Range(0, features.Tiles.TileCount)]);
+        await InTurnAsync(() => work.ForEach(w => Encode(features, w, runs, cancellationToken)), cancellationToken).ConfigureAwait(false);
         return runs;
-    }
-
-    private async Task<EncodedImages> InTurnAsync(Func<EncodedImages> encode, CancellationToken cancellationToken)
-    {
-        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            ObjectDisposedException.ThrowIf(_disposed, typeof(VlmEngine));
-            return await Task.Run(encode, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _gate.Release();
-        }
     }
 
     /// <summary>Waits for a run that is under way; callers behind it get an error.</summary>
@@ -76,91 +81,125 @@ internal sealed class VisionEncoder : IDisposable
         _gate.Release();
     }
 
-    /// <summary>All images' features where all are known, else null.</summary>
-    private EncodedImages? FromCache(IReadOnlyList<VisualInput> images, VisionKey[] keys)
+    private async Task InTurnAsync(Action encode, CancellationToken cancellationToken)
     {
-        if (keys.Length == 0)
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            return null;
+            ObjectDisposedException.ThrowIf(_disposed, typeof(VlmEngine));
+            await Task.Run(encode, cancellationToken).ConfigureAwait(false);
         }
-
-        var known = Array.ConvertAll(keys, _cache.Find);
-        if (known.Contains(null))
+        finally
         {
-            return null;
+            _gate.Release();
         }
-
-        var features = new float[known.Sum(f => f!.Length)];
-        var offset = 0;
-        foreach (var image in known)
-        {
-            image!.CopyTo(features, offset);
-            offset += image.Length;
-        }
-
-        return new EncodedImages(features, images.Sum(i => i.Layout.TokenCount));
     }
 
-    /// <param name="images">Preprocessed images.</param>
-    /// <param name="keys">Their keys; none: the cache is neither asked nor filled.</param>
-    /// <param name="lastHidden">Receives the tower's own output per run when not null.</param>
-    /// <param name="cancellationToken">Stops the work.</param>
-    private EncodedImages Encode(IReadOnlyList<VisualInput> images, VisionKey[] keys, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    private void TakeKnown(PromptFeatures features, ImageTiles work)
     {
-        var width = _checkpoint.Config.FeatureWidth;
-        var features = new float[images.Sum(i => (long)i.Layout.TokenCount) * width];
-        int offset = 0, cached = 0;
-        for (var i = 0; i < images.Count; i++)
+        var found = new List<int>();
+        foreach (var tile in work.Missing)
         {
-            var image = images[i];
-            var target = features.AsSpan(offset, image.Layout.TokenCount * width);
-            offset += target.Length;
-            // Whoever was before in line may have encoded the same image.
-            if (keys.Length > 0 && _cache.Find(keys[i]) is { } known)
+            if (work.Key(tile) is { } key && _cache.Find(key) is { } known)
             {
-                known.CopyTo(target);
-                cached += image.Layout.TokenCount;
-                continue;
-            }
-
-            if (image.Grid is { } grid)
-            {
-                EncodePatches(image, grid, target, lastHidden, cancellationToken);
-            }
-            else if (_checkpoint.Vision.ImageNewline is { } newline)
-            {
-                var perView = _checkpoint.Config.TokensPerTile;
-                var views = new float[image.Shape[0] * perView * width];
-                EncodeTiles(image, views, lastHidden, cancellationToken);
-                FeaturePacking.Pack(views, perView, width, image.Packed, _checkpoint.Weights.ReadFloat32(newline), target);
-            }
-            else
-            {
-                EncodeTiles(image, target, lastHidden, cancellationToken);
-            }
-
-            if (keys.Length > 0)
-            {
-                _cache.Add(keys[i], target);
+                known.CopyTo(Target(features, work, tile, 1));
+                found.Add(tile);
             }
         }
 
-        return new EncodedImages(features, cached);
+        Finish(features, work, found, cached: true);
     }
 
-    private void EncodeTiles(VisualInput image, Span<float> target, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    private void Encode(PromptFeatures features, ImageTiles work, IList<float[]>? lastHidden, CancellationToken cancellationToken)
     {
-        var tiles = image.Shape[0];
-        var tileValues = image.PixelValues.Length / tiles;
-        var tileFeatures = target.Length / tiles;
-        for (var first = 0; first < tiles; first += _batch)
+        // Whoever was before in line may have encoded the same tiles.
+        TakeKnown(features, work);
+        int[] missing = [.. work.Missing];
+        foreach (var tiles in missing.Chunk(_batch))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var count = Math.Min(_batch, tiles - first);
-            long[] shape = [count, .. image.Shape.Skip(1).Select(d => (long)d)];
-            using var pixels = OrtValue.CreateTensorValueFromMemory(
-                OrtMemoryInfo.DefaultInstance, image.PixelValues.AsMemory(first * tileValues, count * tileValues), shape);
-            Run(PixelInputs, [pixels], target.Slice(first * tileFeatures, count * tileFeatures), lastHidden, cancellationToken);
+            Run(features, work, tiles, lastHidden, cancellationToken);
+            foreach (var tile in tiles)
+            {
+                if (work.Key(tile) is { } key)
+                {
+                    _cache.Add(key, Target(features, work, tile, 1));
+                }
+            }
+
+            // Where tokens are mixed from views, all of the image at once: mixing costs as much for one view as for all.
+            if (!MixesViews)
+            {
+                Finish(features, work, tiles, cached: false);
+            }
+        }
+
+        if (MixesViews)
+        {
+            Finish(features, work, missing, cached: false);
+        }
+    }
+
+    /// <summary>Makes the tiles' features part of the prompt's.</summary>
+    private void Finish(PromptFeatures features, ImageTiles work, IReadOnlyCollection<int> tiles, bool cached)
+    {
+        if (tiles.Count == 0)
+        {
+            return;
+        }
+
+        work.Remove(tiles);
+        if (_checkpoint.Vision.ImageNewline is { } newline)
+        {
+            FeaturePacking.Pack(
+                Views(features, work), _checkpoint.Config.TokensPerTile, _checkpoint.Config.FeatureWidth, work.Input.Packed, _checkpoint.Weights.ReadFloat32(newline),
+                features.Tokens(work.FirstToken, work.Input.Layout.TokenCount));
+        }
+
+        features.SetKnown(tiles.Select(tile => work.FirstTile + tile), cached);
+        if (features.IsComplete)
+        {
+            features.ForgetViews();
+        }
+    }
+
+    private float[] Views(PromptFeatures features, ImageTiles work) => features.Views(work.Image, work.Count * _checkpoint.Config.TokensPerTile * _checkpoint.Config.FeatureWidth);
+
+    /// <summary>Where the tower's output for consecutive tiles of an image belongs.</summary>
+    private Span<float> Target(PromptFeatures features, ImageTiles work, int tile, int count)
+    {
+        if (MixesViews)
+        {
+            var values = _checkpoint.Config.TokensPerTile * _checkpoint.Config.FeatureWidth;
+            return Views(features, work).AsSpan(tile * values, count * values);
+        }
+
+        var tokens = work.Input.Layout.TokenCount / work.Count;
+        return features.Tokens(work.FirstToken + (tile * tokens), count * tokens);
+    }
+
+    private void Run(PromptFeatures features, ImageTiles work, int[] tiles, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    {
+        if (work.Input.Grid is { } grid)
+        {
+            EncodePatches(work.Input, grid, Target(features, work, 0, 1), lastHidden, cancellationToken);
+            return;
+        }
+
+        using var pixels = OrtValue.CreateTensorValueFromMemory(
+            OrtMemoryInfo.DefaultInstance, work.Pixels(tiles), [tiles.Length, .. work.Input.Shape.Skip(1).Select(d => (long)d)]);
+        if (ImageTiles.AreConsecutive(tiles))
+        {
+            Run(PixelInputs, [pixels], Target(features, work, tiles[0], tiles.Length), lastHidden, cancellationToken);
+            return;
+        }
+
+        var width = Target(features, work, tiles[0], 1).Length;
+        var output = new float[tiles.Length * width];
+        Run(PixelInputs, [pixels], output, lastHidden, cancellationToken);
+        for (var i = 0; i < tiles.Length; i++)
+        {
+            output.AsSpan(i * width, width).CopyTo(Target(features, work, tiles[i], 1));
         }
     }
 
