@@ -103,7 +103,20 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(method);
-        var (whole, before) = await PromptAsync(_large, _largePrompts, question, cancellation).ConfigureAwait(false);
+        var timed = await PromptAsync(_large, _largePrompts, question, cancellation).ConfigureAwait(false);
+        var (whole, before) = timed;
+        if (method.Method == PruningMethod.GuidedTiles)
+        {
+            // The only method that changes what the tower sees: it runs anew, for its tiles alone.
+            whole = whole.Again();
+        }
+        else if (whole.EncodedTiles == 0)
+        {
+            var started = Environment.CpuUsage.TotalTime;
+            await _large.EncodeAsync(whole, cancellation).ConfigureAwait(false);
+            timed.Processor += Environment.CpuUsage.TotalTime - started;
+        }
+
         var prompt = whole;
         var visual = whole.VisualTokenCount;
         var layers = _large.Model.Layers;
@@ -114,13 +127,16 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             case PruningMethod.None:
                 break;
             case PruningMethod.TokenMerging:
-                await _large.EncodeAsync(whole, cancellation).ConfigureAwait(false);
                 var start = Stopwatch.GetTimestamp();
                 prompt = await MergeAsync(whole, method.KeepRatio, cancellation).ConfigureAwait(false);
                 before += Stopwatch.GetElapsedTime(start);
                 break;
             case PruningMethod.FastV:
                 options = options with { FastV = new FastVPruning(layer, method.KeepRatio) };
+                break;
+            case PruningMethod.GuidedTiles:
+                var stays = TileSelection.Guided(importance, whole.Tiles, method.TileThreshold);
+                options = options with { Plan = TilePlan.Create(Ranking.Descending(importance), whole.Tiles, stays, [(layer, method.KeepRatio)], layers) };
                 break;
             default:
                 var ranking = method.Method == PruningMethod.FastVOracle
@@ -133,11 +149,28 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
                 break;
         }
 
+        var processor = Environment.CpuUsage.TotalTime;
         var result = await GenerateAsync(_large, prompt, options, cancellation).ConfigureAwait(false);
+        processor = Environment.CpuUsage.TotalTime - processor;
+        if (method.Method != PruningMethod.GuidedTiles)
+        {
+            processor += timed.Processor;
+        }
+
         var share = visual == 0 ? 1
             : (double)(method.Method == PruningMethod.TokenMerging ? prompt.VisualTokenCount : result.Usage.KeptVisualTokens) / visual;
-        var retention = method.Method == PruningMethod.TokenMerging ? share : PruneSchedule.AverageRetention(layer, share, layers);
-        return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, Timings(result, whole, before), PeakMemory(_large, result));
+        var retention = method.Method switch
+        {
+            PruningMethod.TokenMerging => share,
+            PruningMethod.GuidedTiles => options.Plan.AverageRetention(layers),
+            _ => PruneSchedule.AverageRetention(layer, share, layers),
+        };
+        var timings = Timings(result, whole, before) with { Processor = processor.TotalSeconds };
+        return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, timings, PeakMemory(_large, result))
+        {
+            Tiles = whole.Tiles.TileCount,
+            EncodedTiles = whole.EncodedTiles,
+        };
     }
 
     /// <summary>What the small model looks at in the image of a question.</summary>
@@ -169,6 +202,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             {
                 Images = [image],
                 Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Text(question.Text)])],
+                // Every answer is charged with its vision tower, so no earlier one may have paid for it.
+                CacheScope = "",
                 ImageLimits = question.MaxTiles > 0 ? new ImageLimits { MaxTiles = question.MaxTiles } : null,
             };
             return new TimedPrompt(await engine.PrepareAsync(input, cancellation).ConfigureAwait(false), decoding);

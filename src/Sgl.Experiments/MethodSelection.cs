@@ -9,7 +9,7 @@ public sealed record MethodSelection
 {
     private static readonly (string Name, PruningMethod Method)[] _names =
     [
-        ("none", PruningMethod.None), ("sgp", PruningMethod.Sgp), ("fastv", PruningMethod.FastV), ("oracle", PruningMethod.FastVOracle),
+        ("none", PruningMethod.None), ("sgp", PruningMethod.Sgp), ("tiles", PruningMethod.GuidedTiles), ("fastv", PruningMethod.FastV), ("oracle", PruningMethod.FastVOracle),
         ("tome", PruningMethod.TokenMerging), ("random", PruningMethod.Random), ("uniform", PruningMethod.Uniform),
     ];
 
@@ -27,6 +27,9 @@ public sealed record MethodSelection
 
     /// <summary>r in place of <see cref="Retentions"/>; with <see cref="PruneLayer"/>.</summary>
     public double? KeepRatio { get; init; }
+
+    /// <summary>Thresholds of guided tiles, 0 to 1.</summary>
+    public IReadOnlyList<double> TileThresholds { get; init; } = [TileSelection.DefaultThreshold];
 
     /// <summary>Shares of the layers whose attention is summed; for SGP and the oracle.</summary>
     public IReadOnlyList<double> LayerFractions { get; init; } = [1];
@@ -62,12 +65,20 @@ public sealed record MethodSelection
         {
             foreach (var (name, importance) in Importances(method))
             {
-                rows.AddRange(Settings(method, layers, importance).Select(c => new PaperRow(
-                    name, c, string.Create(CultureInfo.InvariantCulture, $"{100 * c.AverageRetention(layers):0.#}%"))));
+                rows.AddRange(Settings(method, layers, importance).SelectMany(Thresholds).Select(c => new PaperRow(name, c, Setting(c, layers))));
             }
         }
 
         return [.. rows.DistinctBy(r => r.Key)];
+    }
+
+    private IEnumerable<MethodConfiguration> Thresholds(MethodConfiguration configuration) =>
+        configuration.Method == PruningMethod.GuidedTiles ? TileThresholds.Select(t => configuration with { TileThreshold = t }) : [configuration];
+
+    private static string Setting(MethodConfiguration configuration, int layers)
+    {
+        var retention = string.Create(CultureInfo.InvariantCulture, $"{100 * configuration.AverageRetention(layers):0.#}%");
+        return configuration.Method == PruningMethod.GuidedTiles ? string.Create(CultureInfo.InvariantCulture, $"{retention} t{configuration.TileThreshold:0.##}") : retention;
     }
 
     private IEnumerable<MethodConfiguration> Settings(PruningMethod method, int layers, ImportanceOptions? importance)
@@ -102,13 +113,14 @@ public sealed record MethodSelection
         var name = method switch
         {
             PruningMethod.Sgp => "SGP",
+            PruningMethod.GuidedTiles => "guided tiles",
             PruningMethod.FastV => "FastV",
             PruningMethod.FastVOracle => "oracle (all layers of large)",
             PruningMethod.TokenMerging => "ToMe",
             PruningMethod.Random => "random",
             _ => "uniform",
         };
-        if (method is not (PruningMethod.Sgp or PruningMethod.FastVOracle))
+        if (method is not (PruningMethod.Sgp or PruningMethod.GuidedTiles or PruningMethod.FastVOracle))
         {
             return [(name, null)];
         }
@@ -146,6 +158,7 @@ public sealed record MethodSelection
 
         Require("the keep ratio", KeepRatio is { } ratio ? [ratio] : [], r => r is >= 0 and <= 1, "between 0 and 1");
         Require("the retention", Retentions, p => p is > 0 and <= 100, "a percentage above 0, at most 100");
+        Require("the threshold of guided tiles", TileThresholds, t => t is >= 0 and <= 1, "between 0 and 1");
         Require("the share of layers", LayerFractions, f => f is > 0 and <= 1, "above 0, at most 1");
     }
 

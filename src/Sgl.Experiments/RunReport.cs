@@ -68,12 +68,26 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
         }
 
         text.Append(_report.MemoryTable("Memory", Guided.Key).ToMarkdown()).Append('\n');
+        if (rows.Any(r => r.Method?.Method == PruningMethod.GuidedTiles))
+        {
+            text.Append(TileCurves.Table(_report, _benchmark, rows, records).ToMarkdown()).Append('\n');
+        }
     }
 
     private void Plots(string folder, StringBuilder text, List<string> files)
     {
         var (criteria, criteriaTable) = _report.ExitCriteria(_benchmark, Guided.Key, Criteria);
         var (times, timesTable) = _report.ScoreAgainstTime(_benchmark, Curves());
+        if (rows.Any(r => r.Method?.Method == PruningMethod.GuidedTiles))
+        {
+            foreach (var (plot, name) in TileCurves.Plots(_report, _benchmark, rows, records))
+            {
+                PlotFiles.Write(plot, folder, name);
+                files.AddRange([name + ".svg", name + ".png"]);
+                text.Append(CultureInfo.InvariantCulture, $"![{plot.Title}]({name}.svg)\n\n");
+            }
+        }
+
         foreach (var (plot, table, name) in new[] { (criteria, criteriaTable, "exit-criteria"), (times, timesTable, "score-time") })
         {
             text.Append(table.ToMarkdown()).Append('\n');
@@ -91,7 +105,7 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
     {
         var curves = rows.Where(r => r.Method is not null).GroupBy(r => r.Name).Select(g => (
             g.Key,
-            g.First().Method!.Method == PruningMethod.Sgp ? 0 : (double?)null,
+            g.First().Method!.NeedsSmall ? 0 : (double?)null,
             (IReadOnlyList<(string, string)>)[.. g.Select(r => (r.Retention, r.Key))])).ToList();
         var guided = rows.Where(r => r.Name == Guided.Name).Select(r => (r.Retention, r.Key)).ToArray();
         curves.AddRange(new[] { 0.2, 0.4, 0.6 }.Select(e => (

@@ -41,6 +41,9 @@ public sealed record ModelDescription
     /// <summary>Digest of the tokens that are not added ones, and the added ones by id; empty without tokenizer files.</summary>
     public (string OrdinaryDigest, IReadOnlyDictionary<int, string> AddedTokens) Vocabulary { get; init; } = ("", new Dictionary<int, string>());
 
+    /// <summary>Whether images are cut into tiles that are encoded one by one, so that some can be left out.</summary>
+    public bool CutsTiles { get; init; }
+
     /// <summary>Layers in front of which visual tokens may be dropped, ascending.</summary>
     public required IReadOnlyList<int> PruneLayers { get; init; }
 

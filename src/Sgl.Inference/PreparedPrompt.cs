@@ -34,6 +34,9 @@ public sealed class PreparedPrompt
     public static PreparedPrompt FromFeatures(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features) =>
         new(ids, spans, features);
 
+    /// <summary>The same prompt, of which nothing is encoded yet. It shares the pixels, which must not have been let go.</summary>
+    public PreparedPrompt Again() => new(Ids, Spans, Images) { DropsPixels = DropsPixels, CacheScope = CacheScope, PreprocessTime = PreprocessTime };
+
     /// <summary>Prompt ids, [S].</summary>
     public int[] Ids { get; }
 

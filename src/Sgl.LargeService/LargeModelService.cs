@@ -77,7 +77,7 @@ public sealed class LargeModelService(
 
         if (client.EarlyGuidance is null)
         {
-            BeginEncoding(prepared, call.Token);
+            BeginEncoding(prepared, input.GuidedTiles, call.Token);
         }
 
         var guidance = await client.ReadGuidanceAsync(guidanceOptions.Value.Timeout, call.Token);
@@ -95,7 +95,7 @@ public sealed class LargeModelService(
         }
 
         InputDigests.Check(guidance.Digest, prepared.Layout.Digest, "guidance.digest", violations);
-        var plan = GuidanceReader.Read(guidance, model, prepared.Prompt.VisualTokenCount, violations);
+        var plan = GuidanceReader.Read(guidance, model, prepared.Prompt.VisualTokenCount, violations, prepared.Prompt.Tiles);
         var draft = DraftReader.Read(guidance.Draft, model, violations);
         violations.ThrowIfAny();
         await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
@@ -116,9 +116,15 @@ public sealed class LargeModelService(
         Task Write(Wire.LargeServiceGenerateResponse response) => responses.WriteAsync(response);
     }
 
-    /// <summary>The vision tower does not depend on the guidance, so it runs while that is awaited. Generation awaits the same run.</summary>
-    private static void BeginEncoding(PreparedRequest prepared, CancellationToken cancellationToken) =>
-        Observe(prepared.Engine.EncodeAsync(prepared.Prompt, cancellationToken));
+    /// <summary>
+    /// What will be needed whatever the guidance says is encoded while that is awaited: all tiles, or those that guided tiles always keep. Generation awaits the
+    /// same run.
+    /// </summary>
+    private static void BeginEncoding(PreparedRequest prepared, bool guidedTiles, CancellationToken cancellationToken)
+    {
+        var tiles = prepared.Prompt.Tiles;
+        Observe(prepared.Engine.EncodeAsync(prepared.Prompt, guidedTiles ? tiles.TokensOf(tiles.Overviews()) : null, cancellationToken));
+    }
 
     /// <summary>Ends the answer where the client wants that or broke the contract; a client that merely closed its side waits for it.</summary>
     private static async Task<bool> CancelWasAsked(Task<bool> watch, Task answer, CancellationTokenSource call)

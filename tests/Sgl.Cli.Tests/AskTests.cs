@@ -44,6 +44,18 @@ public class AskTests
     }
 
     [Fact]
+    public async Task Ask_GuidedTiles_SaysHowManyWereEncoded()
+    {
+        var answer = await JsonAsync("What is the code in the red box?", "--image", Samples.Image("large.png"), "--threshold", "2", "--tiles", "guided", "--tile-threshold", "0.5");
+
+        var large = answer.GetProperty("large");
+        var (tiles, encoded) = (large.GetProperty("tile_count").GetInt32(), large.GetProperty("encoded_tile_count").GetInt32());
+        Assert.InRange(encoded, 2, tiles - 1);
+        Assert.Equal(answer.GetProperty("small").GetProperty("tile_count").GetInt32(), tiles);
+        Assert.Equal([0, 1], answer.GetProperty("pruning").GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("layer").GetInt32()));
+    }
+
+    [Fact]
     public async Task Ask_TwoImages_BothAreInThePrompt()
     {
         var one = await JsonAsync("How many circles are there?", "--image", Image);

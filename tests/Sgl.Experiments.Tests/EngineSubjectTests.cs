@@ -43,6 +43,43 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
     }
 
     [Fact]
+    public async Task AnswerLargeAsync_GuidedTiles_EncodesFewerTilesAndAtThresholdZeroIsSgp()
+    {
+        double before = 1, share = 0;
+        foreach (var threshold in new[] { 0, 0.4, 1 })
+        {
+            var (tiles, encoded) = (0, 0);
+            foreach (var question in _questions)
+            {
+                var importance = (await pair.Subject.AnswerSmallAsync(question, [new ImportanceOptions()], CancellationToken.None)).Importances[0];
+                var sgp = new MethodConfiguration { Method = PruningMethod.Sgp, PruneLayer = 1, KeepRatio = 0.25 };
+                var guided = sgp with { Method = PruningMethod.GuidedTiles, TileThreshold = threshold };
+                var expected = await pair.Subject.AnswerLargeAsync(question, 0, sgp, importance, CancellationToken.None);
+                var answer = await pair.Subject.AnswerLargeAsync(question, 0, guided, importance, CancellationToken.None);
+
+                Assert.Equal((expected.Tiles, expected.Tiles), (answer.Tiles, expected.EncodedTiles));
+                (tiles, encoded) = (tiles + answer.Tiles!.Value, encoded + answer.EncodedTiles!.Value);
+                if (threshold == 0)
+                {
+                    Assert.Equal((expected.Text, expected.AverageRetention, expected.Tiles), (answer.Text, answer.AverageRetention, answer.EncodedTiles));
+                }
+                else
+                {
+                    Assert.True(answer.AverageRetention <= expected.AverageRetention);
+                }
+
+                Assert.True(answer.Timings.Processor > 0);
+            }
+
+            share = (double)encoded / tiles;
+            Assert.True(threshold == 0 ? share == 1 : share < before, $"{share} of the tiles at {threshold}, {before} before");
+            before = share;
+        }
+
+        Assert.True(share < 0.6);
+    }
+
+    [Fact]
     public async Task AnswerLargeAsync_NothingDropped_AnswersAsUnpruned()
     {
         foreach (var question in _questions)

@@ -10,7 +10,7 @@ public sealed class MethodSelectionTests
     {
         var rows = new MethodSelection { Methods = [.. MethodSelection.Names.Select(MethodSelection.Named)], Retentions = [35, 9] }.Rows(48);
 
-        Assert.Equal(2 + (6 * 2), rows.Count);
+        Assert.Equal(2 + (7 * 2), rows.Count);
         Assert.Equal(rows.Count, rows.Select(r => r.Key).Distinct().Count());
         Assert.Contains("sgp-f0.2-r0.2", rows.Select(r => r.Key));
         Assert.All(rows.Skip(2), r => Assert.InRange(Math.Min(
@@ -48,6 +48,6 @@ public sealed class MethodSelectionTests
     [Fact]
     public void Named_Unknown_ListsTheKnown() =>
         Assert.Equal(
-            "unknown method 'fast-v'; known are none, sgp, fastv, oracle, tome, random, uniform",
+            "unknown method 'fast-v'; known are none, sgp, tiles, fastv, oracle, tome, random, uniform",
             Assert.Throws<EvaluationException>(() => MethodSelection.Named("fast-v")).Message);
 }

@@ -114,6 +114,7 @@ public sealed class GenerateTests(LargeServer server)
             // The server had seen the image a moment before.
             Assert.Equal(n, together.Completed!.Usage.CachedVisualTokenCount);
             together.Completed.Usage.CachedVisualTokenCount = apart.Completed!.Usage.CachedVisualTokenCount;
+            (together.Completed.Usage.EncodedTileCount, together.Completed.Usage.CachedTileCount) = (together.Completed.Usage.CachedTileCount, 0);
             Assert.Equal(together.Completed.Usage, apart.Completed.Usage);
         }
 

@@ -15,11 +15,12 @@ internal static class AskCommand
         var (threshold, criterion, keepRatio) = (CommonOptions.Threshold(), CommonOptions.Criterion(), CommonOptions.KeepRatio());
         var pruneLayer = new Option<int?>("--prune-layer") { Description = "Layer in front of which the large model drops tokens. Default: a fifth of its layers.", HelpName = "K", CustomParser = Parsers.Count };
         var unpruned = new Option<bool>("--unpruned") { Description = "The large model keeps all visual tokens." };
+        var (tiles, tileThreshold) = (CommonOptions.Tiles(), CommonOptions.TileThreshold());
         var (maxTokens, system) = (CommonOptions.MaxTokens(), CommonOptions.System());
         var json = new Option<bool>("--json") { Description = "Write one JSON object instead of text." };
         var command = new Command("ask", "Asks a question about images and streams the answer, with the exit decision.")
         {
-            question, images, router, small, large, threshold, criterion, keepRatio, pruneLayer, unpruned, maxTokens, system, json,
+            question, images, router, small, large, threshold, criterion, keepRatio, pruneLayer, unpruned, tiles, tileThreshold, maxTokens, system, json,
         };
         command.Validators.Add(result =>
         {
@@ -38,7 +39,8 @@ internal static class AskCommand
         command.SetAction(async (result, cancellationToken) =>
         {
             var policy = PolicyChoice.ToWire(
-                result.GetValue(threshold), result.GetValue(criterion), result.GetValue(keepRatio), result.GetValue(pruneLayer), result.GetValue(unpruned));
+                result.GetValue(threshold), result.GetValue(criterion), result.GetValue(keepRatio), result.GetValue(pruneLayer), result.GetValue(unpruned),
+                result.GetValue(tiles), result.GetValue(tileThreshold));
             var files = (result.GetValue(images) ?? []).Select(ImageFile.Read).ToList();
             var request = AnswerRequests.Create(files, result.GetValue(question)!, result.GetValue(system));
             request.Policy = policy;

@@ -27,6 +27,7 @@ internal static class EvalCommand
         var retention = ListOptions.Numbers("--retention", "Average share of visual tokens over the layers, in percent. Default: 64,35,9.", "PERCENT,...");
         var pruneLayer = new Option<int?>("--prune-layer") { Description = "Layer in front of which tokens are dropped, in place of --retention.", HelpName = "K", CustomParser = Parsers.Count };
         var keepRatio = CommonOptions.KeepRatio();
+        var tileThresholds = ListOptions.Numbers("--tile-threshold", "Thresholds of the method tiles, 0 (all tiles stay) to 1. Default: 0.4.", "A,...");
         var fractions = ListOptions.Numbers("--layers-fraction", "Importance from the first share of the layers, above 0 to 1. Default: 1.", "F,...");
         var sources = ListOptions.Names<ImportanceSource>("--source", "Tokens whose attention counts");
         var variants = ListOptions.Names<ImportanceVariant>("--variant", "Rows as in the authors' code or in the paper's text");
@@ -39,7 +40,7 @@ internal static class EvalCommand
         var paper = new Option<bool>("--paper") { Description = "Make the paper's tables and figures for the pair (default: the demo pair on its synthetic benchmark)." };
         var command = new Command("eval", "Runs a benchmark over a pair of models and compares pruning methods and exit criteria. Stopped, it goes on where it was.")
         {
-            benchmark, metric, data, images, small, large, smallPlacement, largePlacement, weights, router, methods, retention, pruneLayer, keepRatio, fractions, sources,
+            benchmark, metric, data, images, small, large, smallPlacement, largePlacement, weights, router, methods, retention, pruneLayer, keepRatio, tileThresholds, fractions, sources,
             variants, criteria, limit, skipBad, concurrency, seed, output, paper,
         };
         command.Validators.Add(result =>
@@ -110,6 +111,7 @@ internal static class EvalCommand
                     Retentions = Given(retention, 64, 35, 9),
                     PruneLayer = result.GetValue(pruneLayer),
                     KeepRatio = result.GetValue(keepRatio),
+                    TileThresholds = Given(tileThresholds, TileSelection.DefaultThreshold),
                     LayerFractions = Given(fractions, 1),
                     Sources = Given(sources, ImportanceSource.PromptAndGenerated),
                     Variants = Given(variants, ImportanceVariant.Reference),

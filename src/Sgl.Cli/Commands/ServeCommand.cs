@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Sgl.Cli.Internal;
+using Sgl.Router;
 
 namespace Sgl.Cli.Commands;
 
@@ -32,6 +33,7 @@ internal static class ServeCommand
         var metricsPort = Port("--metrics-port", "Port of the router's metrics; the small and the large service take the next two. Default: none.");
         var address = new Option<string>("--address") { Description = "IP address that the router binds; * for all. Beyond this machine it needs --keys or --anonymous.", HelpName = "IP", DefaultValueFactory = _ => "localhost" };
         var (threshold, criterion, keepRatio) = (CommonOptions.Threshold(), CommonOptions.Criterion(), CommonOptions.KeepRatio());
+        var (tiles, tileThreshold) = (CommonOptions.Tiles(), CommonOptions.TileThreshold());
         var policy = new Option<string?>("--policy") { Description = "A policy file: criterion and threshold.", HelpName = "FILE" };
         var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; the threshold follows the scores.", HelpName = "R", CustomParser = Parsers.Share };
         var keys = new Option<string?>("--keys") { Description = "File with API keys (sgl keys new); then nobody is answered without one.", HelpName = "FILE" };
@@ -40,7 +42,7 @@ internal static class ServeCommand
         var command = new Command("serve", "Runs router, small and large service in one process until Ctrl+C. For production give each its own process.")
         {
             small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, origins, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, keys, anonymous,
-            drain,
+            drain, tiles, tileThreshold,
         };
         var pictures = new PictureOptions();
         pictures.AddTo(command);
@@ -63,7 +65,7 @@ internal static class ServeCommand
                 DrainTimeout = TimeSpan.FromSeconds(result.GetValue(drain) ?? 30),
                 Router = RouterSettings(
                     result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio), result.GetValue(origins) ?? [],
-                    result.GetValue(keys), result.GetValue(anonymous)),
+                    result.GetValue(keys), result.GetValue(anonymous), result.GetValue(tiles), result.GetValue(tileThreshold)),
                 Logging = log.Factory,
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
@@ -86,12 +88,15 @@ internal static class ServeCommand
     private static Option<int?> Port(string name, string description) => new(name) { Description = description, HelpName = "PORT", CustomParser = Parsers.Port };
 
     private static Dictionary<string, string?> RouterSettings(
-        double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio, IReadOnlyList<string> origins, string? keys, bool anonymous)
+        double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio, IReadOnlyList<string> origins, string? keys, bool anonymous,
+        TilePolicy? tiles, double? tileThreshold)
     {
         var settings = new Dictionary<string, string?>();
         Set("Router:Policy:Threshold", threshold?.ToString(CultureInfo.InvariantCulture));
         Set("Router:Policy:Criterion", criterion);
         Set("Router:Policy:File", policy);
+        Set("Router:Policy:Tiles", tiles?.ToString());
+        Set("Router:Policy:TileThreshold", tileThreshold?.ToString(CultureInfo.InvariantCulture));
         Set("Access:KeysFile", keys);
         Set("Router:Anonymous", anonymous ? "true" : null);
         Set("Router:Policy:TargetExitRatio", exitRatio?.ToString(CultureInfo.InvariantCulture));

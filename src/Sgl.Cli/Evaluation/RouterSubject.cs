@@ -39,11 +39,11 @@ internal sealed class RouterSubject : IEvaluationSubject
     /// <exception cref="EvaluationException">Names the methods.</exception>
     public static void Require(IEnumerable<MethodConfiguration> methods)
     {
-        var refused = methods.Select(m => m.Method).Where(m => m is not (PruningMethod.None or PruningMethod.Sgp)).Distinct().ToArray();
+        var refused = methods.Select(m => m.Method).Where(m => m is not (PruningMethod.None or PruningMethod.Sgp or PruningMethod.GuidedTiles)).Distinct().ToArray();
         if (refused.Length > 0)
         {
             throw new EvaluationException(
-                $"running services offer none and sgp; {string.Join(", ", refused.Select(MethodSelection.NameOf))} need the models in this process (leave out --router)");
+                $"running services offer none, sgp and tiles; {string.Join(", ", refused.Select(MethodSelection.NameOf))} need the models in this process (leave out --router)");
         }
     }
 
@@ -67,8 +67,14 @@ internal sealed class RouterSubject : IEvaluationSubject
             Force = Wire.Route.Large,
             OnLargeFailure = Wire.LargeFailurePolicy.Fail,
             Unpruned = method.Method == PruningMethod.None,
+            Tiles = method.Method == PruningMethod.GuidedTiles ? Wire.TileMode.Guided : Wire.TileMode.All,
         };
-        if (method.Method == PruningMethod.Sgp)
+        if (method.Method == PruningMethod.GuidedTiles)
+        {
+            policy.TileThreshold = method.TileThreshold;
+        }
+
+        if (method.NeedsSmall)
         {
             policy.Prune.Add(new Wire.PrunePoint { Layer = method.Layer(Description.LargeLayers), KeepRatio = method.KeepRatio });
             policy.Importance = new Wire.ImportanceOptions
@@ -83,7 +89,11 @@ internal sealed class RouterSubject : IEvaluationSubject
         var run = answer.Completed.Large;
         return new LargeAnswer(
             run.Answer, run.Usage.GeneratedTokenCount, run.Usage.VisualTokenCount,
-            answer.Completed.Pruning is { KeptVisualTokenCounts.Count: > 0 } pruning ? pruning.AverageRetention : 1, Timings(run.Timings));
+            answer.Completed.Pruning is { KeptVisualTokenCounts.Count: > 0 } pruning ? pruning.AverageRetention : 1, Timings(run.Timings))
+        {
+            Tiles = run.Usage.TileCount,
+            EncodedTiles = run.Usage.EncodedTileCount,
+        };
     }
 
     private async Task<RouterAnswer> AskAsync(EvaluationQuestion question, Wire.RoutingPolicy policy, CancellationToken cancellationToken)

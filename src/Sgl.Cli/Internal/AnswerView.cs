@@ -71,6 +71,11 @@ internal sealed class AnswerView(IAnsiConsole console, string indent = "")
             Field("kept", Summaries.Pruning(pruning, large.Usage.VisualTokenCount));
         }
 
+        if (completed.Large is { Usage: { } usage } && usage.TileCount > usage.EncodedTileCount + usage.CachedTileCount)
+        {
+            Field("tiles", Summaries.Tiles(usage));
+        }
+
         if (completed.Large is { Usage.DraftTokenCount: > 0 } drafted)
         {
             Field("draft", Summaries.Draft(drafted.Usage));

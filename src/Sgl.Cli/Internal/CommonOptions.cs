@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sgl.Guidance;
+using Sgl.Router;
 
 namespace Sgl.Cli.Internal;
 
@@ -50,6 +51,22 @@ internal static class CommonOptions
     {
         Description = "Share of visual tokens that the large model keeps from the prune layer on, 0 to 1. Default 0.2.",
         HelpName = "R",
+        CustomParser = Parsers.Share,
+    };
+
+    /// <summary><c>--tiles MODE</c>.</summary>
+    public static Option<TilePolicy?> Tiles() => new("--tiles")
+    {
+        Description = "Which tiles the large model encodes: all, or guided (not those that the small model's importance rules out). Default: all.",
+        HelpName = "MODE",
+        CustomParser = Parsers.Name<TilePolicy>,
+    };
+
+    /// <summary><c>--tile-threshold A</c>.</summary>
+    public static Option<double?> TileThreshold() => new("--tile-threshold")
+    {
+        Description = "With guided tiles: a tile stays where its peak of importance is at least this share of the best tile's, 0 to 1. Default 0.4.",
+        HelpName = "A",
         CustomParser = Parsers.Share,
     };
 

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Router;
 
 namespace Sgl.Cli.Internal;
 
@@ -7,9 +8,23 @@ internal static class PolicyChoice
 {
     private static readonly PruneSetting Default = PruneSchedule.Paper(35);
 
-    public static Wire.RoutingPolicy ToWire(double? threshold, ExitCriterion? criterion, double? keepRatio, int? pruneLayer, bool unpruned)
+    public static Wire.RoutingPolicy ToWire(double? threshold, ExitCriterion? criterion, double? keepRatio, int? pruneLayer, bool unpruned, TilePolicy? tiles = null, double? tileThreshold = null)
     {
-        var policy = new Wire.RoutingPolicy { Unpruned = unpruned };
+        var policy = new Wire.RoutingPolicy
+        {
+            Unpruned = unpruned,
+            Tiles = tiles switch
+            {
+                TilePolicy.Guided => Wire.TileMode.Guided,
+                TilePolicy.All => Wire.TileMode.All,
+                _ => Wire.TileMode.Unspecified,
+            },
+        };
+        if (tileThreshold is { } share)
+        {
+            policy.TileThreshold = share;
+        }
+
         if (threshold is { } t)
         {
             policy.Threshold = t;

@@ -19,6 +19,11 @@ internal static class Summaries
         return string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", steps)}: {pruning.AverageRetention:P0} on average over the layers");
     }
 
+    /// <summary>How many tiles the vision tower ran for.</summary>
+    public static string Tiles(Wire.Usage usage) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{usage.EncodedTileCount} of {usage.TileCount} encoded, {usage.CachedTileCount} known, {usage.TileCount - usage.EncodedTileCount - usage.CachedTileCount} left out");
+
     /// <summary>How much of the small answer the large model took over.</summary>
     public static string Draft(Wire.Usage usage) => string.Create(
         CultureInfo.InvariantCulture,

@@ -85,6 +85,12 @@ public sealed record ResultRecord
     /// <summary>Share of visual tokens really present, averaged over the layers.</summary>
     public double? AverageRetention { get; init; }
 
+    /// <summary>Tiles of the image; large model only.</summary>
+    public int? Tiles { get; init; }
+
+    /// <summary>Tiles that the vision tower ran for; large model only.</summary>
+    public int? EncodedTiles { get; init; }
+
     /// <summary>Seconds.</summary>
     public AnswerTimings? Timings { get; init; }
 

@@ -42,7 +42,7 @@ public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore sto
         Benchmark benchmark, EvaluationQuestion question, int index, IReadOnlyList<MethodConfiguration> methods, Counter counter, CancellationToken cancellation)
     {
         var missing = methods.Where(m => !Has(question, m.Key)).ToArray();
-        var importances = missing.Where(m => m.Method == PruningMethod.Sgp).Select(m => m.Importance).Distinct().ToArray();
+        var importances = missing.Where(m => m.NeedsSmall).Select(m => m.Importance).Distinct().ToArray();
         SmallAnswer? small = null;
         if (importances.Length > 0 || !Has(question, ResultRecord.SmallMethod))
         {
@@ -63,7 +63,7 @@ public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore sto
         counter.Done(store.Find(question.Benchmark, question.Id, ResultRecord.SmallMethod)?.Error is not null);
         foreach (var method in methods)
         {
-            var needsSmall = method.Method == PruningMethod.Sgp;
+            var needsSmall = method.NeedsSmall;
             if (missing.Contains(method) && (small is not null || !needsSmall))
             {
                 var importance = needsSmall ? small!.Importances[Array.IndexOf(importances, method.Importance)] : null;
@@ -75,6 +75,8 @@ public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore sto
                         VisualTokens = answer.VisualTokens,
                         GeneratedTokens = answer.GeneratedTokens,
                         AverageRetention = answer.AverageRetention,
+                        Tiles = answer.Tiles,
+                        EncodedTiles = answer.EncodedTiles,
                         Timings = answer.Timings,
                         PeakMemoryBytes = answer.PeakMemoryBytes,
                     });

@@ -47,7 +47,11 @@ public sealed record SubjectDescription(string Small, string Large, int SmallLay
 /// <param name="Prefill">Prefill of the language model.</param>
 /// <param name="Decode">All decode steps.</param>
 /// <param name="Consistency">The consistency pass; 0 for the large model.</param>
-public sealed record AnswerTimings(double Total, double Vision, double Prefill, double Decode, double Consistency = 0);
+public sealed record AnswerTimings(double Total, double Vision, double Prefill, double Decode, double Consistency = 0)
+{
+    /// <summary>Processor time of the whole process, of the same work as the total; null where it is not measured. Of use with one question in flight.</summary>
+    public double? Processor { get; init; }
+}
 
 /// <summary>The small model's side of a question.</summary>
 /// <param name="Text">The answer.</param>
@@ -79,4 +83,11 @@ public sealed record LargeAnswer(
     int VisualTokens,
     double AverageRetention,
     AnswerTimings Timings,
-    long? PeakMemoryBytes = null);
+    long? PeakMemoryBytes = null)
+{
+    /// <summary>Tiles of the image; null where it is not told.</summary>
+    public int? Tiles { get; init; }
+
+    /// <summary>Tiles that the vision tower ran for.</summary>
+    public int? EncodedTiles { get; init; }
+}

@@ -12,6 +12,9 @@ public enum PruningMethod
     /// <summary>The small model's importance (the paper's method).</summary>
     Sgp,
 
+    /// <summary>The small model's importance, and tiles that it rules out are not encoded (ours).</summary>
+    GuidedTiles,
+
     /// <summary>One layer of the large model, last prompt token.</summary>
     FastV,
 
@@ -43,7 +46,13 @@ public sealed record MethodConfiguration
     /// <summary>r, the share of visual tokens kept from layer K on; for merging the share of tokens left for all layers.</summary>
     public double KeepRatio { get; init; } = 1;
 
-    /// <summary>Which attention is summed; for <see cref="PruningMethod.Sgp"/> and <see cref="PruningMethod.FastVOracle"/>.</summary>
+    /// <summary>How far below the best tile others may be; for <see cref="PruningMethod.GuidedTiles"/>.</summary>
+    public double TileThreshold { get; init; } = TileSelection.DefaultThreshold;
+
+    /// <summary>Whether the mask comes from the small model's importance.</summary>
+    public bool NeedsSmall => Method is PruningMethod.Sgp or PruningMethod.GuidedTiles;
+
+    /// <summary>Which attention is summed; for SGP, guided tiles and <see cref="PruningMethod.FastVOracle"/>.</summary>
     public ImportanceOptions Importance { get; init; } = new();
 
     /// <summary>Seed of <see cref="PruningMethod.Random"/>; mixed with the question's place.</summary>
@@ -119,7 +128,12 @@ public sealed record MethodConfiguration
                 ? string.Create(CultureInfo.InvariantCulture, $"k{k}") : string.Create(CultureInfo.InvariantCulture, $"f{LayerFraction}");
             var key = Method == PruningMethod.None ? "none"
                 : string.Create(CultureInfo.InvariantCulture, $"{Method.ToString().ToLowerInvariant()}-{layer}-r{KeepRatio:0.######}");
-            if (Method is PruningMethod.Sgp or PruningMethod.FastVOracle)
+            if (Method == PruningMethod.GuidedTiles)
+            {
+                key += string.Create(CultureInfo.InvariantCulture, $"-t{TileThreshold:0.######}");
+            }
+
+            if (NeedsSmall || Method == PruningMethod.FastVOracle)
             {
                 key += Importance.Source == ImportanceSource.PromptAndGenerated ? "" : $"-{Importance.Source.ToString().ToLowerInvariant()}";
                 key += Importance.Variant == ImportanceVariant.Reference ? "" : "-paper";

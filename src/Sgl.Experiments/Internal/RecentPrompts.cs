@@ -4,7 +4,11 @@ using Sgl.Inference;
 namespace Sgl.Experiments.Internal;
 
 /// <summary>A prompt and how long its image took to decode.</summary>
-internal sealed record TimedPrompt(PreparedPrompt Prompt, TimeSpan Decoding);
+internal sealed record TimedPrompt(PreparedPrompt Prompt, TimeSpan Decoding)
+{
+    /// <summary>Processor time of preparing and encoding it, measured once.</summary>
+    public TimeSpan Processor { get; set; }
+}
 
 /// <summary>The prompts of the questions that are being asked, so that all methods share one run of the vision tower.</summary>
 internal sealed class RecentPrompts

@@ -31,6 +31,10 @@ public sealed class TileTokens
     /// <summary>Whether a tile shows its image as a whole (thumbnail, base view, an image that is not cut): such a tile always stays.</summary>
     public bool IsOverview(int tile) => _isOverview[tile];
 
+    /// <summary>The tiles that always stay.</summary>
+    /// <returns>One for each tile.</returns>
+    public bool[] Overviews() => [.. _isOverview];
+
     /// <summary>The image of a tile, from 0 in the order of the prompt.</summary>
     public int ImageOf(int tile) => _imageOf[tile];
 

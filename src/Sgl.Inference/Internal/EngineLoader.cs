@@ -126,6 +126,7 @@ internal static partial class EngineLoader
         WeightsDigest = WeightsDigest.Of(checkpoint.Folder),
         Weights = weights,
         Vocabulary = checkpoint.Vocabulary is { } vocabulary ? (vocabulary.OrdinaryDigest, vocabulary.AddedTokens) : ("", new Dictionary<int, string>()),
+        CutsTiles = checkpoint.Config.Vision.Architecture is VisionArchitecture.InternVit or VisionArchitecture.SigLip,
         PruneLayers = pruneLayers,
         Stages = [.. stages.Select(s => s.ToString())],
         MaxSequenceTokens = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : checkpoint.Config.Language.MaxPositions,

@@ -38,6 +38,11 @@ internal static class GuidanceReader
                 violations.Add(Field, "one of masks, ranked and unpruned is required");
                 break;
         }
+
+        if (guidance.Tiles is { } tiles)
+        {
+            TileRules.Check(tiles, guidance, model, $"{Field}.tiles", violations);
+        }
     }
 
     /// <summary>The plan for a prompt; what is wrong goes to <paramref name="violations"/>, and the plan is then not to be used.</summary>
@@ -45,11 +50,12 @@ internal static class GuidanceReader
     /// <param name="model">The model that is pruned.</param>
     /// <param name="visualTokens">N_I of the prompt.</param>
     /// <param name="violations">Gets what is wrong.</param>
-    public static PrunePlan Read(Wire.Guidance guidance, ModelDescription model, int visualTokens, ViolationList violations) =>
+    /// <param name="tiles">Its tiles; null: it has none that could be left out.</param>
+    public static PrunePlan Read(Wire.Guidance guidance, ModelDescription model, int visualTokens, ViolationList violations, TileTokens? tiles = null) =>
         guidance.KindCase switch
         {
             Wire.Guidance.KindOneofCase.Masks => FromMasks(guidance.Masks, model, visualTokens, violations),
-            Wire.Guidance.KindOneofCase.Ranked => FromRanking(guidance.Ranked, model, visualTokens, violations),
+            Wire.Guidance.KindOneofCase.Ranked => FromRanking(guidance.Ranked, model, visualTokens, violations, guidance.Tiles is null ? null : tiles, guidance.Tiles),
             _ => PrunePlan.None,
         };
 
@@ -90,13 +96,21 @@ internal static class GuidanceReader
         return violations.Any ? PrunePlan.None : Plan(steps, model, visualTokens, $"{Field}.masks.", violations);
     }
 
-    private static PrunePlan FromRanking(Wire.RankedGuidance ranked, ModelDescription model, int visualTokens, ViolationList violations)
+    private static PrunePlan FromRanking(
+        Wire.RankedGuidance ranked, ModelDescription model, int visualTokens, ViolationList violations, TileTokens? tiles, Wire.GuidedTiles? guided)
     {
         var ranking = ReadRanking(ranked, visualTokens, violations);
         var points = PrunePointRules.Read(ranked.Points, model, $"{Field}.ranked.points", violations);
         if (ranking is null || violations.Any)
         {
             return PrunePlan.None;
+        }
+
+        if (tiles is not null)
+        {
+            var plan = PrunePlan.None;
+            Collect($"{Field}.tiles", () => plan = TileRules.Plan(guided!, ranked.Importance.Values.ToArray(), ranking, tiles, points, model), violations);
+            return plan;
         }
 
         var steps = new List<PruneStep>(points.Count);

@@ -9,6 +9,7 @@ public sealed class EngineMetrics
     private readonly ServiceMetrics _metrics;
     private readonly Prometheus.Counter _finished;
     private readonly Prometheus.Counter _cachedVisualTokens;
+    private readonly Prometheus.Counter _tiles;
     private readonly Prometheus.Counter _prefillChunks;
     private readonly Prometheus.Histogram _rowsBetweenTokens;
     private readonly Prometheus.Counter _draftTokens;
@@ -28,6 +29,8 @@ public sealed class EngineMetrics
             "sgl_rows_between_tokens",
             "Most rows of other requests' prompts that ran between two tokens of an answer.",
             new Prometheus.HistogramConfiguration { Buckets = [0, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192] });
+        _tiles = metrics.Factory.CreateCounter(
+            "sgl_tiles_total", "Tiles of images by what became of them: encoded by the vision tower, cached, or left out because no visual token of theirs was needed.", ["outcome"]);
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
         var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of linear layers are in.", ["kind", "bits"]);
@@ -68,6 +71,9 @@ public sealed class EngineMetrics
         _cachedVisualTokens.Inc(usage.CachedVisualTokens);
         _prefillChunks.Inc(usage.PrefillChunks);
         _rowsBetweenTokens.Observe(usage.RowsBetweenTokens);
+        _tiles.WithLabels("encoded").Inc(usage.EncodedTiles);
+        _tiles.WithLabels("cached").Inc(usage.CachedTiles);
+        _tiles.WithLabels("left_out").Inc(usage.LeftOutTiles);
         _draftTokens.Inc(usage.DraftTokens);
         _acceptedDraftTokens.Inc(usage.AcceptedDraftTokens);
         _metrics.ObservePhase(RequestPhase.Queue, timings.Queue);

@@ -40,6 +40,7 @@ public static class WireModel
             MaxImageBytes = limits.MaxImageBytes,
             Version = Version,
             Weights = model.Weights.Kind,
+            CutsTiles = model.CutsTiles,
         };
         info.AddedTokens.Add(model.Vocabulary.AddedTokens.ToDictionary());
         info.PruneLayers.AddRange(model.PruneLayers);

@@ -35,6 +35,9 @@ public static class WireResult
             KvCacheBytes = usage.KvBytes,
             CachedVisualTokenCount = usage.CachedVisualTokens,
             CachedPromptTokenCount = usage.CachedPromptTokens,
+            TileCount = usage.Tiles,
+            EncodedTileCount = usage.EncodedTiles,
+            CachedTileCount = usage.CachedTiles,
             DraftTokenCount = usage.DraftTokens,
             AcceptedDraftTokenCount = usage.AcceptedDraftTokens,
         };

@@ -146,7 +146,13 @@ internal sealed class AnswerRun(
 
     private Wire.LargeInput Input()
     {
-        var input = new Wire.LargeInput { Sampling = request.Sampling, ImageLimits = request.ImageLimits, KeepPartOrder = request.KeepPartOrder };
+        var input = new Wire.LargeInput
+        {
+            Sampling = request.Sampling,
+            ImageLimits = request.ImageLimits,
+            KeepPartOrder = request.KeepPartOrder,
+            GuidedTiles = policy.TileThreshold is not null,
+        };
         input.Images.AddRange(request.Images);
         input.Messages.AddRange(request.Messages);
         return input;
@@ -173,7 +179,7 @@ internal sealed class AnswerRun(
         var points = PrunePoints.Resolve(policy.Prune, large.Info, policy.PruneField, violations);
         violations.ThrowIfAny();
 
-        var guidance = LargeHop.Guidance(points, _small);
+        var guidance = LargeHop.Guidance(points, policy.TileThreshold, _small);
         guidance.Draft = policy.Draft ? Pairing.Draft(pipeline.Models.Small.Info, large.Info, _small) : null;
         return new LargeQuestion
         {

@@ -179,9 +179,15 @@ internal sealed class LargeHop
 
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>
     /// <param name="points">By rising layer, keep ratios not rising; so each mask is a subset of the one before.</param>
+    /// <param name="tileThreshold">Of guided tiles; null: all are encoded.</param>
     /// <param name="small">The small model's answer; null: it was not asked.</param>
-    public static Wire.Guidance Guidance(IReadOnlyList<ResolvedPoint> points, SmallAnswer? small)
+    public static Wire.Guidance Guidance(IReadOnlyList<ResolvedPoint> points, double? tileThreshold, SmallAnswer? small)
     {
+        if (tileThreshold is { } threshold && small is { Layout.VisualTokenCount: > 0 })
+        {
+            return GuidedTiles(points, threshold, small);
+        }
+
         if (points.Count == 0 || small is null || small.Layout.VisualTokenCount == 0)
         {
             return new Wire.Guidance { Unpruned = new Wire.Unpruned() };
@@ -205,6 +211,19 @@ internal sealed class LargeHop
         return new Wire.Guidance { Masks = masks, Digest = small.Layout.Digest };
     }
 
+    // Which tokens are a tile's is known to the large service, not here: it makes the masks.
+    private static Wire.Guidance GuidedTiles(IReadOnlyList<ResolvedPoint> points, double threshold, SmallAnswer small)
+    {
+        var ranked = new Wire.RankedGuidance { Importance = small.Completed.Importance };
+        ranked.Points.AddRange(points.Select(p => new Wire.PrunePoint { Layer = p.Layer, KeepRatio = p.KeepRatio }));
+        if (points.Count == 0)
+        {
+            ranked.Points.Add(new Wire.PrunePoint { LayerFraction = 1, KeepRatio = 1 });
+        }
+
+        return new Wire.Guidance { Ranked = ranked, Tiles = new Wire.GuidedTiles { Threshold = threshold }, Digest = small.Layout.Digest };
+    }
+
     // A mask of another length would keep the wrong tokens without anyone noticing.
     private void RequireSameTokens(Wire.PromptLayout layout, LargeQuestion question, string requestId)
     {
@@ -218,10 +237,29 @@ internal sealed class LargeHop
 
     private void RequireOurMasks(Wire.PruneOutcome accepted, LargeQuestion question, string requestId)
     {
+        if (question.Guidance.Tiles is not null)
+        {
+            RequireOurPoints(accepted, question, requestId);
+            return;
+        }
+
         var sent = question.Guidance.Masks?.Steps.Select(s => (s.Layer, s.Mask.Bits)) ?? [];
         if (!accepted.Steps.Select(s => (s.Layer, s.Mask.Bits)).SequenceEqual(sent))
         {
             throw HopErrors.Broken(_backends.Large.Name, requestId, "it accepted other masks than it was given");
+        }
+    }
+
+    // Which tiles stay is the service's to say; where it prunes, and how much it keeps at most, is not.
+    private void RequireOurPoints(Wire.PruneOutcome accepted, LargeQuestion question, string requestId)
+    {
+        var visualTokens = question.VisualTokens ?? 0;
+        var points = question.Guidance.Ranked.Points.Where(p => p.HasLayer).ToDictionary(p => p.Layer, p => KeepCount.Of(visualTokens, p.KeepRatio));
+        points.TryAdd(0, visualTokens);
+        var steps = accepted.Steps.Zip(accepted.KeptVisualTokenCounts).ToDictionary(s => s.First.Layer, s => s.Second);
+        if (points.Keys.Any(layer => layer != 0 && !steps.ContainsKey(layer)) || steps.Any(s => !points.TryGetValue(s.Key, out var most) || s.Value > most))
+        {
+            throw HopErrors.Broken(_backends.Large.Name, requestId, "it prunes otherwise than it was told");
         }
     }
 }

@@ -65,6 +65,17 @@ public sealed class PolicyOptions
     /// <value>Default true.</value>
     public bool Draft { get; set; } = true;
 
+    /// <summary>
+    /// Which tiles of an image the large model encodes. <see cref="TilePolicy.Guided"/> leaves out those that the small model's importance rules out: less work of the vision
+    /// tower, at some risk for the answer. For models that cut images into tiles (InternVL, LLaVA-OneVision).
+    /// </summary>
+    /// <value>Default: as the policy file says, else <see cref="TilePolicy.All"/>.</value>
+    public TilePolicy? Tiles { get; set; }
+
+    /// <summary>With <see cref="TilePolicy.Guided"/>: a tile stays where its peak of importance is at least this share of the best tile's; 0 to 1.</summary>
+    /// <value>Default: as the policy file says, else 0.4.</value>
+    public double? TileThreshold { get; set; }
+
     /// <summary>How importance and scores are computed.</summary>
     public ImportanceSettings Importance { get; set; } = new();
 }

@@ -116,12 +116,14 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
                 point.KeepRatio is >= 0 and <= 1, $"{key}:KeepRatio", point.KeepRatio is { } r ? FormattableString.Invariant($"is {r}") : "is missing", "use 0 to 1");
         }
 
+        Between(errors, "Policy:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
         Between(errors, "Policy:Importance:ConsistencyRatio", policy.Importance.ConsistencyRatio, 0, 1);
         errors.Require(
             policy.Importance.LayerFraction is > 0 and <= 1, "Policy:Importance:LayerFraction",
             FormattableString.Invariant($"is {policy.Importance.LayerFraction}"), "use a number above 0, at most 1");
         Defined("Policy:Criterion", policy.Criterion ?? ExitCriterion.Decision);
         Defined("Policy:OnLargeFailure", policy.OnLargeFailure);
+        Defined("Policy:Tiles", policy.Tiles ?? TilePolicy.All);
         Defined("Policy:Importance:Variant", policy.Importance.Variant);
         Defined("Policy:Importance:Source", policy.Importance.Source);
 

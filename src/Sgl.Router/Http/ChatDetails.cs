@@ -122,6 +122,12 @@ internal sealed record ChatRun
 
     public required int CachedVisualTokenCount { get; init; }
 
+    public required int TileCount { get; init; }
+
+    public required int EncodedTileCount { get; init; }
+
+    public required int CachedTileCount { get; init; }
+
     public required int GeneratedTokenCount { get; init; }
 
     public required int DraftTokenCount { get; init; }
@@ -151,6 +157,9 @@ internal sealed record ChatRun
             VisualTokenCount = usage.VisualTokenCount,
             KeptVisualTokenCount = usage.KeptVisualTokenCount,
             CachedVisualTokenCount = usage.CachedVisualTokenCount,
+            TileCount = usage.TileCount,
+            EncodedTileCount = usage.EncodedTileCount,
+            CachedTileCount = usage.CachedTileCount,
             GeneratedTokenCount = usage.GeneratedTokenCount,
             DraftTokenCount = usage.DraftTokenCount,
             AcceptedDraftTokenCount = usage.AcceptedDraftTokenCount,

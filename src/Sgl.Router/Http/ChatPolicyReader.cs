@@ -19,7 +19,7 @@ internal static class ChatPolicyReader
     /// <summary>The fields.</summary>
     public static IReadOnlyList<string> Fields { get; } =
     [
-        "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "image_limits", "keep_part_order",
+        "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "image_limits", "keep_part_order",
         "include_importance", "include", "provisional",
     ];
 
@@ -78,6 +78,12 @@ internal static class ChatPolicyReader
         policy.Prune.AddRange(sgl.Objects("prune").Select(Point));
         policy.Unpruned = sgl.Flag("unpruned");
         policy.OmitDraft = sgl.Flag("omit_draft");
+        policy.Tiles = sgl.OneOf("tiles", Wire.TileMode.Unspecified, ("all", Wire.TileMode.All), ("guided", Wire.TileMode.Guided));
+        if (sgl.Number("tile_threshold") is { } tileThreshold)
+        {
+            policy.TileThreshold = tileThreshold;
+        }
+
         policy.Force = sgl.OneOf("force", route, ("small", Wire.Route.Small), ("large", Wire.Route.Large));
         if (route != Wire.Route.Unspecified && policy.Force != route)
         {

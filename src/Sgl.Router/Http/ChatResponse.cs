@@ -166,6 +166,15 @@ internal sealed record ChatTrail
 
     public double? AverageRetention { get; init; }
 
+    /// <summary>Tiles of all images; absent without images.</summary>
+    public int? Tiles { get; init; }
+
+    /// <summary>Those that the vision tower of the model that answered ran for.</summary>
+    public int? EncodedTiles { get; init; }
+
+    /// <summary>Those that were left out, since none of their visual tokens was needed.</summary>
+    public int? LeftOutTiles { get; init; }
+
     public IReadOnlyList<float>? Importance { get; init; }
 
     public ChatLayout? Layout { get; init; }
@@ -195,6 +204,9 @@ internal sealed record ChatTrail
         VisualTokens = (completed.Large ?? completed.Small)?.Usage?.VisualTokenCount,
         KeptVisualTokens = (completed.Large ?? completed.Small)?.Usage?.KeptVisualTokenCount,
         AverageRetention = completed.Pruning?.AverageRetention,
+        Tiles = Tiled(completed)?.TileCount,
+        EncodedTiles = Tiled(completed)?.EncodedTileCount,
+        LeftOutTiles = Tiled(completed) is { } tiled ? tiled.TileCount - tiled.EncodedTileCount - tiled.CachedTileCount : null,
         Importance = includes.HasFlag(ChatIncludes.Importance) && completed.Importance is { Values: var values } ? [.. values] : null,
         Pruning = includes.HasFlag(ChatIncludes.Pruning) && completed.Pruning is { } pruning ? ChatPruning.From(pruning) : null,
         Small = includes.HasFlag(ChatIncludes.Runs) ? ChatRun.From(completed.Small) : null,
@@ -203,6 +215,8 @@ internal sealed record ChatTrail
         TimeToFirstFinalTokenMs = completed.TimeToFirstFinalToken?.ToTimeSpan().TotalMilliseconds,
         TotalMs = completed.Total.ToTimeSpan().TotalMilliseconds,
     };
+
+    private static Wire.Usage? Tiled(Wire.AnswerCompleted completed) => (completed.Large ?? completed.Small)?.Usage is { TileCount: > 0 } usage ? usage : null;
 }
 
 /// <summary>The early-exit decision.</summary>

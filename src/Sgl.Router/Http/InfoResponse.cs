@@ -48,6 +48,9 @@ internal sealed record InfoModel
 
     public required IReadOnlyList<int> PruneLayers { get; init; }
 
+    /// <summary>Whether tiles can be guided.</summary>
+    public required bool CutsTiles { get; init; }
+
     public required int MaxImageCount { get; init; }
 
     public required long MaxImagePixels { get; init; }
@@ -64,6 +67,7 @@ internal sealed record InfoModel
         LayerCount = model.LayerCount,
         ParameterCount = model.ParameterCount,
         PruneLayers = [.. model.PruneLayers],
+        CutsTiles = model.CutsTiles,
         MaxImageCount = model.MaxImageCount,
         MaxImagePixels = model.MaxImagePixels,
         MaxImageBytes = model.MaxImageBytes,
@@ -83,6 +87,10 @@ internal sealed record InfoPolicy
 
     public required bool Unpruned { get; init; }
 
+    public required string Tiles { get; init; }
+
+    public required double TileThreshold { get; init; }
+
     public static InfoPolicy From(Wire.RoutingPolicy policy) => new()
     {
         Threshold = double.IsFinite(policy.Threshold) ? policy.Threshold : null,
@@ -92,6 +100,8 @@ internal sealed record InfoPolicy
             p.PositionCase == Wire.PrunePoint.PositionOneofCase.LayerFraction ? p.LayerFraction : null,
             p.KeepRatio))],
         Unpruned = policy.Unpruned,
+        Tiles = ChatDetails.Name(policy.Tiles),
+        TileThreshold = policy.TileThreshold,
     };
 }
 

@@ -45,6 +45,12 @@ internal sealed class DefaultPolicy
 
     public Wire.ImportanceOptions Importance { get; }
 
+    /// <summary>Which tiles the large model encodes.</summary>
+    public TilePolicy Tiles => _options.Policy.Tiles ?? File?.Tiles ?? TilePolicy.All;
+
+    /// <summary>The threshold of guided tiles.</summary>
+    public double TileThreshold => _options.Policy.TileThreshold ?? File?.TileThreshold ?? TileSelection.DefaultThreshold;
+
     public LargeFailure OnLargeFailure => _options.Policy.OnLargeFailure;
 
     public TimeSpan LargeTimeout => _options.Large.Timeout;
@@ -65,6 +71,8 @@ internal sealed class DefaultPolicy
             Importance = Importance,
             LargeTimeout = Duration.FromTimeSpan(LargeTimeout),
             OmitDraft = !Draft,
+            Tiles = Tiles == TilePolicy.Guided ? Wire.TileMode.Guided : Wire.TileMode.All,
+            TileThreshold = TileThreshold,
         };
         policy.Prune.AddRange(Prune);
         return policy;

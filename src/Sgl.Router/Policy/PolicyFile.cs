@@ -16,7 +16,11 @@ public sealed record PolicyFile
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Converters = { new JsonStringEnumConverter<ExitCriterion>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        Converters =
+        {
+            new JsonStringEnumConverter<ExitCriterion>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false),
+            new JsonStringEnumConverter<TilePolicy>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false),
+        },
     };
 
     /// <summary>Format version.</summary>
@@ -36,6 +40,12 @@ public sealed record PolicyFile
 
     /// <summary>Name of the large model that was calibrated; the router warns when it serves another.</summary>
     public string? LargeModel { get; init; }
+
+    /// <summary>Which tiles the large model encodes; null: as the router is configured.</summary>
+    public TilePolicy? Tiles { get; init; }
+
+    /// <summary>The threshold of guided tiles, 0 to 1; null: as the router is configured.</summary>
+    public double? TileThreshold { get; init; }
 
     /// <summary>Share of the sample that exited.</summary>
     public double? ExpectedExitRatio { get; init; }
@@ -68,6 +78,7 @@ public sealed record PolicyFile
             null => throw new InvalidDataException($"'{path}' is empty"),
             { Version: not CurrentVersion } => throw new InvalidDataException($"'{path}' has version {policy.Version}, expected {CurrentVersion}"),
             { Threshold: not >= 0 } => throw new InvalidDataException(FormattableString.Invariant($"'{path}' has threshold {policy.Threshold}, expected 0 or above")),
+            { TileThreshold: not null and not (>= 0 and <= 1) } => throw new InvalidDataException(FormattableString.Invariant($"'{path}' has tile_threshold {policy.TileThreshold}, expected 0 to 1")),
             _ => policy,
         };
     }

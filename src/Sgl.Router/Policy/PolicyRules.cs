@@ -46,6 +46,7 @@ internal static class PolicyRules
             Importance = importance,
             Overlap = defaults.Overlap,
             Draft = defaults.Draft && !policy.OmitDraft,
+            TileThreshold = TileThreshold(policy, defaults, large, violations),
         };
     }
 
@@ -85,6 +86,30 @@ internal static class PolicyRules
         }
 
         return policy.Unpruned ? ([], Field + ".prune") : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune") : (defaults.Prune, "Router:Policy:Prune");
+    }
+
+    private static double? TileThreshold(Wire.RoutingPolicy policy, DefaultPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
+    {
+        Known(policy.Tiles, $"{Field}.tiles", violations);
+        var isOwn = policy.Tiles != Wire.TileMode.Unspecified;
+        var guided = isOwn ? policy.Tiles == Wire.TileMode.Guided : defaults.Tiles == TilePolicy.Guided;
+        if (policy.HasTileThreshold && !(policy.TileThreshold >= 0 && policy.TileThreshold <= 1))
+        {
+            violations.Add($"{Field}.tile_threshold", FormattableString.Invariant($"must be between 0 (all tiles stay) and 1, was {policy.TileThreshold}"));
+        }
+        else if (policy.HasTileThreshold && !guided)
+        {
+            violations.Add($"{Field}.tile_threshold", "means nothing without guided tiles; set tiles too");
+        }
+
+        if (guided && large is { CutsTiles: false } && policy.Force != Wire.Route.Small)
+        {
+            violations.Add(
+                isOwn ? $"{Field}.tiles" : "Router:Policy:Tiles",
+                $"{large.Name} ({large.Family}) encodes an image as a whole, so no tiles can be left out; use prune at an early layer, or image_limits.max_pixels for a smaller image");
+        }
+
+        return guided ? policy.HasTileThreshold ? policy.TileThreshold : defaults.TileThreshold : null;
     }
 
     private static Wire.ImportanceOptions Importance(Wire.ImportanceOptions? wanted, Wire.ImportanceOptions defaults, ViolationList violations)

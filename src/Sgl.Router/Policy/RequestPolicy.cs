@@ -29,8 +29,11 @@ internal sealed record RequestPolicy
     /// <summary>Whether the small answer is given to the large model as a draft, where both share a vocabulary.</summary>
     public required bool Draft { get; init; }
 
+    /// <summary>Threshold of guided tiles; null: the large model encodes all tiles.</summary>
+    public required double? TileThreshold { get; init; }
+
     /// <summary>Whether the small model is asked at all.</summary>
-    public bool AsksSmall => Force != Wire.Route.Large || Prune.Count > 0;
+    public bool AsksSmall => Force != Wire.Route.Large || Prune.Count > 0 || TileThreshold is not null;
 
     /// <summary>Whether the large model may be asked.</summary>
     public bool MayAskLarge => Force != Wire.Route.Small;

@@ -36,6 +36,26 @@ public sealed class DemoPairTests(DemoTrio trio)
         }
     }
 
+    [Fact]
+    public async Task Answer_GuidedTiles_AllSampleQuestionsAnsweredAsByTheLargeModelUnderTheSameMasks()
+    {
+        int tiles = 0, leftOut = 0;
+        foreach (var (image, question) in Samples.Questions)
+        {
+            var request = DemoTrio.Ask(question, Samples.Image(image));
+            request.Policy = new Wire.RoutingPolicy { Threshold = 2, Tiles = Wire.TileMode.Guided, TileThreshold = 0.6 };
+
+            var completed = (await trio.AskAsync(request))[^1].Completed;
+
+            Assert.Equal(Wire.AnswerPath.Escalated, completed.Path);
+            Assert.Equal(await trio.LargeAloneAsync(request, completed.Pruning), completed.Answer);
+            tiles += completed.Large.Usage.TileCount;
+            leftOut += completed.Large.Usage.TileCount - completed.Large.Usage.EncodedTileCount - completed.Large.Usage.CachedTileCount;
+        }
+
+        Assert.InRange(leftOut, 1, tiles - Samples.Questions.Count);
+    }
+
     [Theory]
     [InlineData(Wire.Route.Large, true)]
     [InlineData(Wire.Route.Large, false)]

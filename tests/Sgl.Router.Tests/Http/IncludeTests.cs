@@ -47,7 +47,22 @@ public sealed class IncludeTests : IAsyncLifetime
     public async Task Post_NothingIncluded_NothingOfIt(string sgl) =>
         Assert.DoesNotContain((await PostAsync(sgl))["sgl"]!.AsObject(), p => p.Key is "importance" or "layout" or "pruning" or "small" or "large");
 
+    [Fact]
+    public async Task Post_GuidedTiles_SaysHowManyWereEncodedAndLeftOut()
+    {
+        var sgl = (await PostAsync("""{"tiles":"guided","tile_threshold":0.5,"include":["runs"]}"""))["sgl"]!;
+
+        Assert.Equal((5, 2, 2), ((int)sgl["tiles"]!, (int)sgl["encoded_tiles"]!, (int)sgl["left_out_tiles"]!));
+        Assert.Equal((5, 2, 1), ((int)sgl["large"]!["tile_count"]!, (int)sgl["large"]!["encoded_tile_count"]!, (int)sgl["large"]!["cached_tile_count"]!));
+        Assert.Equal(0.5, _trio.Large.Guidances.Single().Tiles.Threshold);
+    }
+
     [Theory]
+    [InlineData("""{"tiles":"some"}""", "sgl.tiles")]
+    [InlineData("""{"tiles":true}""", "sgl.tiles")]
+    [InlineData("""{"tiles":"guided","tile_threshold":"0.5"}""", "sgl.tile_threshold")]
+    [InlineData("""{"tiles":"guided","tile_threshold":2}""", "sgl.tile_threshold")]
+    [InlineData("""{"tile_threshold":0.5}""", "sgl.tile_threshold")]
     [InlineData("""{"include":"layout"}""", "sgl.include")]
     [InlineData("""{"include":[7]}""", "sgl.include[0]")]
     [InlineData("""{"include":[null]}""", "sgl.include[0]")]

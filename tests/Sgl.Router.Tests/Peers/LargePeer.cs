@@ -17,6 +17,7 @@ internal sealed class LargePeer : Peer
         VisualLayoutKey = "peer/16",
         MaxNewTokens = 200,
         PruneLayers = { 0, 1, 2, 4 },
+        CutsTiles = true,
     };
 
     public string[] Tokens { get; set; } = ["for", "ty", "-two"];
@@ -36,6 +37,9 @@ internal sealed class LargePeer : Peer
 
     /// <summary>Claims to have accepted another mask.</summary>
     public bool ChangesMasks { get; set; }
+
+    /// <summary>Claims to have pruned at another layer.</summary>
+    public int? PrunesAt { get; set; }
 
     public ConcurrentQueue<Wire.LargeInput> Inputs { get; } = [];
 
@@ -90,12 +94,38 @@ internal sealed class LargePeer : Peer
             await AnswerAsync(message.Guidance, visual, responseStream, context);
         }
 
+        /// <summary>As the real service does where the second half of the tokens is of tiles that stay.</summary>
+        private static IEnumerable<Wire.PruneStep> Ranked(Wire.Guidance guidance, int visual)
+        {
+            if (guidance.Tiles is null)
+            {
+                yield break;
+            }
+
+            yield return Step(0, visual / 2);
+            foreach (var point in guidance.Ranked.Points.Where(p => p is { HasLayer: true, Layer: > 0 }))
+            {
+                yield return Step(point.Layer, Math.Min(visual / 2, (int)(visual * point.KeepRatio)));
+            }
+
+            Wire.PruneStep Step(int layer, int count) => new()
+            {
+                Layer = layer,
+                Mask = new Wire.KeepMask { VisualTokenCount = visual, Bits = Google.Protobuf.ByteString.CopyFrom(Guidance.KeepMask.FromIndices(visual, [.. Enumerable.Range(visual - count, count)]).ToBytes()) },
+            };
+        }
+
         private async Task AnswerAsync(Wire.Guidance guidance, int visual, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responseStream, ServerCallContext context)
         {
             peer.Guidances.Enqueue(guidance);
             var outcome = new Wire.PruneOutcome { AverageRetention = 1 };
-            outcome.Steps.AddRange(guidance.Masks?.Steps ?? []);
+            outcome.Steps.AddRange(guidance.Masks?.Steps ?? Ranked(guidance, visual));
             outcome.KeptVisualTokenCounts.AddRange(outcome.Steps.Select(s => s.Mask.Bits.Sum(b => System.Numerics.BitOperations.PopCount(b))));
+            if (peer.PrunesAt is { } layer)
+            {
+                outcome.Steps[^1].Layer = layer;
+            }
+
             if (peer.ChangesMasks)
             {
                 outcome.Steps[0] = new Wire.PruneStep { Layer = outcome.Steps[0].Layer, Mask = new Wire.KeepMask { VisualTokenCount = visual } };
@@ -123,7 +153,14 @@ internal sealed class LargePeer : Peer
                     {
                         Answer = string.Concat(peer.Tokens).Trim(),
                         FinishReason = Wire.FinishReason.Stop,
-                        Usage = new Wire.Usage { VisualTokenCount = visual, GeneratedTokenCount = peer.Tokens.Length },
+                        Usage = new Wire.Usage
+                        {
+                            VisualTokenCount = visual,
+                            GeneratedTokenCount = peer.Tokens.Length,
+                            TileCount = visual == 0 ? 0 : 5,
+                            EncodedTileCount = visual == 0 ? 0 : guidance.Tiles is null ? 5 : 2,
+                            CachedTileCount = visual == 0 || guidance.Tiles is null ? 0 : 1,
+                        },
                         Timings = new Wire.Timings(),
                     },
                 });

@@ -32,7 +32,19 @@ public sealed class PolicyFileTests : IDisposable
             (policy.Criterion, policy.Threshold, policy.SmallModel, policy.LargeModel, policy.ExpectedExitRatio!.Value));
     }
 
+    [Fact]
+    public void Load_FileWithTiles_Read()
+    {
+        File.WriteAllText(_path, """{"version":1,"criterion":"decision","threshold":0.7,"tiles":"guided","tile_threshold":0.3}""");
+
+        var policy = PolicyFile.Load(_path);
+
+        Assert.Equal((TilePolicy.Guided, 0.3), (policy.Tiles, policy.TileThreshold!.Value));
+    }
+
     [Theory]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"tiles\":\"some\"}", "is not a policy")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"tile_threshold\":1.5}", "has tile_threshold 1.5")]
     [InlineData("", "is not a policy")]
     [InlineData("null", "is empty")]
     [InlineData("{\"version\":1}", "threshold")]
