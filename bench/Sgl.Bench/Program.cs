@@ -44,6 +44,7 @@ foreach (var target in options.Targets)
             "eager" => await EagerBench.RunAsync(subject, options),
             "peers" => await PeersBench.RunAsync(subject, options),
             "accuracy" => target == "demo" ? await AccuracyBench.OverlapAsync(options) : await AccuracyBench.LogitsAsync(options),
+            "stall" => await StallBench.RunAsync(subject, options),
             "pruning" => await PruningBench.RunAsync(subject, options),
             _ => await BatchBench.RunAsync(subject, options),
         });

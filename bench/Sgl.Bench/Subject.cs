@@ -44,6 +44,15 @@ internal sealed class Subject : IAsyncDisposable
     public Task<VlmEngine> OwnEngineAsync(string weights) =>
         VlmEngine.LoadAsync(new EngineOptions { Checkpoint = _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 1024, VisionCacheMiB = 0, Weights = weights });
 
+    /// <summary>An engine of the small model that the caller disposes, with settings of its own.</summary>
+    public Task<VlmEngine> OwnEngineAsync(EngineOptions settings)
+    {
+        settings.Checkpoint = _smallFolder;
+        settings.ImageTokenId = _prompts is null ? null : 3;
+        settings.Weights = _options.Weights;
+        return VlmEngine.LoadAsync(settings);
+    }
+
     public static Task<Subject> LoadAsync(string target, BenchOptions options)
     {
         if (target == "demo")

@@ -9,6 +9,10 @@ internal sealed class RouterMetrics
     private readonly Counter _retries;
     private readonly Counter _shed;
     private readonly Counter _degraded;
+    private readonly Counter _overlaps;
+    private readonly Counter _overlapSeconds;
+    private readonly Counter _overlapsLeft;
+    private readonly Gauge _exitRatio;
     private readonly Gauge _backends;
     private readonly Gauge _threshold;
     private readonly Histogram _hops;
@@ -20,6 +24,15 @@ internal sealed class RouterMetrics
         _retries = common.Factory.CreateCounter("sgl_router_retries_total", "Retried attempts by model.", ["backend"]);
         _shed = common.Factory.CreateCounter("sgl_router_shed_total", "Calls not sent to a model that is known to be full, by model.", ["backend"]);
         _degraded = common.Factory.CreateCounter("sgl_router_degraded_total", "Degraded answers by reason.", ["reason"]);
+        _overlaps = common.Factory.CreateCounter(
+            "sgl_router_overlaps_total",
+            "Inputs that the large model got ahead of the decision, by what became of them: used, wasted (the small answer was final, or there was none), lost (the large model did not answer that call).",
+            ["outcome"]);
+        _overlapSeconds = common.Factory.CreateCounter(
+            "sgl_router_overlap_seconds_total", "Time that the large model had such an input before the decision: latency saved at most where used, work wasted at most elsewhere.", ["outcome"]);
+        _overlapsLeft = common.Factory.CreateCounter(
+            "sgl_router_overlaps_left_total", "Inputs that adaptive overlap did not send ahead, by why: unknown (too few decisions yet), exits, busy, shared (both models on the processors of one machine).", ["reason"]);
+        _exitRatio = common.Factory.CreateGauge("sgl_router_recent_exit_ratio", "Share of the latest decisions that were exits, as adaptive overlap sees it.");
         _backends = common.Factory.CreateGauge("sgl_router_backend_serving", "1 while the model's service reports SERVING.", ["backend"]);
         _threshold = common.Factory.CreateGauge("sgl_router_threshold", "Threshold that the last request was decided with, by criterion.", ["criterion"]);
         _hops = common.Factory.CreateHistogram(
@@ -40,6 +53,17 @@ internal sealed class RouterMetrics
     public void CountShed(string backend) => _shed.WithLabels(backend).Inc();
 
     public void CountDegraded(Wire.RoutingReason reason) => _degraded.WithLabels(reason.ToString().ToLowerInvariant()).Inc();
+
+    public void CountOverlap(OverlapOutcome outcome, TimeSpan ahead)
+    {
+        var label = outcome.ToString().ToLowerInvariant();
+        _overlaps.WithLabels(label).Inc();
+        _overlapSeconds.WithLabels(label).Inc(ahead.TotalSeconds);
+    }
+
+    public void CountOverlapLeft(OverlapRule.Verdict reason) => _overlapsLeft.WithLabels(reason.ToString().ToLowerInvariant()).Inc();
+
+    public void SetExitRatio(double ratio) => _exitRatio.Set(ratio);
 
     public void SetServing(string backend, bool serving) => _backends.WithLabels(backend).Set(serving ? 1 : 0);
 

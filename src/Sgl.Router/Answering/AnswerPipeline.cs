@@ -28,6 +28,7 @@ internal sealed class AnswerPipeline
         ILogger<AnswerPipeline> logger)
     {
         (_monitor, Small, Large, Policy, Metrics, Options, Time, _logger) = (monitor, small, large, policy, metrics, options.Value, time, logger);
+        Overlap = new OverlapRule(metrics);
     }
 
     public SmallHop Small { get; }
@@ -35,6 +36,8 @@ internal sealed class AnswerPipeline
     public LargeHop Large { get; }
 
     public DefaultPolicy Policy { get; }
+
+    public OverlapRule Overlap { get; }
 
     public RouterMetrics Metrics { get; }
 

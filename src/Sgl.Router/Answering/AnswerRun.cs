@@ -31,7 +31,9 @@ internal sealed class AnswerRun(
     /// <summary>Answers, and returns the last event.</summary>
     public async Task<Wire.AnswerCompleted> AnswerAsync()
     {
-        var early = policy is { Overlap: true, AsksSmall: true, MayAskLarge: true } && models.Large.Serving ? pipeline.Large.OpenEarly(Input(), call) : null;
+        var early = policy is { Overlap: not OverlapMode.Never, AsksSmall: true, MayAskLarge: true } && models.Large.Serving
+            ? pipeline.Large.OpenEarly(Input(), call, Overlaps)
+            : null;
         try
         {
             _small = policy.AsksSmall ? await AskSmallAsync() : null;
@@ -57,8 +59,29 @@ internal sealed class AnswerRun(
         }
         finally
         {
-            early?.Abandon();
+            if (early is not null)
+            {
+                pipeline.Metrics.CountOverlap(OverlapOutcome.Wasted, pipeline.Time.GetElapsedTime(early.OpenedAt));
+                early.Abandon();
+            }
         }
+    }
+
+    /// <summary>Whether a replica of the large model gets the input ahead of the decision.</summary>
+    private bool Overlaps(Replica large, int others)
+    {
+        if (policy.Overlap == OverlapMode.Always)
+        {
+            return true;
+        }
+
+        var verdict = pipeline.Overlap.Judge(policy.Force == Wire.Route.Large, large, others, place?.Replica);
+        if (verdict != OverlapRule.Verdict.Pays)
+        {
+            pipeline.Metrics.CountOverlapLeft(verdict);
+        }
+
+        return verdict == OverlapRule.Verdict.Pays;
     }
 
     private Task<SmallAnswer> AskSmallAsync()
@@ -96,6 +119,11 @@ internal sealed class AnswerRun(
         var threshold = policy.Threshold ?? pipeline.Policy.Threshold.For(criterion);
         Observe(scores, criterion, threshold);
         var (exits, reason, explanation) = Judge(criterion, scores[criterion], threshold);
+        if (policy.Force == Wire.Route.Unspecified)
+        {
+            pipeline.Overlap.Record(exits);
+        }
+
         return new Wire.Decision
         {
             Action = exits ? Wire.DecisionAction.Exit : Wire.DecisionAction.Escalate,

@@ -13,11 +13,14 @@ internal sealed class LargeCall : IDisposable
     private readonly AsyncDuplexStreamingCall<Wire.LargeServiceGenerateRequest, Wire.LargeServiceGenerateResponse> _call;
     private readonly Task _inputSent;
 
-    private LargeCall(AsyncDuplexStreamingCall<Wire.LargeServiceGenerateRequest, Wire.LargeServiceGenerateResponse> call, Task inputSent, ReplicaLease? lease) =>
-        (_call, _inputSent, Lease) = (call, inputSent, lease);
+    private LargeCall(AsyncDuplexStreamingCall<Wire.LargeServiceGenerateRequest, Wire.LargeServiceGenerateResponse> call, Task inputSent, ReplicaLease? lease, long openedAt) =>
+        (_call, _inputSent, Lease, OpenedAt) = (call, inputSent, lease, openedAt);
 
     /// <summary>The replica of a call that was opened early.</summary>
     public ReplicaLease? Lease { get; }
+
+    /// <summary>Timestamp of <see cref="OpenEarly"/>.</summary>
+    public long OpenedAt { get; }
 
     /// <summary>Completes when the service sends its headers, which it does once it has the input.</summary>
     public Task Responded => _call.ResponseHeadersAsync;
@@ -26,14 +29,14 @@ internal sealed class LargeCall : IDisposable
     public static LargeCall Open(Replica replica, Wire.LargeInput input, Wire.Guidance guidance, CallOptions options)
     {
         var call = new Wire.LargeService.LargeServiceClient(replica.Calls).Generate(options);
-        return new LargeCall(call, SendAllAsync(call, new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance }), null);
+        return new LargeCall(call, SendAllAsync(call, new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance }), null, 0);
     }
 
     /// <summary>Opens a call with the input only; takes the lease over.</summary>
-    public static LargeCall OpenEarly(ReplicaLease lease, Wire.LargeInput input, CallOptions options)
+    public static LargeCall OpenEarly(ReplicaLease lease, Wire.LargeInput input, CallOptions options, long openedAt)
     {
         var call = new Wire.LargeService.LargeServiceClient(lease.Replica.Calls).Generate(options);
-        return new LargeCall(call, call.RequestStream.WriteAsync(new Wire.LargeServiceGenerateRequest { Input = input }), lease);
+        return new LargeCall(call, call.RequestStream.WriteAsync(new Wire.LargeServiceGenerateRequest { Input = input }), lease, openedAt);
     }
 
     /// <summary>Sends the guidance after <see cref="OpenEarly"/>. A call that failed meanwhile says so in <see cref="EventsAsync"/>.</summary>

@@ -44,9 +44,25 @@ internal sealed class LargeHop
         _retry = new RetryLoop(backends.Large, options.Value.Retry, metrics, time, logger);
     }
 
-    /// <summary>Sends the input ahead of the decision; null where no replica serves and has room for it.</summary>
-    public LargeCall? OpenEarly(Wire.LargeInput input, AnswerCall call) =>
-        _time.GetUtcNow() >= _earlyFrom && _backends.Large.Pick(new HashSet<Replica>()) is { } lease ? OpenEarly(lease, input, call) : null;
+    /// <summary>Sends the input ahead of the decision; null where no replica serves and has room for it, or where it does not pay.</summary>
+    /// <param name="input">The input.</param>
+    /// <param name="call">The request.</param>
+    /// <param name="pays">Whether it pays at a replica with so many other calls in flight.</param>
+    public LargeCall? OpenEarly(Wire.LargeInput input, AnswerCall call, Func<Replica, int, bool> pays)
+    {
+        if (_time.GetUtcNow() < _earlyFrom || _backends.Large.Pick(new HashSet<Replica>()) is not { } lease)
+        {
+            return null;
+        }
+
+        if (lease.Fits && pays(lease.Replica, lease.Replica.InFlight - 1))
+        {
+            return LargeCall.OpenEarly(lease, input, call.ToHop(null, _time, call.CancellationToken), _time.GetTimestamp());
+        }
+
+        lease.Dispose();
+        return null;
+    }
 
     /// <summary>Asks, and tells layout and tokens as they come.</summary>
     /// <param name="question">The question.</param>
@@ -64,6 +80,7 @@ internal sealed class LargeHop
         using var limit = new CancellationTokenSource(question.Timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
         Wire.PromptLayout? told = null;
+        var usedEarly = false;
         var shown = new ShownTokens(_backends.Large.Name, call.RequestId);
         try
         {
@@ -85,7 +102,12 @@ internal sealed class LargeHop
         }
         finally
         {
-            early?.Dispose();
+            if (early is not null)
+            {
+                _metrics.CountOverlap(usedEarly ? OverlapOutcome.Used : OverlapOutcome.Lost, _time.GetElapsedTime(early.OpenedAt, started));
+                early.Dispose();
+            }
+
             _metrics.ObserveHop(_backends.Large.Name, _time.GetElapsedTime(started));
         }
 
@@ -95,7 +117,9 @@ internal sealed class LargeHop
             {
                 try
                 {
-                    return await ReadAsync(early, attempt);
+                    var answer = await ReadAsync(early, attempt);
+                    usedEarly = true;
+                    return answer;
                 }
                 catch (RpcException e) when (HopErrors.IsUnguided(e) && !attempt.IsCommitted && !attempt.Token.IsCancellationRequested && !call.IsLate(_time.GetUtcNow()))
                 {
@@ -164,17 +188,6 @@ internal sealed class LargeHop
             guidance.Draft = new Wire.Draft { TokenIds = { shown.Ids } };
             return guidance;
         }
-    }
-
-    private LargeCall? OpenEarly(ReplicaLease lease, Wire.LargeInput input, AnswerCall call)
-    {
-        if (lease.Fits)
-        {
-            return LargeCall.OpenEarly(lease, input, call.ToHop(null, _time, call.CancellationToken));
-        }
-
-        lease.Dispose();
-        return null;
     }
 
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>

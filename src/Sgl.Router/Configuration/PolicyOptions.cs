@@ -12,6 +12,19 @@ public enum LargeFailure
     Fail,
 }
 
+/// <summary>When the large model gets a request's input while the small one still answers.</summary>
+public enum OverlapMode
+{
+    /// <summary>Where the recent exits and the large model's load say that it pays.</summary>
+    Adaptive,
+
+    /// <summary>Never.</summary>
+    Never,
+
+    /// <summary>Whenever a replica has room.</summary>
+    Always,
+}
+
 /// <summary>The policy for requests that bring none.</summary>
 public sealed class PolicyOptions
 {
@@ -52,11 +65,11 @@ public sealed class PolicyOptions
     public LargeFailure OnLargeFailure { get; set; }
 
     /// <summary>
-    /// Send the input to the large model while the small one still answers, and cancel it on exit: lower latency of escalations, paid with vision work of
-    /// requests that exit. For idle capacity.
+    /// Whether the input is sent to the large model while the small one still answers, and cancelled on exit: lower latency of escalations, paid with vision
+    /// work of requests that exit.
     /// </summary>
-    /// <value>Default false.</value>
-    public bool Overlap { get; set; }
+    /// <value>Default <see cref="OverlapMode.Adaptive"/>.</value>
+    public OverlapMode Overlap { get; set; }
 
     /// <summary>
     /// Give the small answer to the large model as a draft, where both share a vocabulary: what both agree on then costs no decode step. The answer is the

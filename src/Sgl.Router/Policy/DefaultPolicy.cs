@@ -55,7 +55,7 @@ internal sealed class DefaultPolicy
 
     public TimeSpan LargeTimeout => _options.Large.Timeout;
 
-    public bool Overlap => _options.Policy.Overlap;
+    public OverlapMode Overlap => _options.Policy.Overlap;
 
     public bool Draft => _options.Policy.Draft;
 

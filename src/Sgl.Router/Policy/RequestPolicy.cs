@@ -24,7 +24,7 @@ internal sealed record RequestPolicy
 
     public required Wire.ImportanceOptions Importance { get; init; }
 
-    public required bool Overlap { get; init; }
+    public required OverlapMode Overlap { get; init; }
 
     /// <summary>Whether the small answer is given to the large model as a draft, where both share a vocabulary.</summary>
     public required bool Draft { get; init; }

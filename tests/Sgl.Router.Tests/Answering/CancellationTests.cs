@@ -48,7 +48,7 @@ public sealed class CancellationTests
     [Fact]
     public async Task Answer_ClientCancelsUnderOverlap_BothAreCancelled()
     {
-        await using var trio = await Trio.StartAsync((small, _) => small.BeforeTokens = Long, ("Router:Policy:Overlap", "true"));
+        await using var trio = await Trio.StartAsync((small, _) => small.BeforeTokens = Long, ("Router:Policy:Overlap", "Always"));
         using var cancel = new CancellationTokenSource();
         var answer = trio.AskAsync(Trio.Request(), new CallOptions(cancellationToken: cancel.Token));
         Assert.True(await trio.Small.Started.WaitAsync(Patience));

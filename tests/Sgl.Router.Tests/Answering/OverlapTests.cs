@@ -85,5 +85,5 @@ public sealed class OverlapTests
     }
 
     private static Task<Trio> StartAsync(double score) =>
-        Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(score), ("Router:Policy:Overlap", "true"));
+        Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(score), ("Router:Policy:Overlap", "Always"));
 }

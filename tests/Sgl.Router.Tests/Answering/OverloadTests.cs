@@ -23,7 +23,7 @@ public sealed class OverloadTests
                 small.Failures.Enqueue(Faults.Overloaded("full", TimeSpan.FromSeconds(4)).ToRpcException());
             }
         },
-        ("Router:Policy:Overlap", "true"));
+        ("Router:Policy:Overlap", "Always"));
 
         for (var i = 0; i < 5; i++)
         {
