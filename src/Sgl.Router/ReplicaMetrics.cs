@@ -29,6 +29,7 @@ internal sealed class ReplicaMetrics
 
     private readonly Gauge _serving;
     private readonly Gauge _refused;
+    private readonly Gauge _inFlight;
     private readonly Counter _picks;
     private readonly Counter _failures;
     private readonly Counter _ejections;
@@ -38,6 +39,7 @@ internal sealed class ReplicaMetrics
     {
         _serving = factory.CreateGauge("sgl_router_replica_serving", "1 while the replica serves and is given calls.", Labels);
         _refused = factory.CreateGauge("sgl_router_replica_refused", "1 while the replica serves another model than the others and gets no calls.", Labels);
+        _inFlight = factory.CreateGauge("sgl_router_replica_in_flight", "Calls at the replica, those in its queue included.", Labels);
         _picks = factory.CreateCounter("sgl_router_replica_picks_total", "Calls sent to the replica, retries included.", Labels);
         _failures = factory.CreateCounter(
             "sgl_router_replica_failures_total", "Calls that failed by the replica's fault: broken, silent, unavailable, failed; and full.", [.. Labels, "kind"]);
@@ -55,8 +57,9 @@ internal sealed class ReplicaMetrics
 
     public void ObserveProbe(string backend, string replica, TimeSpan time) => _probes.WithLabels(backend, replica).Observe(time.TotalSeconds);
 
-    public void SetState(string backend, string replica, bool serving, bool refused)
+    public void SetState(string backend, string replica, bool serving, bool refused, int inFlight)
     {
+        _inFlight.WithLabels(backend, replica).Set(inFlight);
         _serving.WithLabels(backend, replica).Set(serving ? 1 : 0);
         _refused.WithLabels(backend, replica).Set(refused ? 1 : 0);
     }
@@ -66,6 +69,7 @@ internal sealed class ReplicaMetrics
     {
         _serving.RemoveLabelled(backend, replica);
         _refused.RemoveLabelled(backend, replica);
+        _inFlight.RemoveLabelled(backend, replica);
         _picks.RemoveLabelled(backend, replica);
         _ejections.RemoveLabelled(backend, replica);
         _probes.RemoveLabelled(backend, replica);

@@ -63,6 +63,8 @@ public static class RouterHost
         services.AddSingleton<LargeHop>();
         services.AddSingleton<AnswerPipeline>();
         services.AddSingleton<ChatEndpoint>();
+        services.AddSingleton<PageMetrics>();
+        services.AddSingleton<IValidateOptions<RouterOptions>, PageValidator>();
         services.AddCors();
         services.AddExceptionMapper<HopException>(e => e.Status);
 
@@ -75,6 +77,27 @@ public static class RouterHost
         app.MapChat("/v1/models", HttpMethods.Get, chat.ModelsAsync);
         app.MapChat("/v1/models/{**model}", HttpMethods.Get, chat.ModelAsync);
         app.MapChat("/v1/sgl/info", HttpMethods.Get, chat.InfoAsync);
+        if (HasPage(app.Services))
+        {
+            app.MapPage();
+        }
+
         return app;
+    }
+
+    /// <summary>Whether a router has a page at <c>/</c> of its HTTP port; false where it only prints its help, for which no setting needs to be right.</summary>
+    /// <param name="services">Services of the router.</param>
+    public static bool HasPage(IServiceProvider services)
+    {
+        try
+        {
+            var listen = services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;
+            var thisMachine = listen.Address == "localhost" || (IPAddress.TryParse(listen.Address, out var address) && IPAddress.IsLoopback(address));
+            return listen.HttpPort is not null && (services.GetRequiredService<IOptions<RouterOptions>>().Value.Page ?? thisMachine);
+        }
+        catch (OptionsValidationException)
+        {
+            return false;
+        }
     }
 }

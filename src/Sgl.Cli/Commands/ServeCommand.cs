@@ -131,6 +131,11 @@ internal static class ServeCommand
             terminal.Line($"{name,-7} gRPC {at.Grpc.Authority}{more}");
         }
 
+        if (services.Endpoints("router").Http is { } page && services.HasPage)
+        {
+            terminal.Line($"page    {page}");
+        }
+
         terminal.Line($"ready; ask with: sgl ask --router {services.Router.Authority} --image FILE \"QUESTION\"; stop with Ctrl+C");
     }
 }

@@ -71,6 +71,9 @@ internal sealed class LocalServices : IAsyncDisposable
     /// <summary>gRPC address of the router.</summary>
     public Uri Router => Endpoints("router").Grpc;
 
+    /// <summary>Whether the router's HTTP port has a page.</summary>
+    public bool HasPage => RouterHost.HasPage(Services("router"));
+
     /// <summary>Completes when one of the services stops by itself.</summary>
     public Task Stopped => Task.WhenAny(_apps.Select(a => a.App.WaitForShutdownAsync()));
 

@@ -154,7 +154,7 @@ internal sealed class BackendMonitor : BackgroundService
     {
         foreach (var replica in set.Replicas)
         {
-            _metrics.Replicas.SetState(set.Name, replica.Label, replica.Rank <= ReplicaRank.Full, replica.Standing.Serving && replica.Refusal.Length > 0);
+            _metrics.Replicas.SetState(set.Name, replica.Label, replica.Rank <= ReplicaRank.Full, replica.Standing.Serving && replica.Refusal.Length > 0, replica.InFlight);
         }
     }
 }

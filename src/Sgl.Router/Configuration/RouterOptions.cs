@@ -24,6 +24,10 @@ public sealed class RouterOptions
     /// <summary>The HTTP API.</summary>
     public HttpApiOptions Http { get; set; } = new();
 
+    /// <summary>Whether the HTTP port has a page at <c>/</c>, on which people ask, and a dashboard.</summary>
+    /// <value>Default: where <c>Listen:Address</c> is this machine alone (localhost, 127.0.0.1, ::1).</value>
+    public bool? Page { get; set; }
+
     /// <summary>
     /// Whether anybody may ask without a key where the router listens beyond this machine (<c>Listen:Address</c>). Without this and without keys (section
     /// <c>Access</c>) it does not start there.
