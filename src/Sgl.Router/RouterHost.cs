@@ -92,8 +92,7 @@ public static class RouterHost
         try
         {
             var listen = services.GetRequiredService<IOptions<ServiceListenOptions>>().Value;
-            var thisMachine = listen.Address == "localhost" || (IPAddress.TryParse(listen.Address, out var address) && IPAddress.IsLoopback(address));
-            return listen.HttpPort is not null && (services.GetRequiredService<IOptions<RouterOptions>>().Value.Page ?? thisMachine);
+            return listen.HttpPort is not null && (services.GetRequiredService<IOptions<RouterOptions>>().Value.Page ?? listen.IsThisMachine);
         }
         catch (OptionsValidationException)
         {

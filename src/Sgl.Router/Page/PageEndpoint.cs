@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Sgl.Router;
@@ -18,7 +19,8 @@ internal static class PageEndpoint
     /// <summary>Maps all of it, and what the dashboard reads.</summary>
     public static void MapPage(this WebApplication app)
     {
-        app.MapChat("/v1/sgl/metrics", HttpMethods.Get, app.Services.GetRequiredService<PageMetrics>().AnswerAsync);
+        // Read every two seconds and collected once for all, it shall not use up what a key may ask.
+        Map(app, "/v1/sgl/metrics", app.Services.GetRequiredService<PageMetrics>().AnswerAsync, new DisableRateLimitingAttribute());
         Map(app, "/", "index.html");
         Map(app, "/dashboard", "index.html");
         foreach (var name in PageFiles.All.Keys.Where(n => n != "index.html"))
@@ -30,13 +32,18 @@ internal static class PageEndpoint
     private static void Map(WebApplication app, string path, string name)
     {
         var file = PageFiles.All[name];
-        app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], context => AnswerAsync(context, file)).WithMetadata(new AllowAnonymousAttribute());
+        Map(app, path, context => AnswerAsync(context, file), new AllowAnonymousAttribute());
+    }
+
+    private static void Map(WebApplication app, string path, RequestDelegate handler, object metadata)
+    {
+        app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], handler).WithMetadata(metadata);
         app.Map(path, context =>
         {
             context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
             context.Response.Headers.Allow = "GET, HEAD";
             return Task.CompletedTask;
-        }).WithMetadata(new AllowAnonymousAttribute());
+        }).WithMetadata(metadata);
     }
 
     private static Task AnswerAsync(HttpContext context, PageFile file)

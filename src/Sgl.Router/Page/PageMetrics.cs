@@ -26,7 +26,10 @@ internal sealed partial class PageMetrics(ServiceMetrics metrics, TimeProvider t
         context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
         context.Response.Headers.CacheControl = "no-store";
         context.Response.ContentLength = told.Length;
-        await context.Response.Body.WriteAsync(told, context.RequestAborted);
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(told, context.RequestAborted);
+        }
     }
 
     /// <summary>What of an export is told. A replica keeps its number as long as it is there.</summary>

@@ -3,7 +3,7 @@ import { apiKey, setApiKey } from "./api.js";
 import { Ask } from "./ask.js";
 import { Dashboard } from "./dashboard.js";
 
-const EVERY = 10_000;
+const EVERY = 30_000;
 const TITLES = { ask: "SGL", dashboard: "Dashboard · SGL" };
 const views = new Map([["ask", new Ask(askForKey)], ["dashboard", new Dashboard((why) => { if (!declined) askForKey(why); })]]);
 

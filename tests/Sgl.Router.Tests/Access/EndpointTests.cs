@@ -10,8 +10,14 @@ namespace Sgl.Router.Tests;
 /// <summary>Nothing answers without a key but what is listed here, whatever is mapped by whom.</summary>
 public sealed partial class EndpointTests : IAsyncLifetime
 {
-    // Probes have no keys, and learn from these that the router serves, nothing else.
-    private static readonly string[] Open = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
+    // Probes have no keys, and learn from these that the router serves, nothing else. The page is files that everybody has; what it asks needs a key.
+    private static readonly string[] Open =
+    [
+        "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", "/", "/dashboard", "/page/answer.js", "/page/api.js", "/page/ask.js", "/page/charts.js",
+        "/page/code.js", "/page/dashboard.js", "/page/dom.js", "/page/events.js", "/page/guidance.js", "/page/icon.svg", "/page/main.js", "/page/overlay.js",
+        "/page/page.css", "/page/pictures.js", "/page/prometheus.js", "/page/snippets.js", "/page/stage.js", "/page/samples/chart.webp", "/page/samples/large.png",
+        "/page/samples/square.webp",
+    ];
 
     private GuardedTrio _guarded = null!;
 
@@ -49,7 +55,8 @@ public sealed partial class EndpointTests : IAsyncLifetime
 
     [Theory]
     [InlineData("/nothing/here")]
-    [InlineData("/")]
+    [InlineData("/page/")]
+    [InlineData("/page/nothing.js")]
     [InlineData("/v1/models/../chat/completions")]
     public async Task Unknown_WithoutKey_SaysNothingAboutWhatThereIs(string path)
     {

@@ -124,6 +124,25 @@ public sealed partial class PageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Get_KeysAreOn_FilesWithoutOneAndWhatTheyAskWithOne()
+    {
+        await using var guarded = await GuardedTrio.StartAsync(("Access:Keys:0:RequestsPerMinute", "2"));
+
+        foreach (var (path, key, status) in new[]
+        {
+            ("/", null, HttpStatusCode.OK), ("/page/main.js", GuardedTrio.WrongKey, HttpStatusCode.OK), ("/v1/sgl/info", null, HttpStatusCode.Unauthorized),
+            ("/v1/sgl/metrics", null, HttpStatusCode.Unauthorized), ("/v1/sgl/metrics", GuardedTrio.WrongKey, HttpStatusCode.Unauthorized), ("/v1/sgl/info", GuardedTrio.AlicesKey, HttpStatusCode.OK),
+            ("/v1/sgl/metrics", GuardedTrio.AlicesKey, HttpStatusCode.OK), ("/v1/sgl/metrics", GuardedTrio.AlicesKey, HttpStatusCode.OK), ("/v1/sgl/metrics", GuardedTrio.AlicesKey, HttpStatusCode.OK),
+        })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(guarded.Trio.Endpoints.Http!, path));
+            request.Headers.Authorization = key is null ? null : new("Bearer", key);
+            using var response = await guarded.Trio.Http.SendAsync(request);
+            Assert.True(status == response.StatusCode, $"{path} with {key}: {response.StatusCode}");
+        }
+    }
+
+    [Fact]
     public async Task Get_SwitchedOff_NoPageAndNoMetrics()
     {
         await using var trio = await Trio.StartAsync(("Router:Page", "false"));
