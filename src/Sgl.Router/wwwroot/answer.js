@@ -14,6 +14,7 @@ export function renderAnswer(entry) {
   $("result").dataset.state = entry.error ? "failed" : done ? (entry.path ?? "done") : "running";
   $("final").textContent = done ? entry.answer || "(an empty answer)" : escalated ? entry.answer : entry.provisional;
   $("final").classList.toggle("provisional", !done && !escalated);
+  $("final").classList.toggle("long", $("final").textContent.length > 80);
   $("badge").replaceChildren(...badge(entry));
   const steps = [];
   if (entry.route !== "large" || entry.provisional || entry.small) {

@@ -20,27 +20,27 @@ function drawView(canvas, picture, image, tiles, look) {
   const [sx, sy] = [canvas.width / image.width, canvas.height / image.height];
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  else {
-    context.fillStyle = "#8a8f9c";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-  }
-
+  paint();
   if (look.layer === "plain") return;
   const rectangle = (cell) => {
     const [x, y] = [Math.round(cell.x * sx), Math.round(cell.y * sy)];
     return [x, y, Math.round((cell.x + cell.width) * sx) - x, Math.round((cell.y + cell.height) * sy) - y];
   };
-  for (const tile of tiles) {
-    if (!tile.area) continue;
-    for (const cell of cells(tile)) {
-      if (look.layer === "heat") {
-        context.fillStyle = `rgb(${colour(look.levels[cell.token]).join(" ")})`;
-        context.fillRect(...rectangle(cell));
-      } else if (!look.kept[cell.token]) {
-        context.fillStyle = DIMMED;
-        context.fillRect(...rectangle(cell));
-      }
+  const all = tiles.filter((t) => t.area).flatMap((t) => [...cells(t)]);
+  if (look.layer === "kept") {
+    // What no token shows is dim too: the model does not see it.
+    context.fillStyle = DIMMED;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.save();
+    context.beginPath();
+    for (const cell of all) if (look.kept[cell.token]) context.rect(...rectangle(cell));
+    context.clip();
+    paint();
+    context.restore();
+  } else {
+    for (const cell of all) {
+      context.fillStyle = `rgb(${colour(look.levels[cell.token]).join(" ")})`;
+      context.fillRect(...rectangle(cell));
     }
   }
 
@@ -56,6 +56,14 @@ function drawView(canvas, picture, image, tiles, look) {
   for (const edge of new Set(tiles.map((t) => t.area?.left ?? 0))) if (edge > 0) line(edge * sx, 0, edge * sx, canvas.height, TILE_BORDER);
   for (const edge of new Set(tiles.map((t) => t.area?.top ?? 0))) if (edge > 0) line(0, edge * sy, canvas.width, edge * sy, TILE_BORDER);
   if (look.layer === "kept") for (const tile of tiles) if (tile.area) outline(tile);
+
+  function paint() {
+    if (picture) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    else {
+      context.fillStyle = "#8a8f9c";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+    }
+  }
 
   function line(x1, y1, x2, y2, style) {
     context.beginPath();

@@ -168,8 +168,12 @@ public sealed partial class PageTests : IAsyncLifetime
     {
         await using var router = RouterHost.Create(new Dictionary<string, string?>
         {
-            ["Listen:Address"] = address, ["Listen:HttpPort"] = port, ["Router:Page"] = page, ["Router:Anonymous"] = "true",
-            ["Router:Small:Address"] = "http://localhost:1", ["Router:Large:Address"] = "http://localhost:1",
+            ["Listen:Address"] = address,
+            ["Listen:HttpPort"] = port,
+            ["Router:Page"] = page,
+            ["Router:Anonymous"] = "true",
+            ["Router:Small:Address"] = "http://localhost:1",
+            ["Router:Large:Address"] = "http://localhost:1",
         });
 
         Assert.Equal(expected, RouterHost.HasPage(router.Services));
