@@ -93,6 +93,13 @@ internal sealed class ServiceProcess : IDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>Ends the process as a crash does.</summary>
+    public Task KillAsync()
+    {
+        _process.Kill();
+        return _process.WaitForExitAsync();
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)

@@ -115,7 +115,7 @@ public sealed class ProxyTests
         using var call = site.Client.Answer(Trio.Request(), deadline: DateTime.UtcNow + Patience);
         var router = await site.AskedAsync();
 
-        router.Process.Dispose();
+        await router.Process.KillAsync();
 
         var error = await Assert.ThrowsAsync<RpcException>(async () =>
         {
@@ -142,7 +142,7 @@ public sealed class ProxyTests
         using var response = await site.StreamAsync();
         var router = await site.AskedAsync();
 
-        router.Process.Dispose();
+        await router.Process.KillAsync();
 
         var broken = await Record.ExceptionAsync(async () =>
         {
@@ -263,9 +263,9 @@ public sealed class ProxyTests
 
                     return last?.Completed?.Answer ?? "(not completed)";
                 }
-                catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && tries < 20)
+                catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable && tries < 240)
                 {
-                    await Task.Delay(100);
+                    await Task.Delay(250);
                 }
             }
         }
