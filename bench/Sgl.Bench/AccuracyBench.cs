@@ -30,7 +30,7 @@ internal static class AccuracyBench
         var models = Path.Combine(BenchOptions.Repository, "models");
         var (small, large) = (Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"));
         Task<EngineSubject> LoadAsync(string weights) => EngineSubject.LoadAsync(
-            new EngineOptions { Checkpoint = small, Weights = weights }, new EngineOptions { Checkpoint = large, Weights = weights }, null, CancellationToken.None);
+            new EngineOptions { Checkpoint = small, Weights = weights, PrefixCacheMiB = 0 }, new EngineOptions { Checkpoint = large, Weights = weights, PrefixCacheMiB = 0 }, null, CancellationToken.None);
         await using var exact = await LoadAsync("float32");
         await using var rounded = await LoadAsync("int8");
         var data = Benchmarks.Named("synthetic").Read(Path.Combine(BenchOptions.Repository, "benchmarks", "synthetic"));
@@ -68,7 +68,7 @@ internal static class AccuracyBench
                 Directory.Move(folder + ".partial", folder);
             }
 
-            Task<VlmEngine> LoadAsync(string weights) => VlmEngine.LoadAsync(new EngineOptions { Checkpoint = folder, ImageTokenId = 3, Weights = weights, VisionCacheMiB = 0 });
+            Task<VlmEngine> LoadAsync(string weights) => VlmEngine.LoadAsync(new EngineOptions { Checkpoint = folder, ImageTokenId = 3, Weights = weights, VisionCacheMiB = 0, PrefixCacheMiB = 0 });
             await using var exact = await LoadAsync("float32");
             await using var rounded = await LoadAsync("int8");
             async Task<double> ErrorAsync(float row, float column)

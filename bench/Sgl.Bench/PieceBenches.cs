@@ -84,7 +84,7 @@ public class TokenBenches
     [GlobalSetup]
     public async Task SetupAsync()
     {
-        _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = Path.Combine(BenchOptions.Repository, "models", "sgl-demo-small") });
+        _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = Path.Combine(BenchOptions.Repository, "models", "sgl-demo-small"), PrefixCacheMiB = 0 });
         _prompt = new PreparedPrompt([1, 5, 6, 7], [], []);
     }
 

@@ -42,7 +42,7 @@ internal sealed class Subject : IAsyncDisposable
 
     /// <summary>An engine of the small model that the caller disposes, with weights of a kind.</summary>
     public Task<VlmEngine> OwnEngineAsync(string weights) =>
-        VlmEngine.LoadAsync(new EngineOptions { Checkpoint = _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 1024, VisionCacheMiB = 0, Weights = weights });
+        VlmEngine.LoadAsync(new EngineOptions { Checkpoint = _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 1024, VisionCacheMiB = 0, PrefixCacheMiB = 0, Weights = weights });
 
     /// <summary>An engine of the small model that the caller disposes, with settings of its own.</summary>
     public Task<VlmEngine> OwnEngineAsync(EngineOptions settings)
@@ -93,7 +93,7 @@ internal sealed class Subject : IAsyncDisposable
         _engineIsLarge = large;
         Console.WriteLine("loading ...");
         // Without a prune layer list the engine is cut at the paper's layers, as the large service runs it.
-        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, VisionCacheMiB = 0, PrepackWeights = _options.Prepack, Weights = _options.Weights });
+        return _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = large ? _largeFolder : _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 4096, VisionCacheMiB = 0, PrefixCacheMiB = 0, PrepackWeights = _options.Prepack, Weights = _options.Weights });
     }
 
     public LanguageModelConfig Config(bool large)

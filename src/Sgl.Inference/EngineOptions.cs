@@ -62,6 +62,13 @@ public sealed class EngineOptions
     /// <value>Default 256.</value>
     public int VisionCacheMiB { get; set; } = 256;
 
+    /// <summary>
+    /// Memory in MiB for keys and values of prompts' beginnings seen lately (system text, pictures, earlier turns), beside <see cref="KvBudgetMiB"/>: the next question behind
+    /// such a beginning runs only what is new. Answers stay the same. 0 turns it off. Not used where a stage is on a GPU.
+    /// </summary>
+    /// <value>Default 512.</value>
+    public int PrefixCacheMiB { get; set; } = 512;
+
     /// <summary>CPU threads of the runtime, shared by all sessions of the process; 0 means one per core.</summary>
     public int Threads { get; set; }
 

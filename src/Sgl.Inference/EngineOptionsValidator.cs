@@ -44,6 +44,7 @@ public sealed class EngineOptionsValidator : IValidateOptions<EngineOptions>
         Check(errors, options.MaxImages >= 1, nameof(options.MaxImages), $"must be at least 1, was {options.MaxImages}", "16 is a good start");
         Check(errors, options.VisionBatch >= 1, nameof(options.VisionBatch), $"must be at least 1, was {options.VisionBatch}", "4 is a good start");
         Check(errors, options.VisionCacheMiB >= 0, nameof(options.VisionCacheMiB), $"must not be negative, was {options.VisionCacheMiB}", "0 turns the cache off");
+        Check(errors, options.PrefixCacheMiB >= 0, nameof(options.PrefixCacheMiB), $"must not be negative, was {options.PrefixCacheMiB}", "0 turns the cache off");
         Check(errors, options.Threads is >= 0 and <= 1024, nameof(options.Threads), $"must be 0 to 1024, was {options.Threads}", "0 takes one per core");
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }

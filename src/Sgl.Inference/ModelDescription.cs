@@ -68,4 +68,28 @@ public readonly record struct EngineLoad(int Running, int Waiting, long KvBytesU
 {
     /// <summary>KV memory that belongs to running sequences, bytes; 0 when idle.</summary>
     public long KvBytesOccupied { get; init; }
+
+    /// <summary>Visual features that are kept, bytes.</summary>
+    public long VisionCacheBytes { get; init; }
+
+    /// <summary>Beginnings of prompts that are kept.</summary>
+    public PrefixCacheLoad PrefixCache { get; init; }
+}
+
+/// <summary>A snapshot of what is kept of prompts' beginnings, and of what it was good for since the start.</summary>
+/// <param name="Bytes">Memory taken.</param>
+/// <param name="BudgetBytes">Memory allowed; 0: off.</param>
+public readonly record struct PrefixCacheLoad(long Bytes, long BudgetBytes)
+{
+    /// <summary>Prompts whose beginning was there.</summary>
+    public long Hits { get; init; }
+
+    /// <summary>Prompts of which nothing was there.</summary>
+    public long Misses { get; init; }
+
+    /// <summary>Prompt tokens that were not run again.</summary>
+    public long SavedTokens { get; init; }
+
+    /// <summary>Pieces (a system text, a picture, a question with its answer) that went to make room.</summary>
+    public long Evictions { get; init; }
 }

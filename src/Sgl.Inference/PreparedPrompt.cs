@@ -10,6 +10,8 @@ namespace Sgl.Inference;
 public sealed class PreparedPrompt
 {
     private readonly PromptFeatures _features;
+    private readonly Lock _keysGate = new();
+    private VisionKey[]? _imageKeys;
 
     /// <summary>Creates a prompt.</summary>
     /// <param name="ids">Prompt ids; visual positions hold the placeholder id.</param>
@@ -31,11 +33,13 @@ public sealed class PreparedPrompt
     /// <param name="ids">Prompt ids; visual positions hold the placeholder id.</param>
     /// <param name="spans">Positions of each image's visual tokens, ascending.</param>
     /// <param name="features">[N_I, <see cref="Sgl.Models.VlmConfig.FeatureWidth"/>].</param>
-    public static PreparedPrompt FromFeatures(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features) =>
-        new(ids, spans, features);
+    /// <param name="cacheScope">See <see cref="CacheScope"/>.</param>
+    public static PreparedPrompt FromFeatures(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features, string? cacheScope = null) =>
+        new(ids, spans, features) { CacheScope = cacheScope };
 
     /// <summary>The same prompt, of which nothing is encoded yet. It shares the pixels, which must not have been let go.</summary>
-    public PreparedPrompt Again() => new(Ids, Spans, Images) { DropsPixels = DropsPixels, CacheScope = CacheScope, PreprocessTime = PreprocessTime };
+    public PreparedPrompt Again() =>
+        new(Ids, Spans, Images) { DropsPixels = DropsPixels, CacheScope = CacheScope, PreprocessTime = PreprocessTime, _imageKeys = ImageKeys() };
 
     /// <summary>Prompt ids, [S].</summary>
     public int[] Ids { get; }
@@ -89,6 +93,35 @@ public sealed class PreparedPrompt
         if (DropsPixels)
         {
             Images = [.. Images.Select(i => i with { PixelValues = [] })];
+        }
+    }
+
+    /// <summary>
+    /// What the images are, one key each in the order of <see cref="Spans"/>: nobody else's where scopes are told apart. Null where nothing of the prompt may be
+    /// kept, or its pixels are gone.
+    /// </summary>
+    internal VisionKey[]? ImageKeys()
+    {
+        lock (_keysGate)
+        {
+            if (CacheScope is "" || _imageKeys is not null)
+            {
+                return CacheScope is "" ? null : _imageKeys;
+            }
+
+            var images = Images;
+            if (images.Count == Spans.Count && images.All(i => i.PixelValues.Length > 0))
+            {
+                _imageKeys = [.. images.Select(i => VisionKey.Of(i, CacheScope))];
+            }
+            else if (images.Count == 0 && VisualTokenCount > 0)
+            {
+                var width = _features.Values.Length / VisualTokenCount;
+                var first = 0;
+                _imageKeys = [.. Spans.Select(s => VisionKey.Of(_features.Values.AsSpan(((first += s.Count) - s.Count) * width, s.Count * width), CacheScope))];
+            }
+
+            return _imageKeys;
         }
     }
 

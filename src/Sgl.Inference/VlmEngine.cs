@@ -5,6 +5,7 @@ using Sgl.Guidance;
 using Sgl.Inference.Internal;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Prefixes;
 using Sgl.Inference.Internal.Runtime;
 using Sgl.Inference.Internal.Scheduling;
 using Sgl.Models;
@@ -26,6 +27,8 @@ public sealed class VlmEngine : IAsyncDisposable
     private readonly Decoder _decoder;
     private readonly Scheduler _scheduler;
     private readonly KvBudget _budget;
+    private readonly PrefixStore? _prefixes;
+    private readonly PrefixReuse? _reuse;
     private readonly TimeProvider _time;
     private readonly GenerationRules _rules;
 
@@ -50,8 +53,14 @@ public sealed class VlmEngine : IAsyncDisposable
             StopIds,
             sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers),
             sequence => checkpoint.Tokenizer is { } tokenizer ? new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings) : null);
+        if (options.PrefixCacheMiB > 0 && decoder.CanReadKv)
+        {
+            _prefixes = new PrefixStore((long)options.PrefixCacheMiB << 20, decoder.Stages.Count, checkpoint.Config.Language.HiddenSize, decoder.RotatesAlike);
+            _reuse = new PrefixReuse(_prefixes, decoder, checkpoint.Config.Language.Layers, checkpoint.Config.Language.HiddenSize);
+        }
+
         _scheduler = new Scheduler(
-            decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, vocabulary, options.PrefillChunk, time), options, vocabulary, time, logger);
+            decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, _reuse, vocabulary, options.PrefillChunk, time), _reuse, options, vocabulary, time, logger);
     }
 
     /// <summary>What was loaded.</summary>
@@ -61,7 +70,7 @@ public sealed class VlmEngine : IAsyncDisposable
     public int AttentionHeads => _checkpoint.Config.Language.Heads;
 
     /// <summary>Current load.</summary>
-    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budget.Used, _budget.Bytes) { KvBytesOccupied = _budget.Occupied };
+    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budget.Used, _budget.Bytes) { KvBytesOccupied = _budget.Occupied, VisionCacheBytes = _vision.CacheBytes, PrefixCache = _reuse?.Load ?? default };
 
     /// <summary>Opens a checkpoint folder, builds its graphs, creates the sessions and runs a first generation.</summary>
     /// <exception cref="CheckpointException">The folder is incomplete, inconsistent or of an unknown kind.</exception>
@@ -151,6 +160,8 @@ public sealed class VlmEngine : IAsyncDisposable
     {
         _rules.Check(prompt, options);
         var submitted = _time.GetTimestamp();
+        // Verification wants to see all rows.
+        var keys = _reuse is null || options.Trace is not null ? null : prompt.ImageKeys();
         // What layer 0 does not see is never looked at.
         await EncodeAsync(prompt, options.Plan.MaskAt(0), cancellationToken).ConfigureAwait(false);
         prompt.LetPixelsGo();
@@ -165,6 +176,7 @@ public sealed class VlmEngine : IAsyncDisposable
         var sequence = new Sequence(prompt, features, PromptPositions.Of(prompt, _checkpoint), options, _checkpoint.Config.Language.Layers, gone.Token)
         {
             SubmittedAt = submitted,
+            ImageKeys = keys,
         };
         _scheduler.Submit(sequence);
         using var wake = gone.Token.Register(_scheduler.Wake);
@@ -186,6 +198,7 @@ public sealed class VlmEngine : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         _scheduler.Dispose();
+        _prefixes?.Dispose();
         _decoder.Dispose();
         _vision.Dispose();
         _weights.Dispose();
@@ -200,13 +213,13 @@ public sealed class VlmEngine : IAsyncDisposable
         PreparedPrompt prompt;
         if (_checkpoint.Template is null)
         {
-            prompt = new PreparedPrompt([0, 0], [], []);
+            prompt = new PreparedPrompt([0, 0], [], []) { CacheScope = "" };
         }
         else
         {
             var side = Math.Max(56, _checkpoint.Config.TileSize);
             var messages = new[] { new ChatMessage(ChatRole.User, [new ChatPart.Image(0), new ChatPart.Text("?")]) };
-            prompt = Prepare(new PromptInput { Images = [new RgbImage(side, side, new byte[side * side * 3])], Messages = messages }, cancellationToken);
+            prompt = Prepare(new PromptInput { Images = [new RgbImage(side, side, new byte[side * side * 3])], Messages = messages, CacheScope = "" }, cancellationToken);
             options = options with
             {
                 Importance = _options.Importance ? new ImportanceOptions() : null,
@@ -274,12 +287,19 @@ public sealed class VlmEngine : IAsyncDisposable
         }
 
         var ordered = tokenized.Images.OrderBy(s => s.Start).ToList();
-        return new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])])
+        var prompt = new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])])
         {
             PreprocessTime = _time.GetElapsedTime(start),
             CacheScope = input.CacheScope,
             DropsPixels = input.DropPixels,
         };
+        if (_reuse is not null)
+        {
+            // While the pixels are here.
+            _ = prompt.ImageKeys();
+        }
+
+        return prompt;
     }
 
     private static T Usable<T>(int image, Func<T> use)

@@ -51,15 +51,16 @@ public sealed class GoldenVerifier
     /// <summary>Verifies the cases one by one.</summary>
     /// <param name="placement">Devices, as in <see cref="Inference.EngineOptions.Placement"/>; shares beyond a checkpoint's layers are left out, and a list of ranges is refused by checkpoints it does not fit.</param>
     /// <param name="prefillChunk">Rows of a prefill that run together, as in <see cref="Inference.EngineOptions.PrefillChunk"/>.</param>
+    /// <param name="warm">Whether cases also run behind another question about their image, so that they begin with what is kept of that.</param>
     /// <param name="cancellationToken">Stops.</param>
-    public async IAsyncEnumerable<CaseReport> RunAsync(string placement, int prefillChunk, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<CaseReport> RunAsync(string placement, int prefillChunk, bool warm, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var report in ImageVerifier.Run(Path.Combine(_folder, "images")))
         {
             yield return report;
         }
 
-        var engines = new EnginePool(Path.Combine(_folder, "checkpoints"), placement, prefillChunk, _cases);
+        var engines = new EnginePool(Path.Combine(_folder, "checkpoints"), placement, prefillChunk, warm, _cases);
         await using (engines.ConfigureAwait(false))
         {
             foreach (var manifest in _cases)

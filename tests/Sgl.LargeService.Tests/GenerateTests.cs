@@ -115,6 +115,8 @@ public sealed class GenerateTests(LargeServer server)
             Assert.Equal(n, together.Completed!.Usage.CachedVisualTokenCount);
             together.Completed.Usage.CachedVisualTokenCount = apart.Completed!.Usage.CachedVisualTokenCount;
             (together.Completed.Usage.EncodedTileCount, together.Completed.Usage.CachedTileCount) = (together.Completed.Usage.CachedTileCount, 0);
+            Assert.True(together.Completed.Usage.CachedPromptTokenCount > 0);
+            together.Completed.Usage.CachedPromptTokenCount = apart.Completed.Usage.CachedPromptTokenCount;
             Assert.Equal(together.Completed.Usage, apart.Completed.Usage);
         }
 

@@ -31,6 +31,19 @@ public class GoldenTests
     public Task RunAsync_NewerFamilies_AllPass(string set, string placement, int chunk, int cases) => AllPassAsync(SharedData.Require(set), placement, chunk, cases);
 
     [Fact]
+    public Task RunAsync_CommittedCasesBehindKeptBeginnings_AllPass() => AllPassAsync(Committed, "cpu", 256, 10, warm: true);
+
+    [SkippableTheory]
+    [InlineData("goldens", "cpu", 256, 13, 2)]
+    [InlineData("goldens", "cpu*3", 7, 13, 2)]
+    [InlineData("goldens-families", "cpu", 7, 6, 0)]
+    [InlineData("goldens-families", "cpu*2", 256, 6, 0)]
+    [InlineData("goldens-families-2", "cpu", 256, 14, 0)]
+    [InlineData("goldens-families-2-resaved", "cpu*3", 7, 8, 0)]
+    public Task RunAsync_BehindKeptBeginnings_AllPass(string set, string placement, int chunk, int cases, int images) =>
+        AllPassAsync(SharedData.Require(set), placement, chunk, cases, images, warm: true);
+
+    [Fact]
     public async Task RunAsync_AnyPlacement_GivesTheSameErrors()
     {
         var expected = await ReportsAsync(Committed, "cpu");
@@ -45,10 +58,10 @@ public class GoldenTests
         }
     }
 
-    internal static async Task<List<CaseReport>> ReportsAsync(string folder, string placement, int chunk = 256)
+    internal static async Task<List<CaseReport>> ReportsAsync(string folder, string placement, int chunk = 256, bool warm = false)
     {
         var reports = new List<CaseReport>();
-        await foreach (var report in GoldenVerifier.Open(folder).RunAsync(placement, chunk, CancellationToken.None))
+        await foreach (var report in GoldenVerifier.Open(folder).RunAsync(placement, chunk, warm, CancellationToken.None))
         {
             reports.Add(report);
         }
@@ -56,13 +69,15 @@ public class GoldenTests
         return reports;
     }
 
-    private static async Task AllPassAsync(string folder, string placement, int chunk, int cases, int images = 0)
+    private static async Task AllPassAsync(string folder, string placement, int chunk, int cases, int images = 0, bool warm = false)
     {
-        var reports = await ReportsAsync(folder, placement, chunk);
+        var reports = await ReportsAsync(folder, placement, chunk, warm);
         Assert.Equal(cases + images, reports.Count);
         var wrong = reports.Where(r => !r.Passed)
             .Select(r => $"{r.Name}: {r.Failure}{string.Join("; ", r.Checks.Where(c => !c.Passed).Select(c => $"{c.Quantity} {c.Error} > {c.Tolerance} {c.Detail}"))}");
         Assert.Empty(wrong);
+        Assert.All(reports.Skip(images), r => Assert.Equal(warm, r.Checks.Any(c => c.Quantity.Contains("warm", StringComparison.Ordinal))));
+
         // A case that compared little would pass too.
         Assert.All(reports.Skip(images), r => Assert.True(r.Checks.Count >= 12, $"{r.Name} compared only {r.Checks.Count} quantities"));
     }

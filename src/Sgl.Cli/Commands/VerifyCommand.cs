@@ -30,10 +30,11 @@ internal static class VerifyCommand
                 result.AddError("--prefill-chunk must not be negative");
             }
         });
+        var warm = new Option<bool>("--warm") { Description = "Run each case also behind another question about its image, beginning with what is kept of that one." };
         var compact = new Option<bool>("--compact") { Description = "One line per case, with the quantity nearest to its tolerance." };
         var command = new Command("verify", "Runs golden cases through the real graphs, runtime, guidance and staged pruning, and compares every quantity.")
         {
-            folder, placement, chunk, compact,
+            folder, placement, chunk, warm, compact,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -45,7 +46,7 @@ internal static class VerifyCommand
 
             var verifier = GoldenVerifier.Open(path);
             var view = new VerificationView(terminal, result.GetValue(compact));
-            await foreach (var report in verifier.RunAsync(result.GetValue(placement)!, result.GetValue(chunk), cancellationToken))
+            await foreach (var report in verifier.RunAsync(result.GetValue(placement)!, result.GetValue(chunk), result.GetValue(warm), cancellationToken))
             {
                 view.Show(report);
             }

@@ -30,8 +30,8 @@ internal sealed record PairOfModels(string Small, string Large, string? SmallPla
     {
         var layers = LargeLayers();
         // Every answer is charged with its vision tower, so no earlier question may have paid for it.
-        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu", VisionCacheMiB = 0, Weights = Weights ?? "auto" };
-        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu", VisionCacheMiB = 0, Weights = Weights ?? "auto" };
+        var small = new EngineOptions { Checkpoint = Small, Placement = SmallPlacement ?? "cpu", VisionCacheMiB = 0, PrefixCacheMiB = 0, Weights = Weights ?? "auto" };
+        var large = new EngineOptions { Checkpoint = Large, Placement = LargePlacement ?? "cpu", VisionCacheMiB = 0, PrefixCacheMiB = 0, Weights = Weights ?? "auto" };
         foreach (var layer in methods.Select(m => m.Layer(layers)).Where(k => k < layers).Distinct().Order())
         {
             large.PruneLayers.Add(layer);

@@ -34,6 +34,7 @@ public sealed class EngineMetrics
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
         var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of linear layers are in.", ["kind", "bits"]);
+        var reuse = new ReuseMetrics(metrics.Factory);
         metrics.BeforeScrape(m =>
         {
             if (host.Loaded?.Model.Weights is { } chosen)
@@ -49,6 +50,7 @@ public sealed class EngineMetrics
                 m.Waiting.Set(Math.Max(0, gate.Inside - load.Running));
                 m.KvBytesUsed.Set(load.KvBytesOccupied);
                 m.KvBytesBudget.Set(load.KvBytesBudget);
+                reuse.Set(load);
             }
         });
     }

@@ -75,6 +75,11 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         }
 
         await PaperVariantAsync(engine, prompt, golden, cancellationToken).ConfigureAwait(false);
+        if (engines.IsWarm)
+        {
+            await WarmSmallAsync(engine, prompt, golden, cancellationToken).ConfigureAwait(false);
+        }
+
         return result.Importance!;
     }
 
@@ -90,6 +95,47 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         var options = new ImportanceOptions { Variant = ImportanceVariant.Paper };
         var result = await GenerateAsync(engine, prompt, manifest.Small, PrunePlan.None, options, null, trace, cancellationToken).ConfigureAwait(false);
         _comparison.Floats("small.A_paper_variant", result.Importance, golden.Floats("A_unused_helper"), _tolerances.Importance);
+    }
+
+    /// <summary>The same behind another question about the same image, so that its beginning is known.</summary>
+    private async Task WarmSmallAsync(VlmEngine engine, PreparedPrompt prompt, GoldenTensors golden, CancellationToken cancellationToken)
+    {
+        var side = manifest.Small;
+        var (neighbour, same, common) = Neighbours.Of(prompt, $"{manifest.Name} small");
+        Task<GenerationResult> RunAsync(PreparedPrompt p) => GenerateAsync(engine, p, side, PrunePlan.None, new ImportanceOptions(), side.DefaultRatio, null, cancellationToken);
+        await RunAsync(neighbour).ConfigureAwait(false);
+        var result = await RunAsync(same).ConfigureAwait(false);
+        _comparison.Identical("small.warm.cached_prompt_tokens", [result.Usage.CachedPromptTokens], [Math.Min(common, side.VisualEnd)]);
+        _comparison.Identical("small.warm.generated_ids", [.. result.TokenIds], side.GeneratedIds ?? golden.Ints("generated_ids"));
+        _comparison.Floats("small.warm.A", result.Importance, golden.Floats("A"), _tolerances.Importance);
+        if (side.KvFinal is { } kv)
+        {
+            _comparison.Identical("small.warm.kv_lengths", [.. result.Usage.KvLengths], kv);
+        }
+
+        if (side.Decision is { } decision)
+        {
+            _comparison.Relative("small.warm.decision", result.Scores!.Decision, decision, _tolerances.Consistency);
+        }
+    }
+
+    /// <summary>The same behind another question about the same image that kept other tokens.</summary>
+    private async Task WarmRunAsync(VlmEngine engine, PreparedPrompt prompt, GoldenRun run, KeepMask? mask, CancellationToken cancellationToken)
+    {
+        var side = manifest.Large!;
+        var layer = run.PruneLayer is { } k && k < engine.Model.Layers ? k : engine.Model.Layers;
+        PrunePlan Plan(KeepMask kept) =>
+            layer < engine.Model.Layers ? PrunePlan.Create([new PruneStep(layer, kept)], engine.Model.Layers, kept.Length) : PrunePlan.None;
+        var kept = mask ?? KeepMask.FromIndices(manifest.VisualTokens, []);
+        var (neighbour, same, common) = Neighbours.Of(prompt, $"{manifest.Name} {run.Tag}");
+        await GenerateAsync(engine, neighbour, side, Plan(Neighbours.Others(kept)), null, null, null, cancellationToken).ConfigureAwait(false);
+        var result = await GenerateAsync(engine, same, side, Plan(kept), null, null, null, cancellationToken).ConfigureAwait(false);
+        _comparison.Identical("large.warm.cached_prompt_tokens", [result.Usage.CachedPromptTokens], [layer == 0 ? side.VisualStart : common]);
+        _comparison.Identical("large.warm.generated_ids", [.. result.TokenIds], run.GeneratedIds);
+        if (run.KvFinal is { } final)
+        {
+            _comparison.Identical("large.warm.kv_final", [.. result.Usage.KvLengths], final);
+        }
     }
 
     private async Task LargeAsync(VlmEngine engine, GoldenTensors inputs, float[] smallImportance, CancellationToken cancellationToken)
@@ -112,6 +158,11 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
             if (run.PruneLayer is not { } layer)
             {
                 CompareRun(run, full, unpruned, golden);
+                if (engines.IsWarm)
+                {
+                    await WarmRunAsync(engine, prompt, run, mask: null, cancellationToken).ConfigureAwait(false);
+                }
+
                 continue;
             }
 
@@ -130,6 +181,11 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
             var trace = new GenerationTrace();
             var result = await GenerateAsync(engine, prompt, side, plan, null, null, trace, cancellationToken).ConfigureAwait(false);
             CompareRun(run, result, trace, golden);
+            if (engines.IsWarm)
+            {
+                await WarmRunAsync(engine, prompt, run, mask, cancellationToken).ConfigureAwait(false);
+            }
+
             if (golden.Has($"{run.Tag}.kept"))
             {
                 _comparison.Identical("large.kept", mask.Indices(), golden.Ints($"{run.Tag}.kept"));
@@ -324,7 +380,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         PrunePlan plan,
         ImportanceOptions? importance,
         double? consistencyRatio,
-        GenerationTrace trace,
+        GenerationTrace? trace,
         CancellationToken cancellationToken,
         int? maxNewTokens = null)
     {

@@ -4,12 +4,15 @@ using Sgl.Models;
 namespace Sgl.Verification.Internal;
 
 /// <summary>Engines of a golden set's checkpoints, loaded once with every prune layer that any case needs.</summary>
-internal sealed class EnginePool(string checkpoints, string placement, int prefillChunk, IReadOnlyList<GoldenManifest> cases) : IAsyncDisposable
+internal sealed class EnginePool(string checkpoints, string placement, int prefillChunk, bool warm, IReadOnlyList<GoldenManifest> cases) : IAsyncDisposable
 {
     // A golden prompt may be longer than its checkpoint was trained for: what is computed then is just what is to be verified.
     private const int LongestSequence = 1 << 20;
 
     private readonly Dictionary<string, VlmEngine> _engines = [];
+
+    /// <summary>Whether cases also run behind a beginning that is kept.</summary>
+    public bool IsWarm => warm;
 
     public async Task<VlmEngine> GetAsync(string name, CancellationToken cancellationToken)
     {
@@ -26,6 +29,7 @@ internal sealed class EnginePool(string checkpoints, string placement, int prefi
                 ImageTokenId = cases.First(c => c.SmallCheckpoint == name || c.LargeCheckpoint == name).ImageTokenId,
                 KvBudgetMiB = 1024,
                 VisionCacheMiB = 0,
+                PrefixCacheMiB = warm ? 64 : 0,
                 MaxPromptTokens = LongestSequence,
                 Threads = 0,
             };

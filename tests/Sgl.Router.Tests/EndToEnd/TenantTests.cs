@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Grpc.Core;
 using Sgl.ModelServing.Fixtures;
 using Wire = Sgl.V1;
@@ -28,7 +29,9 @@ public sealed class TenantTests : IAsyncLifetime
         Assert.Equal((0, 0), await AskAsync("A"));
 
         // Over HTTP the same header tells the same tenant.
-        await AskOverHttpAsync("e");
+        Assert.Equal(0, await AskOverHttpAsync("e"));
+        Assert.True(await AskOverHttpAsync("e") > small);
+        Assert.Equal(0, await AskOverHttpAsync(null));
         Assert.Equal(small, await AskSmallAsync("e"));
         Assert.Equal(0, await AskSmallAsync("f"));
 
@@ -58,7 +61,7 @@ public sealed class TenantTests : IAsyncLifetime
     private async Task<(int Small, int Large)> AskAsync(string? tenant)
     {
         var completed = (await _trio.AskAsync(Question(), As(tenant)))[^1].Completed;
-        return (completed.Small.Usage.CachedVisualTokenCount, completed.Large.Usage.CachedVisualTokenCount);
+        return (Cached(completed.Small.Usage), Cached(completed.Large.Usage));
     }
 
     private async Task<int> AskSmallAsync(string tenant)
@@ -66,10 +69,19 @@ public sealed class TenantTests : IAsyncLifetime
         var request = new Wire.SmallServiceGenerateRequest { Images = { Samples.Image("shapes.jpg") }, Messages = { Chats.User("What shape is black?") } };
         using var call = new Wire.SmallService.SmallServiceClient(_trio.Small.Channel).Generate(request, As(tenant));
         var last = await call.ResponseStream.ReadAllAsync().LastAsync();
-        return last.Completed.Usage.CachedVisualTokenCount;
+        return Cached(last.Completed.Usage);
     }
 
-    private async Task AskOverHttpAsync(string tenant)
+    /// <summary>Visual tokens that were known, of which at most the last one ran again.</summary>
+    private static int Cached(Wire.Usage usage)
+    {
+        Assert.Equal(usage.CachedVisualTokenCount > 0, usage.CachedPromptTokenCount > 0);
+        Assert.True(usage.CachedVisualTokenCount == 0 || usage.CachedPromptTokenCount >= usage.CachedVisualTokenCount, usage.ToString());
+        return usage.CachedVisualTokenCount;
+    }
+
+    /// <summary>Returns how many tokens the answer says were cached.</summary>
+    private async Task<int> AskOverHttpAsync(string? tenant)
     {
         using var http = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_trio.Http, "/v1/chat/completions"))
@@ -91,8 +103,14 @@ public sealed class TenantTests : IAsyncLifetime
                 },
             }),
         };
-        request.Headers.Add("x-team", tenant);
+        if (tenant is not null)
+        {
+            request.Headers.Add("x-team", tenant);
+        }
+
         using var response = await http.SendAsync(request);
-        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, body);
+        return (int)JsonNode.Parse(body)!["usage"]!["prompt_tokens_details"]!["cached_tokens"]!;
     }
 }

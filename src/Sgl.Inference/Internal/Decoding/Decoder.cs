@@ -37,6 +37,12 @@ internal sealed class Decoder : IDisposable
 
     public IReadOnlyList<DecoderStage> Stages => _stages;
 
+    /// <summary>Whether keys and values can be copied out of the caches: not out of a device's memory.</summary>
+    public bool CanReadKv => _stages.All(s => !s.Placement.Device.IsCuda);
+
+    /// <summary>Whether passes with these largest positions rotate their keys alike.</summary>
+    public bool RotatesAlike(int largest, int other) => largest == other || _rotary.RotatesAlike(largest, other);
+
     /// <summary>Entries that each stage will hold at most for a request.</summary>
     public int[] EntriesNeeded(Sequence sequence)
     {

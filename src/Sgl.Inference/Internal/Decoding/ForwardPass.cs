@@ -70,6 +70,12 @@ internal sealed class ForwardPass : IDisposable
     /// <summary>Hears of every chunk in front of every stage but the first; null: nobody does.</summary>
     public BorderRows? Border { get; set; }
 
+    /// <summary>
+    /// A row that begins a chunk, whatever else does: where rows in front of it may be known another time, those behind it then run as they do now, and give the same to
+    /// the last bit.
+    /// </summary>
+    public int Cut { get; set; }
+
     /// <summary>Whether all rows went through all stages.</summary>
     public bool Done => _next == _front.Length && _segments.All(s => s.Waiting is null or { Count: 0 });
 
@@ -79,8 +85,9 @@ internal sealed class ForwardPass : IDisposable
     /// </summary>
     /// <param name="rows">How many, from the first; at least one row of the prompt must be left.</param>
     /// <param name="stage">The first stage that has not seen them: one in front of which this pass prunes, or the number of stages.</param>
-    /// <param name="hidden">What goes into that stage, [rows, hidden], not pruned; empty behind the last stage.</param>
-    public void Resume(int rows, int stage, ReadOnlySpan<float> hidden)
+    /// <param name="hidden">What goes into that stage, [rows - everywhere, hidden], not pruned; empty behind the last stage.</param>
+    /// <param name="everywhere">How many of the rows, from the first, all stages have seen.</param>
+    public void Resume(int rows, int stage, ReadOnlySpan<float> hidden, int everywhere = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rows, Rows.PromptCount);
         if (_next > 0)
@@ -93,7 +100,7 @@ internal sealed class ForwardPass : IDisposable
         {
             var segment = _segments.FirstOrDefault(s => s.FirstStage == stage && s.Waiting is not null)
                 ?? throw new ArgumentOutOfRangeException(nameof(stage), stage, "no segment of the pass begins there");
-            int[] numbers = [.. Enumerable.Range(0, rows)];
+            int[] numbers = [.. Enumerable.Range(everywhere, rows - everywhere)];
             segment.Waiting!.Add(Rows, numbers, hidden, segment.Mask);
         }
 
@@ -119,7 +126,7 @@ internal sealed class ForwardPass : IDisposable
             }
         }
 
-        return (0, Even(_front.Length - _next, most));
+        return (0, Even(RowsToCut(), most));
     }
 
     /// <summary>Moves the first rows in front of a segment into a chunk.</summary>
@@ -184,6 +191,14 @@ internal sealed class ForwardPass : IDisposable
         {
             segment.Waiting?.Dispose();
         }
+    }
+
+    /// <summary>Rows in front of the first segment, up to the cut where that is still ahead.</summary>
+    private int RowsToCut()
+    {
+        var cut = Array.BinarySearch(_front, _next, _front.Length - _next, Cut);
+        cut = cut < 0 ? ~cut : cut;
+        return (cut > _next ? cut : _front.Length) - _next;
     }
 
     /// <summary>Chunks of about the same size, rather than a small one at the end.</summary>

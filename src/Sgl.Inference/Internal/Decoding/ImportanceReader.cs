@@ -56,6 +56,7 @@ internal sealed class ImportanceReader(StageInputs inputs)
         {
             var columns = Columns(sums.Slice(l * total, total), sequence.VisualPositions);
             sequence.Importance!.AddPrefillLayer(stage.First + l, sequence.Options.Importance!.Rows & ~ImportanceRows.Generated, columns);
+            sequence.KeptSums?.Add(stage.First + l, columns);
             Trace(sequence, stage.First + l, columns);
         }
     }
@@ -67,6 +68,7 @@ internal sealed class ImportanceReader(StageInputs inputs)
         {
             var columns = Columns(sums.Slice(((l * batch) + slot) * total, total), sequence.VisualPositions);
             sequence.Importance!.AddDecodeLayer(stage.First + l, columns);
+            sequence.KeptSums?.Add(stage.First + l, columns);
             Trace(sequence, stage.First + l, columns);
         }
     }

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Prefixes;
 using Sgl.Inference.Internal.Scheduling;
 using Sgl.Models;
 using Sgl.Text;
@@ -62,6 +63,15 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 
     /// <summary>What is left to do before it decodes, or behind its last token; null while it decodes or waits for admission.</summary>
     public SequenceWork? Work { get; set; }
+
+    /// <summary>The same attention by layer, for the next turn of the chat; null where nothing is kept.</summary>
+    public AttentionSums? KeptSums { get; set; }
+
+    /// <summary>What its images are, one key each; null where nothing of the request is looked for in the prefix store, or kept there.</summary>
+    public IReadOnlyList<VisionKey>? ImageKeys { get; init; }
+
+    /// <summary>Prompt rows at its front that an earlier request had run.</summary>
+    public int CachedPromptTokens { get; set; }
 
     /// <summary>Ids that the prefill runs behind the prompt, because they may be the answer.</summary>
     public int[] Draft { get; set; } = [];

@@ -14,7 +14,7 @@ internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
     /// </summary>
     /// <param name="image">The image.</param>
     /// <param name="tile">Which of its tiles, from 0.</param>
-    /// <param name="scope">As for <see cref="Of"/>.</param>
+    /// <param name="scope">As for <see cref="Of(VisualInput, string?)"/>.</param>
     public static VisionKey OfTile(VisualInput image, int tile, string? scope = null)
     {
         if (image.Grid is not null)
@@ -45,6 +45,16 @@ internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
         }
 
         hash.AppendData(MemoryMarshal.AsBytes<float>(image.PixelValues));
+        return Finish(hash);
+    }
+
+    /// <summary>The key of features that no image is known of.</summary>
+    /// <param name="features">[tokens, feature width].</param>
+    /// <param name="scope">As above.</param>
+    public static VisionKey Of(ReadOnlySpan<float> features, string? scope)
+    {
+        using var hash = Start(scope);
+        hash.AppendData(MemoryMarshal.AsBytes(features));
         return Finish(hash);
     }
 

@@ -25,6 +25,9 @@ internal sealed class VisionEncoder : IDisposable
     /// <summary>Whether visual tokens are made from the features of several views (LLaVA-OneVision).</summary>
     private bool MixesViews => _checkpoint.Vision.ImageNewline is not null;
 
+    /// <summary>Bytes of features that are kept.</summary>
+    public long CacheBytes => _cache.Bytes;
+
     public VisionEncoder(Checkpoint checkpoint, DeviceId device, SessionFactory sessions, ComputeType computeType, int batch, VisionCache cache)
     {
         _cache = cache;

@@ -10,8 +10,11 @@ namespace Sgl.Inference.Internal.Kv;
 /// <param name="Device">Where the memory lies.</param>
 internal sealed record KvShape(int Layers, int KvHeads, int HeadDim, ComputeType Type, DeviceId Device)
 {
+    /// <summary>Bytes of one entry of one head of one layer's keys.</summary>
+    public long HeadBytes => (long)HeadDim * Runtime.WeightProvider.ElementSize(Type);
+
     /// <summary>Bytes of one entry of one layer's keys.</summary>
-    public long EntryBytes => (long)KvHeads * HeadDim * Runtime.WeightProvider.ElementSize(Type);
+    public long EntryBytes => KvHeads * HeadBytes;
 
     /// <summary>Bytes of one entry: keys and values of all layers of the stage.</summary>
     public long BytesPerToken => 2 * Layers * EntryBytes;

@@ -40,6 +40,12 @@ internal sealed class KvSlab : IDisposable
         }
     }
 
+    /// <summary>What an entry looks like.</summary>
+    public KvShape Shape => _shape;
+
+    /// <summary>Whether the memory is the system's own, see <see cref="Entries"/>.</summary>
+    public bool IsReadable => _host is not null;
+
     /// <summary>Entries per slot.</summary>
     public int Capacity { get; }
 
@@ -107,6 +113,20 @@ internal sealed class KvSlab : IDisposable
         }
 
         return view;
+    }
+
+    /// <summary>Memory of consecutive entries of one head.</summary>
+    /// <param name="tensor">Key 0, value 0, key 1, ...</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="head">Key head.</param>
+    /// <param name="first">First entry.</param>
+    /// <param name="count">Entries.</param>
+    /// <exception cref="InvalidOperationException">The slab lies in a device's memory.</exception>
+    public Span<byte> Entries(int tensor, int slot, int head, int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + count, Capacity);
+        var entry = ((((((long)tensor * SlotCount) + slot) * _shape.KvHeads) + head) * Capacity) + first;
+        return (_host ?? throw new InvalidOperationException("a device's memory")).Span<byte>(entry * _shape.HeadBytes, checked((int)(count * _shape.HeadBytes)));
     }
 
     /// <summary>The step of a batch as it was bound last; null at first.</summary>

@@ -1,17 +1,19 @@
 using System.Runtime.InteropServices;
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding;
+using Sgl.Inference.Internal.Prefixes;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
 /// <summary>What a finished sequence gives: answer, importance, exit scores, usage, timings.</summary>
-internal sealed class ResultBuilder(Decoder decoder, int vocabulary, int chunk, TimeProvider time)
+internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int vocabulary, int chunk, TimeProvider time)
 {
     /// <summary>Begins a finished sequence's result; what needs its KV slots as they are is taken now.</summary>
     /// <returns>The consistency pass that the result waits for; null where <see cref="Of"/> can follow at once.</returns>
     public ConsistencyWork? Begin(Sequence sequence)
     {
         sequence.Usage = Usage(sequence);
+        reuse?.KeepAnswer(sequence);
         // Without an image nothing can be pruned: the pass would repeat the generation, so the answer is as consistent as it is probable.
         return sequence.Options.ConsistencyRatio is { } ratio && sequence.Importance is { } importance
             ? new ConsistencyWork(sequence, KeepMask.FromImportance(importance.Total(), ratio), decoder, time)
@@ -64,6 +66,7 @@ internal sealed class ResultBuilder(Decoder decoder, int vocabulary, int chunk, 
         Tiles = sequence.Prompt.Tiles.TileCount,
         EncodedTiles = sequence.Prompt.EncodedTiles,
         CachedTiles = sequence.Prompt.CachedTiles,
+        CachedPromptTokens = sequence.CachedPromptTokens,
         KeptVisualTokens = sequence.KeptVisualTokens,
         GeneratedTokens = sequence.Generated.Count,
         PrefillChunks = sequence.PrefillChunks,

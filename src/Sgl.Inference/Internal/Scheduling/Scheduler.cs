@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Prefixes;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
@@ -17,6 +18,7 @@ internal sealed partial class Scheduler : IDisposable
     private readonly Admission _admission;
     private readonly TokenEmitter _emitter;
     private readonly ResultBuilder _results;
+    private readonly PrefixReuse? _reuse;
     private readonly EngineOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -36,12 +38,13 @@ internal sealed partial class Scheduler : IDisposable
     private int _runningCount;
 
     public Scheduler(
-        Decoder decoder, Admission admission, TokenEmitter emitter, ResultBuilder results, EngineOptions options, int vocabulary, TimeProvider time, ILogger logger)
+        Decoder decoder, Admission admission, TokenEmitter emitter, ResultBuilder results, PrefixReuse? reuse, EngineOptions options, int vocabulary, TimeProvider time, ILogger logger)
     {
         _decoder = decoder;
         _admission = admission;
         _emitter = emitter;
         _results = results;
+        _reuse = reuse;
         _options = options;
         _vocabulary = vocabulary;
         _time = time;
@@ -240,7 +243,7 @@ internal sealed partial class Scheduler : IDisposable
             Volatile.Write(ref _runningCount, _running.Count);
             sequence.AdmittedAt = _time.GetTimestamp();
             _emitter.Prepare(sequence);
-            sequence.Work = new PrefillWork(sequence, _decoder, _emitter, _time);
+            sequence.Work = new PrefillWork(sequence, _decoder, _emitter, _reuse, _time);
             _working.AddLast(sequence);
             return sequence;
         }
