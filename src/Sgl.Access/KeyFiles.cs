@@ -35,7 +35,7 @@ public static class KeyFiles
         try
         {
             // A link, as orchestrators make them, stays one.
-            var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+            var target = (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? Path.GetFullPath(path);
             var written = $"{target}.{Guid.NewGuid():N}.tmp";
             var mode = File.Exists(target) && !OperatingSystem.IsWindows() ? File.GetUnixFileMode(target) : UnixFileMode.UserRead | UnixFileMode.UserWrite;
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };

@@ -18,7 +18,7 @@ internal sealed class AccessMetrics
     public AccessMetrics(ServiceMetrics common)
     {
         var factory = common.Factory;
-        _calls = factory.CreateCounter("sgl_key_requests_total", "Calls by the name of their key (jwt: any token), refused ones not counted.", ["key"]);
+        _calls = factory.CreateCounter("sgl_key_requests_total", "Calls by the name of their key (jwt for any token), refused ones not counted.", ["key"]);
         _tokens = factory.CreateCounter("sgl_key_tokens_total", "Prompt and generated tokens of both models by the name of the key.", ["key"]);
         _refused = factory.CreateCounter("sgl_key_refused_total", "Calls refused to a known key: requests, tokens, concurrent (its limits), forbidden.", ["key", "reason"]);
         _unknown = factory.CreateCounter("sgl_unauthenticated_total", "Calls refused because nobody knows who makes them: no_key, wrong_key, expired_key, bad_token.", ["reason"]);

@@ -45,7 +45,8 @@ internal static class ChatPages
         .SetIsOriginAllowedToAllowWildcardSubdomains()
         .WithMethods("GET", "POST")
         .AllowAnyHeader()
-        .WithExposedHeaders(RequestIds.Header, "retry-after", "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding")
+        .WithExposedHeaders(RequestIds.Header, "retry-after", "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding", "www-authenticate", "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
         .SetPreflightMaxAge(PreflightAge);
 
     private static Task WriteAsync(StatusCodeContext status)

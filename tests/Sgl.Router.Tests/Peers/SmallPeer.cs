@@ -10,6 +10,8 @@ namespace Sgl.Router.Tests;
 /// <summary>A peer that speaks the small service's contract and answers by script.</summary>
 internal sealed class SmallPeer : Peer
 {
+    private int _atOnce;
+
     public Wire.ModelInfo Info { get; set; } = new()
     {
         Name = "small-peer",
@@ -42,6 +44,9 @@ internal sealed class SmallPeer : Peer
 
     public bool OmitCompleted { get; set; }
 
+    /// <summary>Most calls that were between their layout and their first token at once.</summary>
+    public int MostAtOnce { get; private set; }
+
     public ConcurrentQueue<Wire.SmallServiceGenerateRequest> Requests { get; } = [];
 
     protected override string ServiceName => "sgl.v1.SmallService";
@@ -51,6 +56,26 @@ internal sealed class SmallPeer : Peer
     protected override void AddService(IServiceCollection services) => services.AddSingleton(this);
 
     protected override void Map(WebApplication app) => app.MapGrpcService<Service>();
+
+    private async Task CountedAsync(Task wait)
+    {
+        lock (Requests)
+        {
+            MostAtOnce = Math.Max(MostAtOnce, ++_atOnce);
+        }
+
+        try
+        {
+            await wait;
+        }
+        finally
+        {
+            lock (Requests)
+            {
+                _atOnce--;
+            }
+        }
+    }
 
     private sealed class Service(SmallPeer peer) : Wire.SmallService.SmallServiceBase
     {
@@ -79,7 +104,7 @@ internal sealed class SmallPeer : Peer
                 },
             });
             peer.Started.Release();
-            await WaitAsync(peer.BeforeTokens, context);
+            await peer.CountedAsync(WaitAsync(peer.BeforeTokens, context));
             for (var i = 0; i < peer.Tokens.Length; i++)
             {
                 if (peer.FailAfter is { } fail && fail.Tokens == i)
