@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Sgl.Cli.Commands;
 using Sgl.Cli.Internal;
+using Sgl.Hosting;
 
 namespace Sgl.Cli;
 
@@ -34,6 +35,7 @@ internal static class CommandLine
         }
 
         using var stop = new StopSignal();
+        using var tracing = Tracing.Start("sgl");
         try
         {
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };

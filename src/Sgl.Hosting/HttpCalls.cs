@@ -56,7 +56,7 @@ public sealed class HttpCalls
         finally
         {
             _metrics.CountHttp(route, code);
-            HostingLog.CallEnded(_logger, LogLevel.Information, route, code, _time.GetElapsedTime(started).TotalMilliseconds, RequestIds.Of(context));
+            RequestLine.Write(_logger, LogLevel.Information, context, route, code, _time.GetElapsedTime(started));
         }
     }
 

@@ -37,6 +37,7 @@ public static class SglHost
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Configuration.AddEnvironmentVariables(EnvironmentPrefix);
         builder.Configuration.AddCommandLine(readable);
+        builder.Services.AddSingleton<ProcessMark>();
         builder.Services.AddSingleton<IValidateOptions<GivenSettings>, GivenSettingsValidator>();
         builder.Services.AddOptions<GivenSettings>().Configure(g => g.Arguments = args).ValidateOnStart();
         return builder;
@@ -66,3 +67,6 @@ public static class SglHost
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
+
+/// <summary>Registered where a service is a process of its own.</summary>
+internal sealed class ProcessMark;

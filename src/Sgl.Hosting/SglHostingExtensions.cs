@@ -32,6 +32,13 @@ public static class SglHostingExtensions
         services.AddSettings<ServiceListenOptions, ServiceListenOptionsValidator>(builder.Configuration, ServiceListenOptions.SectionName);
         services.AddSettings<CallLimits, CallLimitsValidator>(builder.Configuration, CallLimits.SectionName);
         services.AddSettings<TenantOptions, TenantOptionsValidator>(builder.Configuration, TenantOptions.SectionName);
+        services.AddSettings<TracingOptions, TracingOptionsValidator>(builder.Configuration, TracingOptions.SectionName);
+        if (services.Any(s => s.ServiceType == typeof(ProcessMark)))
+        {
+            // Inside another process that one records: a recorder hears all services that run in it.
+            services.AddTracing(builder.Configuration, setup.Name);
+        }
+
         services.TryAddSingleton<ITenants, HeaderTenants>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ServiceHealth>();

@@ -8,6 +8,7 @@ using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Prefixes;
 using Sgl.Inference.Internal.Runtime;
 using Sgl.Inference.Internal.Scheduling;
+using Sgl.Inference.Internal.Tracing;
 using Sgl.Models;
 using Sgl.Text;
 using Sgl.Vision;
@@ -177,6 +178,8 @@ public sealed class VlmEngine : IAsyncDisposable
         {
             SubmittedAt = submitted,
             ImageKeys = keys,
+            QueuedAt = _time.GetTimestamp(),
+            Parent = EngineActivity.Parent,
         };
         _scheduler.Submit(sequence);
         using var wake = gone.Token.Register(_scheduler.Wake);
@@ -322,6 +325,7 @@ public sealed class VlmEngine : IAsyncDisposable
         }
 
         var start = _time.GetTimestamp();
+        using var span = EngineActivity.Vision(prompt, tiles.Length);
         try
         {
             await _vision.EncodeAsync(prompt.Features, prompt.Images, tiles, prompt.CacheScope, cancellationToken).ConfigureAwait(false);

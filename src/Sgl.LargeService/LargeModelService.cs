@@ -110,6 +110,7 @@ public sealed class LargeModelService(
         }
 
         var result = await answer;
+        ServingActivity.Tell(context.GetHttpContext(), model.Name, result, scores: null);
         await Write(new() { Completed = Completed(result) });
 
         // Without a token: one that is cancelled while a message is written resets the stream, and the client would never get the status.

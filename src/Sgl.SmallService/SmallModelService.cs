@@ -53,6 +53,7 @@ public sealed class SmallModelService(
         // Without the consistency pass the engine scores nothing; what follows from the tokens alone is still worth having.
         var scores = !guided ? null : result.Scores ?? ExitScores.Of(CollectionsMarshal.AsSpan(logProbabilities), [], prepared.Engine.Model.VocabularySize, []);
         ObserveScores(scores);
+        ServingActivity.Tell(context.GetHttpContext(), prepared.Engine.Model.Name, result, scores);
         await Write(new() { Completed = Completed(result, scores, request.OmitImportance) });
 
         Task WriteToken(Wire.Token token)

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
+using Sgl.Hosting;
 
 namespace Sgl.Cli.Internal;
 
@@ -10,6 +12,8 @@ internal sealed class RouterClient : IDisposable
     /// <summary>The environment variable with the API key; on a command line others could read it.</summary>
     public const string KeyVariable = "SGL_API_KEY";
 
+    private static readonly ActivitySource Source = new("Sgl.Cli");
+
     private readonly GrpcChannel _channel;
     private readonly Wire.RouterService.RouterServiceClient _client;
     private readonly Uri _address;
@@ -17,11 +21,22 @@ internal sealed class RouterClient : IDisposable
     public RouterClient(Uri address)
     {
         _address = address;
-        _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null });
-        var key = Environment.GetEnvironmentVariable(KeyVariable);
-        _client = new Wire.RouterService.RouterServiceClient(string.IsNullOrEmpty(key) ? _channel.CreateCallInvoker() : _channel.Intercept(metadata =>
+        _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions
         {
-            metadata.Add("authorization", $"Bearer {key}");
+            MaxReceiveMessageSize = null,
+            MaxSendMessageSize = null,
+            HttpHandler = new SocketsHttpHandler { ActivityHeadersPropagator = null, EnableMultipleHttp2Connections = true },
+            DisposeHttpClient = true,
+        });
+        var key = Environment.GetEnvironmentVariable(KeyVariable);
+        _client = new Wire.RouterService.RouterServiceClient(_channel.Intercept(metadata =>
+        {
+            TraceContext.AddTo(metadata);
+            if (!string.IsNullOrEmpty(key))
+            {
+                metadata.Add("authorization", $"Bearer {key}");
+            }
+
             return metadata;
         }));
     }
@@ -53,6 +68,7 @@ internal sealed class RouterClient : IDisposable
     /// <param name="cancellationToken">Ends the work of all services for it.</param>
     public async Task<RouterAnswer> AskAsync(Wire.AnswerRequest request, Action<Wire.AnswerResponse> watch, CancellationToken cancellationToken)
     {
+        using var span = Source.StartActivity("ask", ActivityKind.Client);
         Wire.PromptLayout? layout = null;
         Wire.Decision? decision = null;
         Wire.AnswerCompleted? completed = null;

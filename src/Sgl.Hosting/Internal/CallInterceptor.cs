@@ -84,13 +84,12 @@ internal sealed class CallInterceptor(
         finally
         {
             metrics.CountCall(context.Method, code);
-            HostingLog.CallEnded(logger, Level(context.Method, code), context.Method, code, time.GetElapsedTime(started).TotalMilliseconds, requestId);
+            RequestLine.Write(logger, Level(context.Method, code), context.GetHttpContext(), context.Method, code, time.GetElapsedTime(started));
         }
     }
 
-    // A router asks every few seconds what is served; as long as it is told, nobody wants to read that.
-    private static LogLevel Level(string method, StatusCode code) =>
-        code == StatusCode.OK && (method.EndsWith("/GetModelInfo", StringComparison.Ordinal) || method.EndsWith("/GetInfo", StringComparison.Ordinal))
-            ? LogLevel.Debug
-            : LogLevel.Information;
+    /// <summary>A router asks every few seconds what is served; as long as it is told, nobody wants to read that.</summary>
+    public static bool IsRoutine(string method) => method.EndsWith("/GetModelInfo", StringComparison.Ordinal) || method.EndsWith("/GetInfo", StringComparison.Ordinal);
+
+    private static LogLevel Level(string method, StatusCode code) => code == StatusCode.OK && IsRoutine(method) ? LogLevel.Debug : LogLevel.Information;
 }

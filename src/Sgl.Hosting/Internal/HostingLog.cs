@@ -7,9 +7,6 @@ internal static partial class HostingLog
     [LoggerMessage(1, LogLevel.Error, "{Method} failed; correlation id {RequestId}", EventName = "CallFailed")]
     public static partial void CallFailed(ILogger logger, Exception exception, string method, string requestId);
 
-    [LoggerMessage(EventId = 2, Message = "{Method} {StatusCode} in {ElapsedMs:0.0} ms, {RequestId}", EventName = "CallEnded")]
-    public static partial void CallEnded(ILogger logger, LogLevel level, string method, Grpc.Core.StatusCode statusCode, double elapsedMs, string requestId);
-
     [LoggerMessage(3, LogLevel.Information, "{Service} listens on {Grpc}; metrics on {Metrics}; HTTP on {Http}", EventName = "Listening")]
     public static partial void Listening(ILogger logger, string service, string grpc, string metrics, string http);
 

@@ -17,8 +17,12 @@ internal static class OperationsEndpoint
         switch (context.Request.Path.Value)
         {
             case "/metrics":
-                context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-                await metrics.Registry.CollectAndExportAsTextAsync(context.Response.Body, context.RequestAborted);
+                // Exemplars, which lead from a bucket to a trace, exist in OpenMetrics only; Prometheus asks for that.
+                var (format, type) = context.Request.Headers.Accept.ToString().Contains("application/openmetrics-text", StringComparison.OrdinalIgnoreCase)
+                    ? (ExpositionFormat.OpenMetricsText, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+                    : (ExpositionFormat.PrometheusText, "text/plain; version=0.0.4; charset=utf-8");
+                context.Response.ContentType = type;
+                await metrics.Registry.CollectAndExportAsTextAsync(context.Response.Body, format, context.RequestAborted);
                 break;
             case "/healthz":
                 await context.Response.WriteAsync("alive\n", context.RequestAborted);

@@ -42,6 +42,8 @@ public sealed class RequestPreparer
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(violations);
         var engine = _host.Engine;
+        using var span = ServingActivity.Preprocess();
+        span?.SetTag("sgl.images", input.Images.Count);
         return await Task.Run(() => PrepareAsync(engine, input, violations, cancellationToken), cancellationToken);
     }
 

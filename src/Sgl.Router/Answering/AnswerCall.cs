@@ -9,9 +9,9 @@ namespace Sgl.Router;
 /// <param name="RequestId">Correlation id, passed to both models.</param>
 /// <param name="Deadline">Until when the client waits.</param>
 /// <param name="Tenant">Metadata that tells both models whom the request is from; null: nothing to tell.</param>
-/// <param name="Caller">Who asks; null where nobody is asked who they are.</param>
+/// <param name="Http">The request behind it.</param>
 /// <param name="CancellationToken">Cancelled when the client is gone, its deadline passed, or the router's drain is over.</param>
-internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, Metadata.Entry? Tenant, Caller? Caller, CancellationToken CancellationToken)
+internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Deadline, Metadata.Entry? Tenant, HttpContext Http, CancellationToken CancellationToken)
 {
     // Timers here and there do not run out in the same moment.
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(100);
@@ -20,11 +20,14 @@ internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Dead
         RequestIds.Of(context),
         context.Deadline == DateTime.MaxValue ? DateTimeOffset.MaxValue : new DateTimeOffset(context.Deadline),
         tenants.ToMetadata(tenants.Of(context.GetHttpContext())),
-        Caller.Of(context.GetHttpContext()),
+        context.GetHttpContext(),
         context.CancellationToken);
 
     public static AnswerCall From(HttpContext context, ITenants tenants, CancellationToken cancellationToken) => new(
-        RequestIds.Of(context), HttpCalls.Deadline(context), tenants.ToMetadata(tenants.Of(context)), Caller.Of(context), cancellationToken);
+        RequestIds.Of(context), HttpCalls.Deadline(context), tenants.ToMetadata(tenants.Of(context)), context, cancellationToken);
+
+    /// <summary>Who asks; null where nobody is asked who they are.</summary>
+    public Caller? Caller => Caller.Of(Http);
 
     /// <summary>Whether the client left or its deadline is here: from then on nothing that fails is a model's failure.</summary>
     public bool IsOver(DateTimeOffset now) => CancellationToken.IsCancellationRequested || IsLate(now);
@@ -40,6 +43,7 @@ internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Dead
     {
         var deadline = limit is { } l && time.GetUtcNow() + l < Deadline ? time.GetUtcNow() + l : Deadline;
         var metadata = RequestIds.ToMetadata(RequestId);
+        TraceContext.AddTo(metadata);
         if (Tenant is not null)
         {
             metadata.Add(Tenant);

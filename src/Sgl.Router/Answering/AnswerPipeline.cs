@@ -1,10 +1,8 @@
-using System.Diagnostics;
 using Google.Rpc;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sgl.Hosting;
-using Sgl.Router.Internal;
 
 namespace Sgl.Router;
 
@@ -78,7 +76,10 @@ internal sealed class AnswerPipeline
                 _ => RequestPath.Degraded,
             });
             Metrics.Common.EndToEnd.Observe(Time.GetElapsedTime(started).TotalSeconds);
-            Report(completed, call.RequestId);
+            if (completed.Path == Wire.AnswerPath.Degraded)
+            {
+                Metrics.CountDegraded(completed.Reason);
+            }
         }
         catch (Exception e)
         {
@@ -91,7 +92,8 @@ internal sealed class AnswerPipeline
         }
         finally
         {
-            call.Caller?.Spend(run?.Tokens ?? 0);
+            run?.Summary.Attach(call.Http);
+            call.Caller?.Spend(run is null ? 0 : run.Summary.PromptTokens + run.Summary.GeneratedTokens);
             Metrics.Common.Running.Set(Interlocked.Decrement(ref _running));
         }
     }
@@ -130,20 +132,6 @@ internal sealed class AnswerPipeline
         var policy = PolicyRules.Resolve(request.Policy, Policy, models.Large.Info, violations);
         violations.ThrowIfAny();
         return policy;
-    }
-
-    private void Report(Wire.AnswerCompleted completed, string requestId)
-    {
-        Activity.Current?.SetTag("sgl.path", completed.Path.ToString());
-        if (completed.Path == Wire.AnswerPath.Degraded)
-        {
-            Metrics.CountDegraded(completed.Reason);
-            RouterLog.Degraded(_logger, requestId, completed.Explanation);
-        }
-        else
-        {
-            RouterLog.Answered(_logger, requestId, completed.Path.ToString(), completed.Explanation);
-        }
     }
 
     /// <summary>What a question without an answer counts as; null: it was no question.</summary>

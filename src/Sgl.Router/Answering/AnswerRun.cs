@@ -3,6 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Sgl.Guidance;
 using Sgl.Hosting;
+using Sgl.Router.Internal;
 
 namespace Sgl.Router;
 
@@ -21,12 +22,15 @@ internal sealed class AnswerRun(
     private Wire.Decision? _heldDecision;
     private bool _layoutTold;
     private long _lastToken;
+    private long _promptTokens;
+    private long _generatedTokens;
+    private RequestSummary _summary = new();
     private TimeSpan? _firstToken;
     private TimeSpan? _firstSmallToken;
     private TimeSpan? _firstLargeToken;
 
-    /// <summary>Prompt and generated tokens of both models so far, as far as the router has seen them; also where there is no answer in the end.</summary>
-    public long Tokens { get; private set; }
+    /// <summary>What has become of it so far; also where there is no answer in the end. Tokens are those of both models that the router has seen.</summary>
+    public RequestSummary Summary => _summary with { PromptTokens = _promptTokens, GeneratedTokens = _generatedTokens, FirstToken = _firstToken };
 
     /// <summary>Answers, and returns the last event.</summary>
     public async Task<Wire.AnswerCompleted> AnswerAsync()
@@ -38,6 +42,8 @@ internal sealed class AnswerRun(
         {
             _small = policy.AsksSmall ? await AskSmallAsync() : null;
             var decision = Decide();
+            _summary = _summary with { Score = RouterActivity.Score(decision), Threshold = decision.Threshold };
+            RouterActivity.Tell(decision, _summary.Score);
             await TellDecisionAsync(decision);
             if (decision.Action == Wire.DecisionAction.Exit)
             {
@@ -241,7 +247,7 @@ internal sealed class AnswerRun(
 
     private async Task TellLayoutAsync(Wire.PromptLayout layout)
     {
-        Tokens += layout.PromptTokenCount;
+        _promptTokens += layout.PromptTokenCount;
         if (!_layoutTold)
         {
             _layoutTold = true;
@@ -281,7 +287,7 @@ internal sealed class AnswerRun(
 
     private void Clock(ref TimeSpan? first)
     {
-        Tokens++;
+        _generatedTokens++;
         var now = pipeline.Time.GetTimestamp();
         if (first is null)
         {
@@ -322,6 +328,8 @@ internal sealed class AnswerRun(
             pipeline.Metrics.FirstFinalToken.Observe(final.TotalSeconds);
         }
 
+        _summary = _summary with { Path = path.ToString().ToLowerInvariant(), Explanation = explanation, IsDegraded = path == Wire.AnswerPath.Degraded };
+        RouterActivity.Tell(completed, call.Caller?.Name);
         await emit(new Wire.AnswerResponse { Completed = completed });
         return completed;
     }

@@ -75,7 +75,7 @@ internal sealed class LargeHop
     public async Task<LargeAnswer> AskAsync(
         LargeQuestion question, LargeCall? early, AnswerCall call, Func<Wire.PromptLayout, Task> onLayout, Func<Wire.Token, Task> onToken)
     {
-        using var activity = RouterActivity.Source.StartActivity("large", ActivityKind.Internal);
+        using var activity = RouterActivity.Hop();
         var started = _time.GetTimestamp();
         using var limit = new CancellationTokenSource(question.Timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
@@ -113,6 +113,7 @@ internal sealed class LargeHop
 
         async Task<LargeAnswer> AttemptAsync(Attempt attempt)
         {
+            RouterActivity.Tell(activity, attempt);
             if (attempt.Number == 0 && early is not null)
             {
                 try
@@ -167,6 +168,7 @@ internal sealed class LargeHop
                         await (shown.IsNew(position++, message.Token) ? onToken(message.Token) : Task.CompletedTask);
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Completed:
+                        RouterActivity.Tell(activity, attempt, message.Completed.Usage, message.Completed.FinishReason);
                         return layout is not null && pruning is not null
                             ? new LargeAnswer(layout, pruning, message.Completed)
                             : throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "it completed without layout and accepted guidance");

@@ -45,7 +45,7 @@ internal sealed class SmallHop
     public async Task<SmallAnswer> AskAsync(
         Wire.SmallServiceGenerateRequest request, ReplicaLease? place, AnswerCall call, Func<Wire.PromptLayout, Task> onLayout, Func<Wire.Token, Task> onToken)
     {
-        using var activity = RouterActivity.Source.StartActivity("small", ActivityKind.Internal);
+        using var activity = RouterActivity.Hop();
         var started = _time.GetTimestamp();
         using var limit = new CancellationTokenSource(_backends.Small.Options.Timeout, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken, limit.Token);
@@ -74,6 +74,7 @@ internal sealed class SmallHop
 
         async Task<SmallAnswer> AttemptAsync(Attempt attempt)
         {
+            RouterActivity.Tell(activity, attempt);
             var remaining = _backends.Small.Options.Timeout - _time.GetElapsedTime(started);
             using var stream = new Wire.SmallService.SmallServiceClient(attempt.Replica.Calls).Generate(request, call.ToHop(remaining, _time, attempt.Token));
             await attempt.RespondedAsync(stream.ResponseHeadersAsync);
@@ -99,6 +100,7 @@ internal sealed class SmallHop
                         await (isNew ? onToken(message.Token) : Task.CompletedTask);
                         break;
                     case Wire.SmallServiceGenerateResponse.EventOneofCase.Completed:
+                        RouterActivity.Tell(activity, attempt, message.Completed.Usage, message.Completed.FinishReason);
                         return Checked(layout, message.Completed, ids, request, call.RequestId);
                 }
             }

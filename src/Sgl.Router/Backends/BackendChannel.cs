@@ -38,6 +38,7 @@ internal static class BackendChannel
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = null, // AnswerCall sends it
             UseProxy = false,
         };
         if (address.Service.Scheme != Uri.UriSchemeHttps)

@@ -48,12 +48,6 @@ internal static partial class RouterLog
     [LoggerMessage(105, LogLevel.Warning, "The policy file was calibrated for {Calibrated}, but {Served} is served", EventName = "OtherModel")]
     public static partial void OtherModel(ILogger logger, string calibrated, string served);
 
-    [LoggerMessage(106, LogLevel.Information, "{RequestId}: {Path}, {Explanation}", EventName = "Answered")]
-    public static partial void Answered(ILogger logger, string requestId, string path, string explanation);
-
-    [LoggerMessage(107, LogLevel.Warning, "{RequestId}: degraded, {Explanation}", EventName = "Degraded")]
-    public static partial void Degraded(ILogger logger, string requestId, string explanation);
-
     [LoggerMessage(108, LogLevel.Error, "Watching the {Hop} service failed; it is tried again", EventName = "MonitorFailed")]
     public static partial void MonitorFailed(ILogger logger, Exception exception, string hop);
 

@@ -112,7 +112,16 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     /// <summary>Counts at its end.</summary>
     public GenerationUsage? Usage { get; set; }
 
+    /// <summary>The span that its phases belong to; the default: nobody records it.</summary>
+    public System.Diagnostics.ActivityContext Parent { get; init; }
+
     public long SubmittedAt { get; init; }
+
+    /// <summary>When it came into the queue, its images encoded.</summary>
+    public long QueuedAt { get; init; }
+
+    /// <summary>When it had its last token.</summary>
+    public long EndedAt { get; set; }
 
     public long AdmittedAt { get; set; }
 

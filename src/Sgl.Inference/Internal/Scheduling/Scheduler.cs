@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Prefixes;
+using Sgl.Inference.Internal.Tracing;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
@@ -324,6 +325,7 @@ internal sealed partial class Scheduler : IDisposable
     /// <summary>A sequence has its last token. Its consistency pass goes in front of prefills: it is short, and its slots are free soon.</summary>
     private void End(Sequence sequence)
     {
+        sequence.EndedAt = _time.GetTimestamp();
         try
         {
             if (_results.Begin(sequence) is { } consistency)
@@ -364,7 +366,9 @@ internal sealed partial class Scheduler : IDisposable
     {
         try
         {
-            sequence.Events.Writer.TryWrite(new GenerationEvent.Completed(_results.Of(sequence, consistency)));
+            var result = _results.Of(sequence, consistency);
+            EngineActivity.Tell(sequence, consistency, failure: null, _time);
+            sequence.Events.Writer.TryWrite(new GenerationEvent.Completed(result));
             sequence.Events.Writer.TryComplete();
             Release(sequence);
         }
@@ -406,6 +410,7 @@ internal sealed partial class Scheduler : IDisposable
             LogFailed(error);
         }
 
+        EngineActivity.Tell(sequence, sequence.Work as ConsistencyWork, error, _time);
         sequence.Finish ??= FinishReason.Stop;
         sequence.Events.Writer.TryComplete(error);
         Release(sequence);

@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Sgl.Hosting;
+
+/// <summary>What became of a question, for the one line that the log has of its request.</summary>
+public sealed record RequestSummary
+{
+    /// <summary>Which way it went, e.g. <c>exit</c>; empty: none.</summary>
+    public string Path { get; init; } = "";
+
+    /// <summary>Why, in words.</summary>
+    public string Explanation { get; init; } = "";
+
+    /// <summary>The score that was compared.</summary>
+    public double? Score { get; init; }
+
+    /// <summary>What it was compared with.</summary>
+    public double? Threshold { get; init; }
+
+    /// <summary>Prompt tokens, visual tokens included.</summary>
+    public long PromptTokens { get; init; }
+
+    /// <summary>Generated tokens.</summary>
+    public long GeneratedTokens { get; init; }
+
+    /// <summary>From the request to its first token.</summary>
+    public TimeSpan? FirstToken { get; init; }
+
+    /// <summary>Whether the answer is less than what was asked for.</summary>
+    public bool IsDegraded { get; init; }
+
+    /// <summary>Gives it to the request.</summary>
+    public void Attach(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.Features.Set(this);
+    }
+
+    internal static RequestSummary? Of(HttpContext context) => context.Features.Get<RequestSummary>();
+}
