@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Every figure of docs/results/performance.md, on a machine with nothing else to do. About 100 minutes on two cores; 16 GB of memory, 12 GB of disk in CACHE.
-#   bench/run.sh [OUT [CACHE [PART ...]]]      parts: accuracy logits one two engine pieces load compare; none named: all
+# Every figure of docs/results/performance.md, on a machine with nothing else to do. 16 GB of memory, 20 GB of disk in CACHE.
+#   bench/run.sh OUT CACHE prepare        random checkpoints and the peers' files, once: 10 minutes
+#   bench/run.sh OUT CACHE quick          each figure once: 10 minutes on two cores
+#   bench/run.sh OUT CACHE [PART ...]     parts: accuracy logits one two engine added pieces load; none named: all, 110 minutes
+#   bench/run.sh OUT CACHE summary        table and plots of what lies in OUT; write: into README.md and docs/results too
+#   bench/run.sh OUT CACHE compare        with bench/baselines; ends with 1 where a figure got worse. keep: OUT becomes the baselines
 # Each part writes to OUT/PART.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,23 +12,46 @@ out=${1:-out/bench}
 cache=${2:-out/bench-cache}
 shift $(($# < 2 ? $# : 2))
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(accuracy logits one two engine pieces load compare)
-bench() { dotnet run -c Release --project bench/Sgl.Bench -- "$@"; }
+[ ${#parts[@]} -gt 0 ] || parts=(accuracy logits one two engine added pieces load summary compare)
+for project in Sgl.Bench Sgl.LoadTest Sgl.Peers; do
+  dotnet build -c Release "bench/$project" -v quiet -nologo -clp:ErrorsOnly
+done
+bench() { dotnet run --no-build -c Release --project bench/Sgl.Bench -- "$@" --cache "$cache"; }
+loadtest() { dotnet run --no-build -c Release --project bench/Sgl.LoadTest -- "$@"; }
 
 for part in "${parts[@]}"; do
   to="$out/$part"
   case $part in
-    accuracy) bench demo --bench accuracy --out "$to" ;;                                                                         # kept sets: 8 minutes
-    logits) bench 1b --bench accuracy --cache "$cache" --out "$to" ;;                                                            # logits at true widths: 3
-    one) bench 1b --bench start,weights,eager,peers --full --visual 256,1792 --rounds 3 --cache "$cache" --out "$to" ;;          # 25
-    two) bench 2b --bench start,weights,peers --full --visual 256,1792 --rounds 3 --cache "$cache" --out "$to" ;;                # 40
-    engine) bench 1b --bench importance,consistency,pruning,batch,draft --full --rounds 3 --cache "$cache" --out "$to" ;;        # 15
-    pieces) bench --pieces --filter '*' --artifacts "$to" ;;                                                                     # 5
-    load) dotnet run -c Release --project bench/Sgl.LoadTest -- concurrency --out "$to" ;;                                       # router and gRPC: 3
-    compare)
-      for baseline in bench/baselines/*/; do
-        bench --out "$out/$(basename "$baseline")" --compare "$baseline"
+    prepare) bench 1b 2b --prepare ;;
+    quick)
+      bench 1b --bench start,weights --visual 256 --rounds 2 --out "$to/weights"                                           # 1.5 minutes
+      bench 1b --bench importance,consistency,eager --visual 1792 --rounds 2 --out "$to/importance"                        # 1.5
+      bench 1b --bench peers,tower --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0 --out "$to/peers"                   # 2.5
+      bench 2b --bench peers --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0 --out "$to/peers"                         # 4
+      loadtest added --seconds 20 --out "$to/added" || true                                                                # 1
+      bench --summary "$to"
+      ;;
+    accuracy) bench demo --bench accuracy --out "$to" ;;                                                                   # kept sets: 8 minutes
+    logits) bench 1b --bench accuracy --out "$to" ;;                                                                       # logits at true widths: 3
+    one) bench 1b --bench start,weights,eager,peers,tower --full --visual 256,1792 --rounds 3 --out "$to" ;;               # 25
+    two) bench 2b --bench start,weights,peers --full --visual 256,1792 --rounds 3 --out "$to" ;;                           # 40
+    engine) bench 1b --bench importance,consistency,pruning,batch,draft --full --rounds 3 --out "$to" ;;                   # 15
+    added) loadtest added --seconds 60 --out "$to" || true ;;                                                              # router and gRPC: 2
+    pieces) dotnet run --no-build -c Release --project bench/Sgl.Bench -- --pieces --filter '*' --artifacts "$to" ;;       # 5
+    load) loadtest concurrency --out "$to" ;;                                                                              # 3
+    summary) bench --summary "$out" ;;
+    write) bench --summary "$out" --write ;;
+    keep)
+      (cd "$out" && find . -name '*.json' ! -name load.json ! -path '*/pieces/*') | while read -r file; do
+        install -D -m 644 "$out/$file" "bench/baselines/$file"
       done
+      ;;
+    compare)
+      failed=0
+      for baseline in $(find bench/baselines -name '*.json' -printf '%h\n' | sort -u); do
+        bench --out "$out/${baseline#bench/baselines/}" --compare "$baseline" || failed=1
+      done
+      exit $failed
       ;;
     *)
       echo "$part is not a part" >&2

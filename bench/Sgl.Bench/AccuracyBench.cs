@@ -61,13 +61,7 @@ internal static class AccuracyBench
             ["shape", "even activations", "outlier rows", "outlier rows and columns"]);
         foreach (var (name, shape) in Shapes)
         {
-            var folder = Path.Combine(options.Cache, "two-layers-" + name);
-            if (!Directory.Exists(folder))
-            {
-                CheckpointWriter.Write(folder + ".partial", shape, StoredType.BFloat16);
-                Directory.Move(folder + ".partial", folder);
-            }
-
+            var folder = FolderOf(name, shape, options);
             Task<VlmEngine> LoadAsync(string weights) => VlmEngine.LoadAsync(new EngineOptions { Checkpoint = folder, ImageTokenId = 3, Weights = weights, VisionCacheMiB = 0, PrefixCacheMiB = 0 });
             await using var exact = await LoadAsync("float32");
             await using var rounded = await LoadAsync("int8");
@@ -90,6 +84,21 @@ internal static class AccuracyBench
         }
 
         return section;
+    }
+
+    /// <summary>Writes the checkpoints that <see cref="LogitsAsync"/> needs.</summary>
+    public static void Prepare(BenchOptions options) => Array.ForEach(Shapes, s => FolderOf(s.Name, s.Shape, options));
+
+    private static string FolderOf(string name, CheckpointShape shape, BenchOptions options)
+    {
+        var folder = Path.Combine(options.Cache, "two-layers-" + name);
+        if (!Directory.Exists(folder))
+        {
+            CheckpointWriter.Write(folder + ".partial", shape, StoredType.BFloat16);
+            Directory.Move(folder + ".partial", folder);
+        }
+
+        return folder;
     }
 
     private static PreparedPrompt Prompt(CheckpointShape shape, int seed, float row, float column)

@@ -17,6 +17,7 @@ internal static class BatchBench
         foreach (var (name, prompt) in (await subject.PromptsAsync(large: true)).Take(1))
         {
             var s = await Measuring.InterleavedAsync(options.Rounds, () => AloneAsync(engine, prompt, options.Tokens), () => TogetherAsync(engine, prompt, options.Tokens));
+            section.Figure($"together / alone: a token of {Sequences} sequences, {name}", Measuring.MedianRatio(s[1], s[0]));
             section.Row(name, $"{Measuring.Median(s[0].Select(c => 1 / c.Wall)):0.00}", $"{Measuring.Median(s[1].Select(c => 1 / c.Wall)):0.00}", Measuring.Ratio(s[0], s[1]));
         }
 

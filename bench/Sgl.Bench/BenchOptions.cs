@@ -9,13 +9,16 @@ internal sealed record BenchOptions
         usage: dotnet run -c Release --project bench/Sgl.Bench -- [demo|1b|2b ...] [options]
           demo             the demo pair in models/
           1b, 2b           language models of InternVL2-1B's and 2B's true shape with random weights (made once in --cache, 1.9 and 4.4 GB)
-          --bench NAMES    importance,consistency,pruning,batch,draft (default: these), stall,weights,start,eager,peers,accuracy
+          --bench NAMES    importance,consistency,pruning,batch,draft (default: these), stall,weights,start,eager,peers,tower,accuracy
           --visual LIST    visual tokens of the prompts (default: 256 quick, 256,1024,1792 full; demo: real images)
           --rounds N       interleaved rounds (default: 3 quick, 7 full)
           --tokens N       tokens generated (default: 16)
           --full           the long prompts too
           --prepack        let the runtime repack float32 weights
           --weights KIND   auto, float32 or int8 (default: auto)
+          --precisions P   of llama.cpp's decoder (default: F16,Q8_0,Q4_0)
+          --prepare        no measuring: write the random checkpoints and the peers' files to --cache
+          --summary DIR    no measuring: the table of goals and the plots of all results under DIR, into DIR; with --write into README.md and docs/results too
           --compare DIR    no measuring: compare the results in --out with the baselines in DIR; ends with 1 where a figure got worse
           --pieces ...     BenchmarkDotNet over the pieces, with its own options behind
           --cache DIR      where random checkpoints are kept (default: the temporary folder)
@@ -23,8 +26,9 @@ internal sealed record BenchOptions
         """;
 
     private static readonly string[] AllTargets = ["demo", "1b", "2b"];
+    private static readonly string[] AllPrecisions = ["F16", "Q8_0", "Q4_0"];
     private static readonly string[] AllBenches = ["importance", "consistency", "pruning", "batch", "draft"];
-    private static readonly string[] MoreBenches = ["stall", "weights", "start", "eager", "peers", "accuracy"];
+    private static readonly string[] MoreBenches = ["stall", "weights", "start", "eager", "peers", "tower", "accuracy"];
 
     public IReadOnlyList<string> Targets { get; private init; } = [];
 
@@ -42,6 +46,18 @@ internal sealed record BenchOptions
 
     /// <summary>Folder of baselines to compare with; null: measure.</summary>
     public string? Compare { get; private init; }
+
+    /// <summary>Write what the benches need, measure nothing.</summary>
+    public bool Prepare { get; private init; }
+
+    /// <summary>Folder of results to make tables and plots of; null: measure.</summary>
+    public string? Summary { get; private init; }
+
+    /// <summary>Whether the summary goes into the repository's documents.</summary>
+    public bool Write { get; private init; }
+
+    /// <summary>Of llama.cpp's decoder.</summary>
+    public IReadOnlyList<string> Precisions { get; private init; } = AllPrecisions;
 
     public string Weights { get; private init; } = "auto";
 
@@ -71,6 +87,10 @@ internal sealed record BenchOptions
                 "--full" => result with { Full = true },
                 "--prepack" => result with { Prepack = true },
                 "--weights" => result with { Weights = Known(Value(), ["auto", "float32", "int8"]) },
+                "--precisions" => result with { Precisions = [.. Value().Split(',').Select(p => Known(p, AllPrecisions))] },
+                "--prepare" => result with { Prepare = true },
+                "--summary" => result with { Summary = Value() },
+                "--write" => result with { Write = true },
                 "--compare" => result with { Compare = Value() },
                 "--cache" => result with { Cache = Value() },
                 "--out" => result with { Out = Value() },

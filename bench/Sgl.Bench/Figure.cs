@@ -44,5 +44,6 @@ internal sealed record Figure(string Name, double Value)
         return lost;
     }
 
-    private static Dictionary<string, double> Read(string path) => JsonSerializer.Deserialize<Dictionary<string, double>>(File.ReadAllText(path))!;
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Dictionary<string, double> Read(string path) => JsonSerializer.Deserialize<Dictionary<string, double>>(File.ReadAllText(path))!;
 }

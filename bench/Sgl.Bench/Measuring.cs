@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sgl.Inference;
 
 namespace Sgl.Bench;
@@ -13,7 +14,7 @@ internal readonly record struct Cost(double Wall, double Processor)
 
     /// <summary>What the clocks show now.</summary>
     public static Cost Now() => new(
-        System.Diagnostics.Stopwatch.GetTimestamp() / (double)System.Diagnostics.Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds);
+        Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds);
 }
 
 /// <summary>The phases of one generation: the clock as the engine reads it, processor time between the events that its reader sees.</summary>
@@ -25,20 +26,36 @@ internal static class Measuring
     /// <summary>Below it the reader of the events is too late to tell phases apart by processor time.</summary>
     private const double ShortestForProcessorTime = 0.05;
 
-    /// <summary>Samples [variant][round]; one round in front of them is not counted.</summary>
+    // What takes so long is warm by itself: with one round, the one in front of it is taken.
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(2);
+
+    /// <summary>Samples [variant][round]; one round in front of them is not counted, unless one is all that is wanted and each of its variants takes seconds.</summary>
     public static async Task<T[][]> InterleavedAsync<T>(int rounds, params Func<Task<T>>[] variants)
     {
         var samples = variants.Select(_ => new List<T>()).ToArray();
         for (var round = -1; round < rounds; round++)
         {
+            var shortest = TimeSpan.MaxValue;
             // Every other round backwards: no variant always follows the same one.
             foreach (var v in round % 2 == 0 ? Enumerable.Range(0, variants.Length) : Enumerable.Range(0, variants.Length).Reverse())
             {
+                var started = Stopwatch.GetTimestamp();
                 var sample = await variants[v]();
-                if (round >= 0)
+                shortest = TimeSpan.FromTicks(Math.Min(shortest.Ticks, Stopwatch.GetElapsedTime(started).Ticks));
+                if (round >= 0 || rounds == 1)
                 {
                     samples[v].Add(sample);
                 }
+            }
+
+            if (round == -1 && rounds == 1)
+            {
+                if (shortest >= Long)
+                {
+                    break;
+                }
+
+                Array.ForEach(samples, s => s.Clear());
             }
         }
 

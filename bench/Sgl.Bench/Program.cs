@@ -27,6 +27,24 @@ if (options.Compare is { } baseline)
     return lost == 0 ? 0 : 1;
 }
 
+if (options.Summary is { } results)
+{
+    Summary.Write(results, options.Write, Console.Out);
+    return 0;
+}
+
+if (options.Prepare)
+{
+    foreach (var target in options.Targets)
+    {
+        await using var subject = await Subject.LoadAsync(target, options);
+        PeersBench.Prepare(target, options);
+    }
+
+    AccuracyBench.Prepare(options);
+    return 0;
+}
+
 var report = new Report(options);
 foreach (var target in options.Targets)
 {
@@ -43,6 +61,7 @@ foreach (var target in options.Targets)
             "start" => await StartBench.RunAsync(subject, options),
             "eager" => await EagerBench.RunAsync(subject, options),
             "peers" => await PeersBench.RunAsync(subject, options),
+            "tower" => await PeersBench.TowerAsync(subject, options),
             "accuracy" => target == "demo" ? await AccuracyBench.OverlapAsync(options) : await AccuracyBench.LogitsAsync(options),
             "stall" => await StallBench.RunAsync(subject, options),
             "pruning" => await PruningBench.RunAsync(subject, options),

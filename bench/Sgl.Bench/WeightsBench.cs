@@ -35,7 +35,8 @@ internal static class WeightsBench
         }
     }
 
-    private static async Task<Cost> TileAsync(VlmEngine engine, Subject subject)
+    /// <summary>One tile that no cache knows.</summary>
+    public static async Task<Cost> TileAsync(VlmEngine engine, Subject subject)
     {
         var begin = Cost.Now();
         await engine.EncodeAsync(subject.Tile(), CancellationToken.None);

@@ -62,7 +62,7 @@ internal sealed class Section(string name)
                 (null, { } m) => FormattableString.Invariant($"<= {m:0.##}"),
                 _ => "",
             };
-            return FormattableString.Invariant($"| {Name} | {Value:0.##} | {goal} | {(goal.Length == 0 ? "" : Met ? "met" : "MISSED")} |");
+            return FormattableString.Invariant($"| {Name} | {Value:0.###} | {goal} | {(goal.Length == 0 ? "" : Met ? "met" : "MISSED")} |");
         }
     }
 }

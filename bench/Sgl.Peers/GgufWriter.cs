@@ -3,7 +3,7 @@ using System.Text;
 namespace Sgl.Peers;
 
 /// <summary>
-/// Writes a GGUF file, version 3: magic, counts, key-value pairs, tensor infos, data aligned to 32 bytes. Matrices are float16 and random, norms float32 and 1:
+/// Writes a GGUF file, version 3: magic, counts, key-value pairs, tensor infos, data aligned to 32 bytes. Matrices are float16 and random, vectors and position embeddings float32 and 1:
 /// random weights cost what trained ones cost.
 /// </summary>
 internal static class GgufWriter
@@ -17,97 +17,53 @@ internal static class GgufWriter
         UInt32 = 4,
         Int32 = 5,
         Float32 = 6,
+        Bool = 7,
         Text = 8,
         Array = 9,
     }
 
-    public static void Write(string path, LlamaShape shape)
+    /// <summary>Writes a file.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="pairs">Keys and values.</param>
+    /// <param name="tensors">Names and dimensions, the fastest first.</param>
+    public static void Write(string path, IReadOnlyList<(string Key, object Value)> pairs, IReadOnlyList<(string Name, long[] Dims)> tensors)
     {
         using var file = new BinaryWriter(File.Create(path), Encoding.UTF8);
-        var tensors = Tensors(shape).ToList();
-        var pairs = Pairs(shape).ToList();
         file.Write("GGUF"u8);
         file.Write(Version);
         file.Write((long)tensors.Count);
         file.Write((long)pairs.Count);
-        pairs.ForEach(p => Pair(file, p.Key, p.Value));
+        foreach (var (key, value) in pairs)
+        {
+            Pair(file, key, value);
+        }
+
         long offset = 0;
         foreach (var (name, dims) in tensors)
         {
             Text(file, name);
             file.Write((uint)dims.Length);
             Array.ForEach(dims, d => file.Write(d));
-            file.Write(dims.Length == 1 ? Float32 : Float16);
+            file.Write(IsWide(name, dims) ? Float32 : Float16);
             file.Write(offset);
-            offset += Padded(Bytes(dims));
+            offset += Padded(Bytes(name, dims));
         }
 
         Pad(file, file.BaseStream.Position);
         var random = new Random(1);
         var chunk = new byte[1 << 20];
-        foreach (var (_, dims) in tensors)
+        foreach (var (name, dims) in tensors)
         {
-            var bytes = Bytes(dims);
+            var bytes = Bytes(name, dims);
             for (long done = 0; done < bytes; done += chunk.Length)
             {
                 var part = chunk.AsSpan(0, (int)Math.Min(chunk.Length, bytes - done));
-                Fill(part, dims.Length == 1, random);
+                Fill(part, IsWide(name, dims), random);
                 file.Write(part);
             }
 
             Pad(file, bytes);
         }
-    }
-
-    private static IEnumerable<(string Name, long[] Dims)> Tensors(LlamaShape s)
-    {
-        long kv = s.KvHeads * (s.Hidden / s.Heads);
-        yield return ("token_embd.weight", [s.Hidden, s.Vocabulary]);
-        yield return ("output_norm.weight", [s.Hidden]);
-        yield return ("output.weight", [s.Hidden, s.Vocabulary]);
-        for (var i = 0; i < s.Layers; i++)
-        {
-            var blk = $"blk.{i}.";
-            yield return (blk + "attn_norm.weight", [s.Hidden]);
-            yield return (blk + "ffn_norm.weight", [s.Hidden]);
-            yield return (blk + "attn_q.weight", [s.Hidden, s.Hidden]);
-            yield return (blk + "attn_k.weight", [s.Hidden, kv]);
-            yield return (blk + "attn_v.weight", [s.Hidden, kv]);
-            yield return (blk + "attn_output.weight", [s.Hidden, s.Hidden]);
-            yield return (blk + "ffn_gate.weight", [s.Hidden, s.Inner]);
-            yield return (blk + "ffn_up.weight", [s.Hidden, s.Inner]);
-            yield return (blk + "ffn_down.weight", [s.Inner, s.Hidden]);
-            if (s.Architecture == "qwen2")
-            {
-                yield return (blk + "attn_q.bias", [s.Hidden]);
-                yield return (blk + "attn_k.bias", [kv]);
-                yield return (blk + "attn_v.bias", [kv]);
-            }
-        }
-    }
-
-    private static IEnumerable<(string Key, object Value)> Pairs(LlamaShape s)
-    {
-        var a = s.Architecture + ".";
-        yield return ("general.architecture", s.Architecture);
-        yield return ("general.file_type", 1u);
-        yield return (a + "context_length", 32768u);
-        yield return (a + "embedding_length", (uint)s.Hidden);
-        yield return (a + "block_count", (uint)s.Layers);
-        yield return (a + "feed_forward_length", (uint)s.Inner);
-        yield return (a + "attention.head_count", (uint)s.Heads);
-        yield return (a + "attention.head_count_kv", (uint)s.KvHeads);
-        yield return (a + "attention.layer_norm_rms_epsilon", 1e-6f);
-        yield return (a + "rope.freq_base", 1_000_000f);
-        yield return (a + "rope.dimension_count", (uint)(s.Hidden / s.Heads));
-        yield return (a + "vocab_size", (uint)s.Vocabulary);
-        yield return ("tokenizer.ggml.model", "gpt2");
-        yield return ("tokenizer.ggml.pre", "qwen2");
-        yield return ("tokenizer.ggml.tokens", Enumerable.Range(0, s.Vocabulary).Select(i => $"t{i}").ToArray());
-        yield return ("tokenizer.ggml.token_type", Enumerable.Repeat(1, s.Vocabulary).ToArray());
-        yield return ("tokenizer.ggml.merges", new[] { "t 0" });
-        yield return ("tokenizer.ggml.bos_token_id", 1u);
-        yield return ("tokenizer.ggml.eos_token_id", 2u);
     }
 
     private static void Pair(BinaryWriter file, string key, object value)
@@ -126,6 +82,16 @@ internal static class GgufWriter
             case float number:
                 file.Write((uint)Kind.Float32);
                 file.Write(number);
+                break;
+            case bool flag:
+                file.Write((uint)Kind.Bool);
+                file.Write(flag);
+                break;
+            case float[] numbers:
+                file.Write((uint)Kind.Array);
+                file.Write((uint)Kind.Float32);
+                file.Write((long)numbers.Length);
+                Array.ForEach(numbers, n => file.Write(n));
                 break;
             case string[] texts:
                 file.Write((uint)Kind.Array);
@@ -151,9 +117,9 @@ internal static class GgufWriter
         file.Write(bytes);
     }
 
-    private static void Fill(Span<byte> part, bool norm, Random random)
+    private static void Fill(Span<byte> part, bool wide, Random random)
     {
-        if (norm)
+        if (wide)
         {
             System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(part).Fill(1);
             return;
@@ -167,7 +133,10 @@ internal static class GgufWriter
         }
     }
 
-    private static long Bytes(long[] dims) => dims.Aggregate(1L, (a, b) => a * b) * (dims.Length == 1 ? 4 : 2);
+    private static long Bytes(string name, long[] dims) => dims.Aggregate(1L, (a, b) => a * b) * (IsWide(name, dims) ? 4 : 2);
+
+    // What is added to float32 has to be float32.
+    private static bool IsWide(string name, long[] dims) => dims.Length == 1 || name.Contains("position_embd", StringComparison.Ordinal);
 
     private static long Padded(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
 

@@ -38,7 +38,8 @@ internal sealed class LlamaPeer : IDisposable
         var half = Path.Combine(cache, $"{target}-f16.gguf");
         if (!File.Exists(half))
         {
-            GgufWriter.Write(half + ".partial", LlamaShape.Of(target));
+            var shape = LlamaShape.Of(target);
+            GgufWriter.Write(half + ".partial", [.. GgufDecoder.Pairs(shape)], [.. GgufDecoder.Tensors(shape)]);
             File.Move(half + ".partial", half);
         }
 

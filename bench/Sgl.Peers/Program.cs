@@ -5,11 +5,12 @@ using Sgl.Peers;
 // A peer that bench/Sgl.Bench starts and asks in turns with its own engine: one line in, one number out.
 //   prefill ROWS                     seconds
 //   decode ROWS SEQUENCES STEPS      seconds per step
+//   tile                             seconds of one tile through the vision tower
 //   memory                           resident bytes
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is not [var target, var precision, var cache, var threadText])
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Sgl.Peers -- 1b|2b F16|Q8_0|Q4_0 CACHE THREADS, then lines: prefill ROWS | decode ROWS SEQUENCES STEPS | memory");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Sgl.Peers -- 1b|2b F16|Q8_0|Q4_0|tower|prepare CACHE THREADS, then lines: prefill ROWS | decode ROWS SEQUENCES STEPS | tile | memory");
     return 1;
 }
 
@@ -20,8 +21,21 @@ NativeLibraryConfig.All.WithLogCallback((level, message) =>
         Console.Error.Write(message);
     }
 });
-var file = LlamaPeer.Prepare(target, precision, cache);
-using var peer = new LlamaPeer(file, LlamaShape.Of(target).Vocabulary, int.Parse(threadText, CultureInfo.InvariantCulture), sequences: 8);
+var threads = int.Parse(threadText, CultureInfo.InvariantCulture);
+if (precision == "prepare")
+{
+    foreach (var kind in new[] { "F16", "Q8_0", "Q4_0" })
+    {
+        Console.WriteLine(LlamaPeer.Prepare(target, kind, cache));
+    }
+
+    Console.WriteLine(TowerPeer.Prepare(target, cache));
+    return 0;
+}
+
+var language = LlamaPeer.Prepare(target, precision == "tower" ? "Q4_0" : precision, cache);
+using var tower = precision == "tower" ? new TowerPeer(language, TowerPeer.Prepare(target, cache), threads) : null;
+using var peer = tower is null ? new LlamaPeer(language, LlamaShape.Of(target).Vocabulary, threads, sequences: 8) : null;
 Console.WriteLine("ready " + System.Runtime.InteropServices.Marshal.PtrToStringAnsi(NativeApi.llama_print_system_info()));
 while (Console.ReadLine() is { } line)
 {
@@ -29,8 +43,9 @@ while (Console.ReadLine() is { } line)
     int Number(int i) => int.Parse(words[i], CultureInfo.InvariantCulture);
     Console.WriteLine(words[0] switch
     {
-        "prefill" => peer.Prefill(Number(1)),
-        "decode" => peer.Decode(Number(1), Number(2), Number(3)),
+        "prefill" when peer is not null => peer.Prefill(Number(1)),
+        "decode" when peer is not null => peer.Decode(Number(1), Number(2), Number(3)),
+        "tile" when tower is not null => tower.Tile(),
         "memory" => Environment.WorkingSet,
         _ => double.NaN,
     });

@@ -7,6 +7,7 @@ internal interface IScenario
     static IReadOnlyList<IScenario> All { get; } =
     [
         new ConcurrencyScenario(),
+        new AddedScenario(),
         new OverloadScenario(),
         new UnreadScenario(),
         new StalledUploadScenario(),
