@@ -92,6 +92,17 @@ public class LifetimeTests
         Assert.Equal(4, engine.Model.Stages.Count);
     }
 
+    [Fact]
+    public async Task LoadAsync_ProgressOfFewParts_GrowsWithEachMatrix()
+    {
+        var seen = new List<LoadProgress>();
+        await using var engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = TestEngine.Checkpoint }, progress: new Collect(seen));
+        var parts = seen.Select(s => s.Phase).Distinct().Count();
+        Assert.InRange(seen.Select(s => s.Fraction).Distinct().Count(), 4 * parts, int.MaxValue);
+        Assert.All(seen, s => Assert.InRange(s.Fraction, 0, 1));
+        Assert.Equal(seen.Select(s => s.Fraction).Order(), seen.Select(s => s.Fraction));
+    }
+
     private sealed class Collect(List<LoadProgress> seen) : IProgress<LoadProgress>
     {
         public void Report(LoadProgress value) => seen.Add(value);

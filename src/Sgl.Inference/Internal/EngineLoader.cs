@@ -39,15 +39,16 @@ internal static partial class EngineLoader
             var weights = new WeightProvider(checkpoint, WeightPlan.Of(options.Weights, checkpoint, cuts.Any(c => !c.Device.IsCuda)));
             owned.Push(weights);
             var budget = new KvBudget((long)options.KvBudgetMiB << 20);
-            var parts = new LoadedParts(weights, options.PrepackWeights, progress, cuts.Count + 3);
+            var parts = new LoadedParts(weights, options.PrepackWeights, progress);
             owned.Push(parts);
 
-            // Parts share no weights that are packed, so each core makes one of its own: tower and head first, which take longest.
-            var vision = parts.Add("vision tower", s => new VisionEncoder(checkpoint, cuts[0].Device, s, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20)));
-            var head = parts.Add("head", s => new Head(config, checkpoint.Decoder, cuts[^1].Device, s, TypeFor(checkpoint, cuts[^1].Device)));
+            // Parts share no weights that are packed, so each core makes one of its own.
+            var vision = parts.Add("vision tower", Size(checkpoint.Config.Vision), s => new VisionEncoder(checkpoint, cuts[0].Device, s, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20)));
+            var head = parts.Add("head", (long)config.VocabularySize * config.HiddenSize, s => new Head(config, checkpoint.Decoder, cuts[^1].Device, s, TypeFor(checkpoint, cuts[^1].Device)));
             var stages = cuts
                 .Select(cut => parts.Add(
                     $"layers {cut.First}-{cut.Last} on {cut.Device}",
+                    cut.Count * Size(config),
                     s => new DecoderStage(config, checkpoint.Decoder, cut, s, budget, options.Importance, TypeFor(checkpoint, cut.Device))))
                 .ToList();
             var reading = Task.Run(weights.Prefetch, CancellationToken.None);
@@ -80,6 +81,8 @@ internal static partial class EngineLoader
             // What loading left behind would stay resident for as long as the service runs.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             MemoryPages.TrimHeap();
+            // Decoding gains, and nobody has to wait for it. It is safe at any time, also when the engine is gone again.
+            _ = Task.Run(HugePages.JoinResident, CancellationToken.None);
             progress?.Report(new LoadProgress("ready", 1));
             if (logger.IsEnabled(LogLevel.Information))
             {
@@ -97,6 +100,13 @@ internal static partial class EngineLoader
             }
         }
     }
+
+    /// <summary>Parameters of a layer's matrices.</summary>
+    private static long Size(LanguageModelConfig config) =>
+        (long)config.HiddenSize * ((2L * (config.Heads + config.KvHeads) * config.HeadDim) + (3L * config.IntermediateSize));
+
+    /// <summary>Parameters of the tower's matrices.</summary>
+    private static long Size(VisionConfig config) => config.Layers * (long)config.HiddenSize * ((4L * config.HiddenSize) + (2L * config.IntermediateSize));
 
     private static List<int> PruneLayers(EngineOptions options, int layers)
     {

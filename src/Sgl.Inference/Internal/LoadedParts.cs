@@ -3,22 +3,40 @@ using Sgl.Inference.Internal.Runtime;
 namespace Sgl.Inference.Internal;
 
 /// <summary>The parts of a model that have sessions of their own, made on all cores at once. Until they are handed to an engine they are owned here.</summary>
-internal sealed class LoadedParts(WeightProvider weights, bool prepackWeights, IProgress<LoadProgress>? progress, int steps) : IDisposable
+internal sealed class LoadedParts : IDisposable
 {
-    private readonly List<(string Name, Action<SessionFactory> Make)> _parts = [];
+    // What making the weights, making the sessions and warming up take of the time, roughly.
+    private const double WeightsShare = 0.65, SessionsShare = 0.3;
+
+    private readonly WeightProvider _weights;
+    private readonly bool _prepackWeights;
+    private readonly IProgress<LoadProgress>? _progress;
+    private readonly List<(string Name, long Size, Action<SessionFactory> Make)> _parts = [];
     private readonly Stack<IDisposable> _made = new();
     private readonly Lock _gate = new();
-    private int _done;
+    private string _phase = "";
+    private long _size;
+    private long _done;
 
-    /// <summary>Part of the work that is done, 0 to 1.</summary>
-    public double Fraction => Volatile.Read(ref _done) / (double)steps;
+    public LoadedParts(WeightProvider weights, bool prepackWeights, IProgress<LoadProgress>? progress)
+    {
+        (_weights, _prepackWeights, _progress) = (weights, prepackWeights, progress);
+        weights.Advanced = () => Report(null);
+    }
+
+    /// <summary>Part of the work that is done, 0 to 1: grows with each matrix that is made and each part.</summary>
+    public double Fraction => (WeightsShare * _weights.Share) + (SessionsShare * Interlocked.Read(ref _done) / Math.Max(1, _size));
 
     /// <summary>Names a part; it is there after <see cref="LoadAsync"/>.</summary>
-    public Part<T> Add<T>(string name, Func<SessionFactory, T> make)
+    /// <param name="name">What it is, for the progress.</param>
+    /// <param name="size">How long it takes against others; its parameters say.</param>
+    /// <param name="make">Makes it.</param>
+    public Part<T> Add<T>(string name, long size, Func<SessionFactory, T> make)
         where T : class, IDisposable
     {
         var part = new Part<T>();
-        _parts.Add((name, Make));
+        _parts.Add((name, size, Make));
+        _size += size;
         return part;
 
         void Make(SessionFactory sessions)
@@ -33,17 +51,18 @@ internal sealed class LoadedParts(WeightProvider weights, bool prepackWeights, I
         }
     }
 
-    /// <summary>Makes all parts.</summary>
+    /// <summary>Makes all parts, the longest first, so that no core waits for it at the end.</summary>
     public Task LoadAsync(CancellationToken cancellationToken) => Parallel.ForEachAsync(
-        _parts,
+        _parts.OrderByDescending(p => p.Size),
         new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken },
         (part, _) =>
         {
             Report(part.Name);
-            var sessions = new SessionFactory(weights, prepackWeights);
+            var sessions = new SessionFactory(_weights, _prepackWeights);
             part.Make(sessions);
             sessions.DiscardPacked();
-            Interlocked.Increment(ref _done);
+            Interlocked.Add(ref _done, part.Size);
+            Report(null);
             return ValueTask.CompletedTask;
         });
 
@@ -55,12 +74,14 @@ internal sealed class LoadedParts(WeightProvider weights, bool prepackWeights, I
         }
     }
 
-    /// <summary>In order: of two parts that begin together, none reports less than what was reported before.</summary>
-    private void Report(string name)
+    /// <summary>In order: of two parts that are made together, none reports less than what was reported before.</summary>
+    /// <param name="phase">What begins; null: what was said before goes on.</param>
+    private void Report(string? phase)
     {
         lock (_gate)
         {
-            progress?.Report(new LoadProgress(name, Fraction));
+            _phase = phase ?? _phase;
+            _progress?.Report(new LoadProgress(_phase, Fraction));
         }
     }
 

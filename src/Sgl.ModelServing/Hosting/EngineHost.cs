@@ -130,14 +130,19 @@ public sealed class EngineHost : IHostedService, IAsyncDisposable
 
     private sealed class ProgressRelay(EngineHost host) : IProgress<LoadProgress>
     {
-        private string _logged = "";
+        // Large parts take minutes; nobody wants a line for each matrix.
+        private const int LinesOfAll = 10;
+
+        private (string Phase, int Tenth) _logged = ("", 0);
 
         public void Report(LoadProgress value)
         {
             host._phase = FormattableString.Invariant($"loading, {value.Fraction:P0} ({value.Phase})");
             host._progress?.Report(value);
-            if (Interlocked.Exchange(ref _logged, value.Phase) != value.Phase)
+            var now = (value.Phase, (int)(value.Fraction * LinesOfAll));
+            if (now != _logged)
             {
+                _logged = now;
                 EngineHostLog.Progress(host._logger, value.Phase, value.Fraction);
             }
         }

@@ -6,6 +6,7 @@ namespace Sgl.Models;
 public static partial class MemoryPages
 {
     private const int WillNeed = 3, DontNeed = 4;
+    private const int MmapThreshold = -3, LargeBlock = 1 << 19;
 
     /// <summary>
     /// Gives back the physical memory of whole pages in a range. A mapped file is read again when touched, other memory reads as zeros from then on.
@@ -18,6 +19,27 @@ public static partial class MemoryPages
     /// <param name="pointer">First byte.</param>
     /// <param name="bytes">Length.</param>
     public static void Prefetch(nint pointer, long bytes) => Advise(pointer, bytes, WillNeed);
+
+    /// <summary>
+    /// Has the C library take blocks of 512 KiB and more straight from the system, for as long as the process lives, so that they go back when they are freed.
+    /// By itself it raises that size to 32 MiB, and packed weights lie between holes that stay resident. Does nothing where it has no such call.
+    /// </summary>
+    public static void ReturnLargeBlocks()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        try
+        {
+            _ = MallocOption(MmapThreshold, LargeBlock);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // musl returns them anyway.
+        }
+    }
 
     /// <summary>Gives back what the C library keeps of memory that was freed. Does nothing where it has no such call.</summary>
     public static void TrimHeap()
@@ -56,6 +78,9 @@ public static partial class MemoryPages
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Madvise(nint address, nuint length, int advice);
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int MallocOption(int option, int value);
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int MallocTrim(nuint keep);

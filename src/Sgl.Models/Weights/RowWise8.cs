@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
@@ -11,6 +12,7 @@ namespace Sgl.Models;
 /// </summary>
 public static class RowWise8
 {
+    // Weights are rounded once, at load: without AggressiveOptimization most of it would be over before the code is compiled for speed.
     private const int Leaf7 = 7;
     private const int VnniOf512 = 11, VnniOf256 = 4;
 
@@ -30,6 +32,7 @@ public static class RowWise8
     /// <param name="codes">Receives [n, inputs].</param>
     /// <param name="scales">Receives [n].</param>
     /// <returns>Sum of squares of what was lost, and of the values; infinitely much is lost where a value is not finite.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Lost, double Whole) Quantize(Span<float> rows, int inputs, int largest, Span<sbyte> codes, Span<float> scales)
     {
         double lost = 0, whole = 0;
@@ -58,6 +61,7 @@ public static class RowWise8
     /// <param name="outputs">Row length of the target.</param>
     /// <param name="firstOutput">Column of the first row.</param>
     /// <param name="flip">Added to each byte without carry: 0, or 128 to make int8 unsigned.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Transpose(ReadOnlySpan<sbyte> codes, int inputs, byte* target, long outputs, long firstOutput, byte flip)
     {
         // Columns of a small square stay in the cache while they are collected.
@@ -79,6 +83,7 @@ public static class RowWise8
     }
 
     /// <summary>Leaves in <paramref name="row"/> what is lost.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Round(Span<float> row, float scale, Span<sbyte> codes)
     {
         var inverse = 1 / scale;

@@ -86,6 +86,28 @@ internal sealed class ServiceProcess : IDisposable
         return long.Parse(line["VmHWM:".Length..^"kB".Length], System.Globalization.CultureInfo.InvariantCulture) * 1024;
     }
 
+    /// <summary>What the system says of all mappings of a file, by name (Rss, Shared_Clean, ...), in bytes.</summary>
+    public Dictionary<string, long> Mapped(string file)
+    {
+        var sums = new Dictionary<string, long>();
+        var within = false;
+        foreach (var line in File.ReadLines($"/proc/{_process.Id}/smaps"))
+        {
+            // A mapping's own line begins with addresses, those about it with a word and a colon.
+            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (!words[0].EndsWith(':'))
+            {
+                within = line.EndsWith(' ' + file, StringComparison.Ordinal);
+            }
+            else if (within && words[^1] == "kB")
+            {
+                sums[words[0][..^1]] = sums.GetValueOrDefault(words[0][..^1]) + (long.Parse(words[1], System.Globalization.CultureInfo.InvariantCulture) * 1024);
+            }
+        }
+
+        return sums;
+    }
+
     /// <summary>Asks the process to end, as an orchestrator does.</summary>
     public void Terminate()
     {

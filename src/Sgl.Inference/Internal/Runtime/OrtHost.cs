@@ -1,5 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Runtime;
 
@@ -27,6 +28,7 @@ internal static class OrtHost
 
             if (!OrtEnv.IsCreated)
             {
+                MemoryPages.ReturnLargeBlocks();
                 using var threading = new OrtThreadingOptions
                 {
                     GlobalIntraOpNumThreads = threads > 0 ? threads : Environment.ProcessorCount,

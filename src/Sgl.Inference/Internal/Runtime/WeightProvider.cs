@@ -24,9 +24,18 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private readonly ConcurrentDictionary<string, Lazy<NativeBuffer>> _made = new();
     private readonly ConcurrentDictionary<string, long> _bytes = new();
     private readonly ConcurrentDictionary<string, bool> _usedAsStored = new();
+    private readonly ConcurrentDictionary<string, bool> _seen = new();
+    private readonly long _fileBytes = checkpoint.Weights.Entries.Sum(e => e.ByteLength);
     private readonly ConcurrentBag<OrtValue> _values = [];
     private readonly ConcurrentBag<PackedWeights> _packed = [];
+    private long _seenBytes;
     private int _sensitive;
+
+    /// <summary>Called whenever <see cref="Share"/> has grown, from any thread.</summary>
+    public Action? Advanced { get; set; }
+
+    /// <summary>Share of the file whose weights are made, 0 to 1.</summary>
+    public double Share => _fileBytes == 0 ? 1 : (double)Interlocked.Read(ref _seenBytes) / _fileBytes;
 
     /// <summary>A place for what the runtime packs of one part of the model; owned by this provider.</summary>
     public PackedWeights NewPacked()
@@ -51,6 +60,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         if (stored is not null)
         {
             _usedAsStored[stored.Name] = true;
+            Seen([stored]);
         }
 
         var pointer = stored is not null ? _store.Pointer(stored) : _made.GetOrAdd(key, _ => new Lazy<NativeBuffer>(() => Make(binding, type, packed))).Value.Pointer;
@@ -150,7 +160,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         if (plan.UsesStored && matrix is Int8Matrix stored)
         {
             _codes[name] = LinearCodes.Of(stored);
-            DiscardPages(matrix.Tensors);
+            Made(matrix.Tensors);
             return new LinearFormat(LinearKind.RowWise8) { Unsigned = !RowWise8.ProcessorTakes8Bits };
         }
 
@@ -174,7 +184,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         }
 
         _codes[name] = codes;
-        DiscardPages(matrix.Tensors);
+        Made(matrix.Tensors);
         return format;
     }
 
@@ -208,7 +218,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             case WeightPart.Blocks4Values:
                 var format = _formats[binding.Tensors[0]].Value;
                 var blocks = Blocks4.Values((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), format.BlockSize);
-                DiscardPages(checkpoint.Linear(binding.Tensors[0]).Tensors);
+                Made(checkpoint.Linear(binding.Tensors[0]).Tensors);
                 if (PackingProbe.Packs(format))
                 {
                     packed.Add(blocks);
@@ -289,7 +299,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             offset += entry.ElementCount;
         }
 
-        DiscardPages(entries);
+        Made(entries);
         return buffer;
     }
 
@@ -314,8 +324,28 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             Narrow(values.AsSpan(0, count), buffer.Span<ushort>(first * inputs * size, count), type);
             ArrayPool<float>.Shared.Return(values);
         });
-        DiscardPages(matrix.Tensors);
+        Made(matrix.Tensors);
         return buffer;
+    }
+
+    /// <summary>What was read of the file has become a weight: its pages are not needed any more.</summary>
+    private void Made(IReadOnlyList<TensorEntry> entries)
+    {
+        DiscardPages(entries);
+        Seen(entries);
+    }
+
+    private void Seen(IReadOnlyList<TensorEntry> entries)
+    {
+        foreach (var entry in entries)
+        {
+            if (_seen.TryAdd(entry.Name, true))
+            {
+                Interlocked.Add(ref _seenBytes, entry.ByteLength);
+            }
+        }
+
+        Advanced?.Invoke();
     }
 
     private void DiscardPages(IEnumerable<TensorEntry> entries)
