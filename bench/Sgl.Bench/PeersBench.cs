@@ -93,16 +93,23 @@ internal static class PeersBench
     /// <summary>The peer's process: a line in, a number out.</summary>
     private sealed class Peer(Process process) : IDisposable
     {
+        // mtmd tells every tensor; only what stands in front of an end is of interest.
+        private const int LastWords = 20;
+
+        private readonly Queue<string> _errors = new();
+
         public static Peer Start(string target, string precision, string cache, int threads)
         {
             var start = new ProcessStartInfo("dotnet", [.. Arguments(target, precision, cache, threads)])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
+                RedirectStandardError = true,
             };
             // Idle threads of theirs must not burn what ours need, nor the other way round.
             start.Environment["OMP_WAIT_POLICY"] = "passive";
             var peer = new Peer(Process.Start(start) ?? throw new InvalidOperationException("dotnet could not be started"));
+            peer.CollectErrors();
             string? line;
             do
             {
@@ -126,6 +133,30 @@ internal static class PeersBench
             process.Dispose();
         }
 
-        private string Read() => process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer ended");
+        private void CollectErrors()
+        {
+            process.ErrorDataReceived += (_, e) =>
+            {
+                lock (_errors)
+                {
+                    _errors.Enqueue(e.Data ?? "");
+                    _ = _errors.Count > LastWords ? _errors.Dequeue() : null;
+                }
+            };
+            process.BeginErrorReadLine();
+        }
+
+        private string Read()
+        {
+            if (process.StandardOutput.ReadLine() is { } line)
+            {
+                return line;
+            }
+
+            lock (_errors)
+            {
+                throw new InvalidOperationException($"the peer ended:\n{string.Join('\n', _errors)}");
+            }
+        }
     }
 }
