@@ -150,6 +150,52 @@ test("several pictures, chosen, dropped, pasted and removed", () => on(browser, 
   assert.deepEqual(await page.locator("#thumbs .name").allInnerTexts(), ["square.webp", "drop.webp"]);
 }));
 
+test("a picture that is turned when it is shown has its tokens where they belong", () => on(browser, {}, async (page) => {
+  // Orientation 6 in front of the JPEG's own segments: stored lying, shown upright.
+  const exif = Buffer.from("ffe10022457869660000 4d4d002a00000008 0001 0112 0003 00000001 00060000 00000000".replaceAll(" ", ""), "hex");
+  const lying = sample("tall.jpg");
+  await choose(page, { name: "turned.jpg", mimeType: "image/jpeg", buffer: Buffer.concat([lying.subarray(0, 2), exif, lying.subarray(2)]) });
+  const before = await page.evaluate(() => { const c = document.querySelector(".whole"); return c.width / c.height; });
+  await slide(page, "threshold", 1);
+  await ask(page, "How many boxes are there?");
+  const after = await page.evaluate(() => { const c = document.querySelector(".whole"); return c.width / c.height; });
+  assert.ok(Math.abs(before - 336 / 224) < 0.01 && Math.abs(after - before) < 0.01, `${before} before the answer, ${after} behind it`);
+  assert.match(await page.locator(".whole").getAttribute("aria-label"), /visual tokens kept/);
+}));
+
+test("a format that the browser cannot show can be asked about all the same", () => on(browser, {}, async (page) => {
+  // A grey TIFF of 64 x 64 pixels in one strip.
+  const [side, entries] = [64, [[256, 64], [257, 64], [258, 8], [259, 1], [262, 1], [273, 122], [277, 1], [278, 64], [279, 4096]]];
+  const tiff = Buffer.alloc(122 + side * side, 0xc0);
+  tiff.write("II*\0\x08\0\0\0", "latin1");
+  tiff.writeUInt16LE(entries.length, 8);
+  entries.forEach(([tag, value], i) => {
+    tiff.writeUInt16LE(tag, 10 + i * 12);
+    tiff.writeUInt16LE(4, 12 + i * 12);
+    tiff.writeUInt32LE(1, 14 + i * 12);
+    tiff.writeUInt32LE(value, 18 + i * 12);
+  });
+  tiff.writeUInt32LE(0, 10 + entries.length * 12);
+  await choose(page, { name: "scan.tiff", mimeType: "image/tiff", buffer: tiff });
+  assert.match(await text(page, "#caption"), /cannot show a picture of this format/);
+  await ask(page, "How many boxes are there?");
+  assert.notEqual(await text(page, "#final"), "");
+  assert.match(await page.locator(".whole").getAttribute("aria-label"), /^scan\.tiff\. \d+ of \d+ visual tokens kept/);
+}));
+
+test("guided tiles are asked for only where they are chosen", () => on(browser, {}, async (page) => {
+  const sent = [];
+  page.on("request", (r) => { if (r.method() === "POST") sent.push(r.postDataJSON().sgl.tiles); });
+  await choose(page, "large.png");
+  await slide(page, "threshold", 1.01);
+  await ask(page, "What is the code in the red box?");
+  assert.match(await text(page, "#bars"), /Tiles that the vision tower encoded/);
+  await page.selectOption("#tiling", "guided");
+  await ask(page);
+  assert.deepEqual(sent, [undefined, "guided"]);
+  assert.ok(await page.locator("#error").isHidden());
+}));
+
 test("a file that is no picture, and bytes that are none, are told", () => on(browser, {}, async (page) => {
   await page.setInputFiles("#files", [{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no") }]);
   await page.locator("#error:not([hidden])").waitFor();

@@ -15,13 +15,13 @@ async function answered(options, file, question) {
   return page;
 }
 
-const desktop = await answered({ viewport: { width: 1240, height: 900 } }, "large.png", "What is the code in the red box?");
+const desktop = await answered({ viewport: { width: 1240, height: 1010 } }, "large.png", "What is the code in the red box?");
 const light = (await desktop.screenshot()).toString("base64");
 const phone = await answered({ viewport: { width: 390, height: 820 }, isMobile: true, hasTouch: true, colorScheme: "dark" }, "large.png", "What is the code in the red box?");
 await phone.check("input[value=heat]", { force: true });
 const dark = (await phone.screenshot()).toString("base64");
-const both = await browser.newPage({ viewport: { width: 1560, height: 940 } });
-await both.setContent(`<body style="margin:0;background:#e6e7f0;display:flex;gap:28px;padding:24px 28px;align-items:flex-end;height:892px">
+const both = await browser.newPage({ viewport: { width: 1560, height: 968 } });
+await both.setContent(`<body style="margin:0;background:#e6e7f0;display:flex;gap:28px;padding:24px 28px;align-items:flex-end;height:920px">
   <img style="width:1130px;border-radius:14px;box-shadow:0 4px 24px #0003" src="data:image/png;base64,${light}">
   <img style="width:338px;border-radius:26px;box-shadow:0 4px 24px #0005" src="data:image/png;base64,${dark}"></body>`);
 await both.locator("img").last().evaluate((i) => i.decode());

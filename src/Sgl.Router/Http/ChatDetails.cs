@@ -122,6 +122,8 @@ internal sealed record ChatRun
 
     public required int CachedVisualTokenCount { get; init; }
 
+    public required int CachedPromptTokenCount { get; init; }
+
     public required int TileCount { get; init; }
 
     public required int EncodedTileCount { get; init; }
@@ -157,6 +159,7 @@ internal sealed record ChatRun
             VisualTokenCount = usage.VisualTokenCount,
             KeptVisualTokenCount = usage.KeptVisualTokenCount,
             CachedVisualTokenCount = usage.CachedVisualTokenCount,
+            CachedPromptTokenCount = usage.CachedPromptTokenCount,
             TileCount = usage.TileCount,
             EncodedTileCount = usage.EncodedTileCount,
             CachedTileCount = usage.CachedTileCount,

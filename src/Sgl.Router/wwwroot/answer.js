@@ -82,6 +82,16 @@ export function renderCost(entry) {
     }), { unit: (n) => `${Math.round(n)}`, most: total }));
   }
 
+  if (runs.some(([, run]) => run.tile_count > 1)) {
+    bars.push(el("h3", {}, "Tiles that the vision tower encoded"), stacked(runs.map(([role, run]) => {
+      const [all, encoded, known] = [run.tile_count, run.encoded_tile_count, run.cached_tile_count];
+      return {
+        name: role, value: `${encoded} of ${all}`,
+        parts: [{ name: "encoded", amount: encoded, kind: role }, { name: "known from before", amount: known, kind: "known" }, { name: "not needed", amount: all - encoded - known, kind: "dropped" }],
+      };
+    }), { unit: (n) => `${Math.round(n)}` }));
+  }
+
   const layers = large?.kv_lengths?.length ?? 0;
   if (pruning?.steps.length > 0 && layers > 0) {
     const tokens = tokensByLayer(layers, total, pruning.steps);
@@ -101,7 +111,7 @@ export function renderCost(entry) {
 
   const facts = [];
   if (large?.draft_token_count > 0) facts.push(`${large.accepted_draft_token_count} of ${large.draft_token_count} tokens of the small model's draft were taken over, each a decode step saved.`);
-  for (const [role, run] of runs) if (run.cached_visual_token_count > 0) facts.push(`The ${role} model knew ${run.cached_visual_token_count} visual tokens from before.`);
+  for (const [role, run] of runs) if (run.cached_prompt_token_count > 0) facts.push(`The ${role} model did not run ${run.cached_prompt_token_count} of ${run.prompt_token_count} prompt tokens again, whose beginning it knew.`);
   bars.push(...facts.map((f) => el("p", { class: "facts" }, f)));
   $("bars").replaceChildren(...bars);
 }

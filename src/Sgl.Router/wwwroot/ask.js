@@ -37,6 +37,7 @@ export class Ask {
       });
     }
 
+    $("tiling").addEventListener("change", () => this.#touched.add("tiling"));
     $("form").addEventListener("submit", (e) => {
       e.preventDefault();
       this.#ask();
@@ -64,6 +65,8 @@ export class Ask {
     this.#pictures.limits = { count: Math.min(Infinity, ...known.map((m) => m.max_image_count || Infinity)), bytes: most };
     if (!this.#touched.has("threshold")) $("threshold").value = String(this.#policy.threshold ?? 1.01);
     if (!this.#touched.has("retention")) $("retention").value = String(this.#policy.unpruned ? 100 : Math.round(100 * this.#policy.prune.at(-1).keep_ratio));
+    show($("tiles-box"), Boolean(large?.cuts_tiles));
+    if (!this.#touched.has("tiling")) $("tiling").value = this.#policy.tiles === "guided" ? "guided" : "all";
     this.#renderPolicy();
     return told;
   }
@@ -85,6 +88,7 @@ export class Ask {
     return {
       threshold: threshold > NEVER ? "Infinity" : threshold,
       ...(retention === 100 ? { unpruned: true } : { prune: [{ ...place, keep_ratio: retention / 100 }] }),
+      ...(this.#touched.has("tiling") && retention < 100 ? { tiles: $("tiling").value } : {}),
       ...(force ? { force } : {}),
     };
   }

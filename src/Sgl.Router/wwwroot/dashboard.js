@@ -61,7 +61,7 @@ export class Dashboard {
     const counts = Object.fromEntries(["exit", "escalated", "degraded", "failed", "shed", "cancelled", "deadline"].map((path) => [path, rise(first, now, "sgl_requests_total", { path })]));
     const totals = Object.fromEntries(ANSWERS.map((path) => [path, sum(now, "sgl_requests_total", { path })]));
     const quiet = ANSWERS.every((p) => counts[p] === 0);
-    const answered = (quiet ? totals : counts);
+    const answered = quiet ? totals : counts;
     const all = ANSWERS.reduce((a, p) => a + answered[p], 0);
     const base = quiet ? null : first;
     $("dashboard-note").textContent = base ? "What this router did since this view was opened, at most five minutes, from its metrics." : "What this router did since it started, from its metrics.";
