@@ -140,7 +140,10 @@ internal static class PeersBench
                 lock (_errors)
                 {
                     _errors.Enqueue(e.Data ?? "");
-                    _ = _errors.Count > LastWords ? _errors.Dequeue() : null;
+                    if (_errors.Count > LastWords)
+                    {
+                        _errors.Dequeue();
+                    }
                 }
             };
             process.BeginErrorReadLine();
