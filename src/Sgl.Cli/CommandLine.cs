@@ -66,6 +66,7 @@ internal static class CommandLine
             ShowCommand.Create(terminal),
             ServeCommand.Create(terminal, Verbose),
             KeysCommand.Create(terminal),
+            BatchCommand.Create(terminal),
             EvalCommand.Create(terminal),
             CalibrateCommand.Create(terminal),
             VerifyCommand.Create(terminal),

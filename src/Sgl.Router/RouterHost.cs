@@ -53,7 +53,7 @@ public static class RouterHost
         builder.AddAccess(ChatErrors.WriteAsync);
         services.AddSettings<RouterOptions, RouterOptionsValidator>(builder.Configuration, RouterOptions.SectionName);
         services.AddSingleton<IValidateOptions<RouterOptions>, OpennessValidator>();
-        services.AddSingleton<DefaultPolicy>();
+        services.AddSingleton<RouterPolicies>();
         services.TryAddSingleton<HostLookup>(Dns.GetHostAddressesAsync);
         services.AddSingleton<Backends>();
         services.AddSingleton<RouterMetrics>();
@@ -66,6 +66,7 @@ public static class RouterHost
         services.AddSingleton<PageMetrics>();
         services.AddSingleton<IValidateOptions<RouterOptions>, PageValidator>();
         services.AddCors();
+        services.AddApiDescription();
         services.AddExceptionMapper<HopException>(e => e.Status);
 
         var app = builder.Build();
@@ -73,10 +74,22 @@ public static class RouterHost
         app.MapSglHosting(AccessExtensions.UseAccess);
         app.MapGrpcService<RouterGrpcService>().EnableGrpcWeb();
         var chat = app.Services.GetRequiredService<ChatEndpoint>();
-        app.MapChat("/v1/chat/completions", HttpMethods.Post, chat.CompleteAsync);
-        app.MapChat("/v1/models", HttpMethods.Get, chat.ModelsAsync);
-        app.MapChat("/v1/models/{**model}", HttpMethods.Get, chat.ModelAsync);
-        app.MapChat("/v1/sgl/info", HttpMethods.Get, chat.InfoAsync);
+        app.MapChat("/v1/chat/completions", HttpMethods.Post, chat.CompleteAsync, new ApiOperation("createChatCompletion", "Answers a chat about images.", typeof(ChatResponse))
+        {
+            Body = "ChatCompletionRequest",
+            Event = typeof(ChatChunkWithUsage),
+            Errors = [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504],
+        });
+        app.MapChat("/v1/models", HttpMethods.Get, chat.ModelsAsync, new ApiOperation("listModels", "Names that `model` may have.", typeof(ChatModelList)) { Errors = [401] });
+        app.MapChat("/v1/models/{**model}", HttpMethods.Get, chat.ModelAsync, new ApiOperation("getModel", "One of them.", typeof(ChatModel)) { Errors = [401, 404, 503] });
+        app.MapChat("/v1/policies", HttpMethods.Get, chat.PoliciesAsync, new ApiOperation("listPolicies", "Policies that requests may name.", typeof(PolicyList)) { Errors = [401] });
+        app.MapChat("/v1/sgl/info", HttpMethods.Get, chat.InfoAsync, new ApiOperation("getInfo", "The router, both models and the default policy.", typeof(InfoResponse)) { Errors = [401] });
+        app.MapChat("/health", HttpMethods.Get, chat.HealthAsync, new ApiOperation("getHealth", "Whether questions can be answered.", typeof(ChatHealth)) { Errors = [503], IsForAnybody = true });
+        if (app.Services.GetRequiredService<IOptions<RouterOptions>>().Value.Http.Reference)
+        {
+            app.MapApiDescription();
+        }
+
         if (HasPage(app.Services))
         {
             app.MapPage();

@@ -5,15 +5,16 @@ namespace Sgl.Router;
 /// <summary>The router's state, as gRPC and the HTTP API tell it.</summary>
 internal static class RouterInfo
 {
-    private static readonly string Version = typeof(RouterInfo).Assembly
+    /// <summary>Version of the router.</summary>
+    public static readonly string Version = typeof(RouterInfo).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
 
-    public static Wire.GetInfoResponse Of(ModelPair models, DefaultPolicy policy) => new()
+    public static Wire.GetInfoResponse Of(ModelPair models, RouterPolicies policies) => new()
     {
         Version = Version,
         Small = models.Small.Serving ? models.Small.Info : null,
         Large = models.Large.Serving ? models.Large.Info : null,
-        DefaultPolicy = policy.ToWire(),
+        DefaultPolicy = policies.Default.ToWire(),
         PairingProblem = models.PairingProblem,
     };
 }

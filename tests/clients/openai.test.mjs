@@ -1,6 +1,5 @@
 // The HTTP API through the npm client "openai", as its users write it, against the demo pair. SGL_HTTP is the address of the API, SGL_ROOT the repository.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
@@ -179,22 +178,5 @@ test("other routes, methods, types and encodings have the error body of the prot
     const { error } = await answer.json();
     assert.equal(error.type, "invalid_request_error");
     assert.deepEqual(Object.keys(error), ["message", "type", "param", "code"]);
-  }
-});
-
-test("the examples of docs/http-api.md work", async () => {
-  const doc = readFileSync(`${root}docs/http-api.md`, "utf8");
-  const blocks = (language) => [...doc.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map((m) => m[1].replaceAll("http://localhost:5180", base));
-  const AsyncFunction = (async () => {}).constructor;
-  let written = "";
-  assert.ok(blocks("js").length > 0 && blocks("sh").length > 0);
-  for (const code of blocks("js")) {
-    const body = code.replace(/^import .*$/gm, "").replaceAll('"samples/', `"${root}samples/`);
-    await new AsyncFunction("OpenAI", "readFileSync", "process", body)(OpenAI, readFileSync, { stdout: { write: (t) => (written += t) } });
-  }
-  assert.notEqual(written.trim(), "");
-  for (const code of blocks("sh")) {
-    const answer = execFileSync("bash", ["-ec", code], { cwd: root, encoding: "utf8" });
-    assert.equal(JSON.parse(answer).object, "chat.completion");
   }
 });

@@ -139,6 +139,8 @@ internal sealed class GrpcTarget(bool frames) : NetworkTarget
             },
         });
         yield return ("router/sgl.v1.RouterService/Answer|picture", new Wire.AnswerRequest { Images = { Stamp("rgb.png") }, Messages = { Question() }, Sampling = sampling });
+        yield return ("router/sgl.v1.RouterService/AnswerOnce|named", new Wire.AnswerRequest { Messages = { Question() }, Sampling = sampling, Policy = new Wire.RoutingPolicy { Name = "default" } });
+        yield return ("router/sgl.v1.RouterService/ListPolicies|", new Wire.ListPoliciesRequest());
         yield return ("router/sgl.v1.RouterService/GetInfo|", new Wire.GetInfoRequest());
         yield return ("small/sgl.v1.SmallService/Generate|picture", new Wire.SmallServiceGenerateRequest { Images = { Stamp("baseline.jpg") }, Messages = { Question() }, Sampling = sampling });
         yield return ("small/sgl.v1.SmallService/Generate|limits", new Wire.SmallServiceGenerateRequest

@@ -1,5 +1,6 @@
 using Google.Rpc;
 using Grpc.Core;
+using Sgl.Batch;
 using Sgl.Evaluation;
 using Sgl.Guidance;
 using Sgl.Hosting;
@@ -41,6 +42,7 @@ internal static class Failures
     private static (IReadOnlyList<string> Lines, int ExitCode) Explain(Exception exception) => exception switch
     {
         CliException e => ([e.Message], e.ExitCode),
+        BatchException e => (e.Message.Split('\n'), ExitCodes.Failed),
         CheckpointException e => (Checkpoint(e), ExitCodes.Failed),
         AggregateException e when e.InnerExceptions.All(i => i is CheckpointException) => ([.. e.InnerExceptions.SelectMany(i => Checkpoint((CheckpointException)i))], ExitCodes.Failed),
         StartupException { InnerException: CheckpointException e } => (Checkpoint(e), ExitCodes.Failed),

@@ -28,9 +28,16 @@ internal sealed class SectionBinding<TOptions>(IConfiguration configuration, str
             }
             catch (InvalidOperationException e)
             {
-                errors.Add(e.InnerException is null
+                // What is wrong within an element of a list comes wrapped.
+                var cause = e;
+                while (cause.InnerException is InvalidOperationException inner)
+                {
+                    cause = inner;
+                }
+
+                errors.Add(cause.InnerException is null
                     ? $"{section}:{key} is not a setting; {(Nearest(key) is { } near ? $"did you mean {near}?" : "check the spelling of the key.")}"
-                    : $"{section}:{key} is '{value}', which cannot be read: {e.InnerException.Message.TrimEnd('.')}.");
+                    : $"{section}:{key} is '{value}', which cannot be read: {cause.InnerException.Message.TrimEnd('.')}.");
             }
         }
 

@@ -19,13 +19,13 @@ internal sealed class AnswerPipeline
         BackendMonitor monitor,
         SmallHop small,
         LargeHop large,
-        DefaultPolicy policy,
+        RouterPolicies policies,
         RouterMetrics metrics,
         IOptions<RouterOptions> options,
         TimeProvider time,
         ILogger<AnswerPipeline> logger)
     {
-        (_monitor, Small, Large, Policy, Metrics, Options, Time, _logger) = (monitor, small, large, policy, metrics, options.Value, time, logger);
+        (_monitor, Small, Large, Policies, Metrics, Options, Time, _logger) = (monitor, small, large, policies, metrics, options.Value, time, logger);
         Overlap = new OverlapRule(metrics);
     }
 
@@ -33,7 +33,7 @@ internal sealed class AnswerPipeline
 
     public LargeHop Large { get; }
 
-    public DefaultPolicy Policy { get; }
+    public RouterPolicies Policies { get; }
 
     public OverlapRule Overlap { get; }
 
@@ -55,7 +55,7 @@ internal sealed class AnswerPipeline
     {
         var started = Time.GetTimestamp();
         var models = Models;
-        CallerRights.Check(request.Policy, call.Caller);
+        CallerRights.Check(request.Policy, Policies, call.Caller);
         var policy = Check(request, models);
         if (models.PairingProblem.Length > 0)
         {
@@ -129,7 +129,7 @@ internal sealed class AnswerPipeline
     {
         var violations = new ViolationList();
         RequestRules.Check(request, models, violations);
-        var policy = PolicyRules.Resolve(request.Policy, Policy, models.Large.Info, violations);
+        var policy = PolicyRules.Resolve(request.Policy, Policies, models.Large.Info, violations);
         violations.ThrowIfAny();
         return policy;
     }

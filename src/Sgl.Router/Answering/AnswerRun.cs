@@ -116,13 +116,13 @@ internal sealed class AnswerRun(
                 Reason = Wire.RoutingReason.ForcedLarge,
                 Explanation = "the large model was asked for, without pruning",
                 Criterion = WireGuidance.From(policy.Criterion),
-                Threshold = policy.Threshold ?? pipeline.Policy.Threshold.For(policy.Criterion),
+                Threshold = policy.Threshold ?? policy.Source.For(policy.Criterion),
             };
         }
 
         var scores = WireGuidance.To(_small.Completed.Scores);
         var criterion = Criterion(scores);
-        var threshold = policy.Threshold ?? pipeline.Policy.Threshold.For(criterion);
+        var threshold = policy.Threshold ?? policy.Source.For(criterion);
         Observe(scores, criterion, threshold);
         var (exits, reason, explanation) = Judge(criterion, scores[criterion], threshold);
         if (policy.Force == Wire.Route.Unspecified)
@@ -174,7 +174,7 @@ internal sealed class AnswerRun(
             pipeline.Metrics.SetThreshold(WireGuidance.Name(criterion), threshold);
 
             // Recorded after the threshold was taken: a request does not take part in its own decision.
-            pipeline.Policy.Threshold.Record(scores);
+            policy.Source.Record(scores);
         }
     }
 

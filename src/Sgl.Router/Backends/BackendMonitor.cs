@@ -15,7 +15,7 @@ internal sealed class BackendMonitor : BackgroundService
 {
     private readonly Lock _gate = new();
     private readonly Backends _backends;
-    private readonly DefaultPolicy _policy;
+    private readonly RouterPolicies _policies;
     private readonly RouterOptions _options;
     private readonly ServiceHealth _health;
     private readonly RouterMetrics _metrics;
@@ -24,9 +24,9 @@ internal sealed class BackendMonitor : BackgroundService
     private bool _begun;
 
     public BackendMonitor(
-        Backends backends, DefaultPolicy policy, IOptions<RouterOptions> options, ServiceHealth health, RouterMetrics metrics, ILogger<BackendMonitor> logger)
+        Backends backends, RouterPolicies policies, IOptions<RouterOptions> options, ServiceHealth health, RouterMetrics metrics, ILogger<BackendMonitor> logger)
     {
-        (_backends, _policy, _options) = (backends, policy, options.Value);
+        (_backends, _policies, _options) = (backends, policies, options.Value);
         (_health, _metrics, _logger) = (health, metrics, logger);
         metrics.Common.BeforeScrape(_ =>
         {
@@ -48,14 +48,14 @@ internal sealed class BackendMonitor : BackgroundService
         {
             var (before, small, large) = (_pair, _backends.Small, _backends.Large);
             _begun |= large.Settled || large.LookupProblem.Length > 0;
-            var (smallModel, largeModel) = ModelChoice.Choose(Offer(small, before.Small), Offer(large, before.Large), _policy);
+            var (smallModel, largeModel) = ModelChoice.Choose(Offer(small, before.Small), Offer(large, before.Large), _policies);
             Refuse(small, smallModel);
             Refuse(large, largeModel);
             var after = new ModelPair(State(small, smallModel), State(large, largeModel), "");
-            after = after with { PairingProblem = Pairing.Problem(after.Small.Info, after.Large.Info, _policy) };
+            after = after with { PairingProblem = Pairing.Problem(after.Small.Info, after.Large.Info, _policies) };
             _pair = after;
-            Report(small, _policy.File?.SmallModel, before.Small, after.Small);
-            Report(large, _policy.File?.LargeModel, before.Large, after.Large);
+            Report(small, _policies.Default.File?.SmallModel, before.Small, after.Small);
+            Report(large, _policies.Default.File?.LargeModel, before.Large, after.Large);
             if (after.PairingProblem.Length > 0 && after.PairingProblem != before.PairingProblem)
             {
                 RouterLog.NotPaired(_logger, after.PairingProblem);
@@ -80,7 +80,7 @@ internal sealed class BackendMonitor : BackgroundService
             // The first questions should find the large model too, where there is one; whether there is, is known within a probe's time.
             _health.SetNotServing("the large model was not looked for yet");
         }
-        else if (!pair.Large.Serving && _policy.OnLargeFailure == LargeFailure.Fail)
+        else if (!pair.Large.Serving && _policies.Default.OnLargeFailure == LargeFailure.Fail)
         {
             _health.SetNotServing($"the large model does not serve: {pair.Large.Problem}");
         }

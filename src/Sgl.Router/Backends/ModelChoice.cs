@@ -13,27 +13,27 @@ internal sealed record ModelOffer(IReadOnlyList<Wire.ModelInfo> Serving, IReadOn
 /// </summary>
 internal static class ModelChoice
 {
-    public static (Wire.ModelInfo? Small, Wire.ModelInfo? Large) Choose(ModelOffer small, ModelOffer large, DefaultPolicy policy)
+    public static (Wire.ModelInfo? Small, Wire.ModelInfo? Large) Choose(ModelOffer small, ModelOffer large, RouterPolicies policies)
     {
-        var kept = Best(small, large, Kept(small), Kept(large), policy);
-        return Fits(kept, policy) ? kept : Best(small, large, null, null, policy);
+        var kept = Best(small, large, Kept(small), Kept(large), policies);
+        return Fits(kept, policies) ? kept : Best(small, large, null, null, policies);
     }
 
     private static (Wire.ModelInfo? Small, Wire.ModelInfo? Large) Best(
-        ModelOffer small, ModelOffer large, Wire.ModelInfo? keptSmall, Wire.ModelInfo? keptLarge, DefaultPolicy policy)
+        ModelOffer small, ModelOffer large, Wire.ModelInfo? keptSmall, Wire.ModelInfo? keptLarge, RouterPolicies policies)
     {
         var pairs =
             from s in keptSmall is null ? Candidates(small) : [keptSmall]
             from l in keptLarge is null ? Candidates(large) : [keptLarge]
             select (Small: s, Large: l);
         return pairs
-            .OrderByDescending(p => Fits(p, policy))
-            .ThenByDescending(p => Calibrated(p.Small, policy.File?.SmallModel) + Calibrated(p.Large, policy.File?.LargeModel))
+            .OrderByDescending(p => Fits(p, policies))
+            .ThenByDescending(p => Calibrated(p.Small, policies.Default.File?.SmallModel) + Calibrated(p.Large, policies.Default.File?.LargeModel))
             .ThenByDescending(p => Count(small, p.Small) + Count(large, p.Large))
             .First();
     }
 
-    private static bool Fits((Wire.ModelInfo? Small, Wire.ModelInfo? Large) pair, DefaultPolicy policy) => Pairing.Problem(pair.Small, pair.Large, policy).Length == 0;
+    private static bool Fits((Wire.ModelInfo? Small, Wire.ModelInfo? Large) pair, RouterPolicies policies) => Pairing.Problem(pair.Small, pair.Large, policies).Length == 0;
 
     private static Wire.ModelInfo? Kept(ModelOffer offer) =>
         offer.Established is { } model && offer.Known.Any(k => ModelIdentity.Alike(k, model)) ? model : null;

@@ -36,8 +36,8 @@ internal static class Pairing
     /// <summary>Why not; empty where it can, or where one of them is not known yet.</summary>
     /// <param name="small">The small model.</param>
     /// <param name="large">The large model.</param>
-    /// <param name="policy">Its explicit prune layers must be among the large model's.</param>
-    public static string Problem(Wire.ModelInfo? small, Wire.ModelInfo? large, DefaultPolicy policy)
+    /// <param name="policies">Their explicit prune layers must be among the large model's.</param>
+    public static string Problem(Wire.ModelInfo? small, Wire.ModelInfo? large, RouterPolicies policies)
     {
         if (small is null || large is null)
         {
@@ -50,7 +50,7 @@ internal static class Pairing
                 + $"'{large.VisualLayoutKey}'), so importance from one says nothing about the other; serve two models of one family with equal tile settings";
         }
 
-        var violations = ViolationList.Of(v => PrunePoints.Resolve(policy.Prune, large, "Router:Policy:Prune", v));
+        var violations = policies.All.DistinctBy(p => p.PruneField).SelectMany(p => ViolationList.Of(v => PrunePoints.Resolve(p.Prune, large, p.PruneField, v)));
         return string.Join("; ", violations.Select(v => $"{v.Field} {v.Description}"));
     }
 }

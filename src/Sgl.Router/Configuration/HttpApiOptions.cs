@@ -15,4 +15,8 @@ public sealed class HttpApiOptions
     /// </summary>
     /// <value>Default 5 s.</value>
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Whether the API describes itself: <c>/openapi.json</c>, and <c>/reference</c> for people.</summary>
+    /// <value>Default true.</value>
+    public bool Reference { get; set; } = true;
 }

@@ -21,6 +21,9 @@ public sealed class RouterOptions
     /// <summary>The policy for requests that bring none.</summary>
     public PolicyOptions Policy { get; set; } = new();
 
+    /// <summary>Further policies, which requests may name.</summary>
+    public IList<NamedPolicyOptions> Policies { get; } = [];
+
     /// <summary>The HTTP API.</summary>
     public HttpApiOptions Http { get; set; } = new();
 

@@ -17,6 +17,11 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Retry(options.Retry, errors);
         Ejection(options.Ejection, errors);
         Policy(options.Policy, errors);
+        for (var i = 0; i < options.Policies.Count; i++)
+        {
+            Named($"Policies:{i}", options, i, errors);
+        }
+
         Http(options.Http, errors);
         Between(errors, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, 1, 1_000_000);
         Time(errors, nameof(options.HealthInterval), options.HealthInterval, TimeSpan.FromMilliseconds(10));
@@ -82,54 +87,89 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
 
     private static void Policy(PolicyOptions policy, SettingErrors errors)
     {
-        if (!string.IsNullOrEmpty(policy.File))
+        Threshold("Policy", policy.File, policy.Threshold, policy.Criterion, policy.TargetExitRatio, errors);
+        Between(errors, "Policy:Window", policy.Window, 10, 100_000);
+        Between(errors, "Policy:MinimumSamples", policy.MinimumSamples, 1, policy.Window);
+        Prune("Policy", policy.Unpruned, policy.Prune, errors);
+        Between(errors, "Policy:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
+        Between(errors, "Policy:Importance:ConsistencyRatio", policy.Importance.ConsistencyRatio, 0, 1);
+        errors.Require(
+            policy.Importance.LayerFraction is > 0 and <= 1, "Policy:Importance:LayerFraction",
+            FormattableString.Invariant($"is {policy.Importance.LayerFraction}"), "use a number above 0, at most 1");
+        Defined(errors, "Policy:Criterion", policy.Criterion);
+        Defined<LargeFailure>(errors, "Policy:OnLargeFailure", policy.OnLargeFailure);
+        Defined(errors, "Policy:Tiles", policy.Tiles);
+        Defined<ImportanceVariant>(errors, "Policy:Importance:Variant", policy.Importance.Variant);
+        Defined<ImportanceSource>(errors, "Policy:Importance:Source", policy.Importance.Source);
+    }
+
+    private static void Named(string key, RouterOptions options, int index, SettingErrors errors)
+    {
+        var policy = options.Policies[index];
+        errors.Require(
+            policy.Name.Length is > 0 and <= 64 && policy.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'),
+            $"{key}:Name", $"is '{policy.Name}'", "use 1 to 64 letters, digits, '-', '_' and '.'");
+        errors.Require(policy.Name != ConfiguredPolicy.DefaultName, $"{key}:Name", "is 'default', which is Router:Policy", "use another name");
+        errors.Require(
+            options.Policies.Take(index).All(p => p.Name != policy.Name), $"{key}:Name", $"is '{policy.Name}', like an earlier one", "use each name once");
+        errors.Require(policy.Description.Length <= 1000, $"{key}:Description", $"has {policy.Description.Length} characters", "use at most 1000");
+        Threshold(key, policy.File, policy.Threshold, policy.Criterion, policy.TargetExitRatio, errors);
+        errors.Require(
+            policy.Criterion is null || policy.HasThreshold || policy.Criterion == (options.Policy.Criterion ?? ExitCriterion.Decision),
+            $"{key}:Criterion", "is set without a threshold", "set Threshold, or TargetExitRatio, too");
+        errors.Require(
+            !policy.SkipConsistency || policy.Force is not null
+                || policy.Criterion is { } c && c is not (ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency),
+            $"{key}:SkipConsistency", "is set where the criterion needs the consistency pass", "set a Criterion that does not, e.g. Confidence, or Force");
+        Prune(key, policy.Unpruned, policy.Prune, errors);
+        Between(errors, $"{key}:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
+        Defined(errors, $"{key}:Tiles", policy.Tiles);
+        Defined(errors, $"{key}:Overlap", policy.Overlap);
+        Time(errors, $"{key}:LargeTimeout", policy.LargeTimeout ?? TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(1));
+        Defined(errors, $"{key}:Criterion", policy.Criterion);
+        Defined(errors, $"{key}:Force", policy.Force);
+        Defined(errors, $"{key}:OnLargeFailure", policy.OnLargeFailure);
+    }
+
+    private static void Threshold(string key, string? file, double? threshold, ExitCriterion? criterion, double? target, SettingErrors errors)
+    {
+        if (!string.IsNullOrEmpty(file))
         {
-            errors.Require(policy.Threshold is null, "Policy:Threshold", "is set together with Policy:File", "keep one of the two");
-            errors.Require(policy.Criterion is null, "Policy:Criterion", "is set together with Policy:File", "keep one of the two");
+            errors.Require(threshold is null, $"{key}:Threshold", $"is set together with {key}:File", "keep one of the two");
+            errors.Require(criterion is null, $"{key}:Criterion", $"is set together with {key}:File", "keep one of the two");
             try
             {
-                PolicyFile.Load(policy.File);
+                PolicyFile.Load(file);
             }
             catch (InvalidDataException e)
             {
-                errors.Add("Policy:File", $"cannot be used: {e.Message.TrimEnd('.')}", "write it with 'sgl calibrate'");
+                errors.Add($"{key}:File", $"cannot be used: {e.Message.TrimEnd('.')}", "write it with 'sgl calibrate'");
             }
         }
 
-        errors.Require(
-            policy.Threshold is null or >= 0, "Policy:Threshold", FormattableString.Invariant($"is {policy.Threshold}"), "use 0 (always exits) to 1; above 1 never exits");
-        if (policy.TargetExitRatio is { } ratio)
+        errors.Require(threshold is null or >= 0, $"{key}:Threshold", FormattableString.Invariant($"is {threshold}"), "use 0 (always exits) to 1; above 1 never exits");
+        if (target is { } ratio)
         {
-            Between(errors, "Policy:TargetExitRatio", ratio, 0, 1);
+            Between(errors, $"{key}:TargetExitRatio", ratio, 0, 1);
         }
+    }
 
-        Between(errors, "Policy:Window", policy.Window, 10, 100_000);
-        Between(errors, "Policy:MinimumSamples", policy.MinimumSamples, 1, policy.Window);
-        errors.Require(!policy.Unpruned || policy.Prune.Count == 0, "Policy:Unpruned", "is set together with Policy:Prune", "keep one of the two");
-        for (var i = 0; i < policy.Prune.Count; i++)
+    private static void Prune(string of, bool unpruned, IList<PrunePointOptions> points, SettingErrors errors)
+    {
+        errors.Require(!unpruned || points.Count == 0, $"{of}:Unpruned", $"is set together with {of}:Prune", "keep one of the two");
+        for (var i = 0; i < points.Count; i++)
         {
-            var (point, key) = (policy.Prune[i], $"Policy:Prune:{i}");
+            var (point, key) = (points[i], $"{of}:Prune:{i}");
             errors.Require(point.Layer is null != point.LayerFraction is null, key, "needs exactly one of Layer and LayerFraction", "set one");
             errors.Require(point.Layer is null or >= 0, $"{key}:Layer", $"is {point.Layer}", "use a layer from 0 on");
             Between(errors, $"{key}:LayerFraction", point.LayerFraction ?? 0, 0, 1);
             errors.Require(
                 point.KeepRatio is >= 0 and <= 1, $"{key}:KeepRatio", point.KeepRatio is { } r ? FormattableString.Invariant($"is {r}") : "is missing", "use 0 to 1");
         }
-
-        Between(errors, "Policy:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
-        Between(errors, "Policy:Importance:ConsistencyRatio", policy.Importance.ConsistencyRatio, 0, 1);
-        errors.Require(
-            policy.Importance.LayerFraction is > 0 and <= 1, "Policy:Importance:LayerFraction",
-            FormattableString.Invariant($"is {policy.Importance.LayerFraction}"), "use a number above 0, at most 1");
-        Defined("Policy:Criterion", policy.Criterion ?? ExitCriterion.Decision);
-        Defined("Policy:OnLargeFailure", policy.OnLargeFailure);
-        Defined("Policy:Tiles", policy.Tiles ?? TilePolicy.All);
-        Defined("Policy:Importance:Variant", policy.Importance.Variant);
-        Defined("Policy:Importance:Source", policy.Importance.Source);
-
-        void Defined<T>(string key, T value)
-            where T : struct, Enum => errors.Require(Enum.IsDefined(value), key, $"is {value}", $"use one of {string.Join(", ", Enum.GetNames<T>())}");
     }
+
+    private static void Defined<T>(SettingErrors errors, string key, T? value)
+        where T : struct, Enum => errors.Require(value is null || Enum.IsDefined(value.Value), key, $"is {value}", $"use one of {string.Join(", ", Enum.GetNames<T>())}");
 
     private static void Between(SettingErrors errors, string key, double value, double least, double most) => errors.Require(
         value >= least && value <= most, key, FormattableString.Invariant($"is {value}"), FormattableString.Invariant($"use {least} to {most}"));

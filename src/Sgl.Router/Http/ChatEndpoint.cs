@@ -9,7 +9,7 @@ namespace Sgl.Router;
 /// held until it is final; the large model's tokens stream as they come, and those of a small model that was asked for by name.
 /// </summary>
 internal sealed class ChatEndpoint(
-    AnswerPipeline pipeline, HttpCalls calls, ITenants tenants, IOptions<ServiceListenOptions> listen, IOptions<RouterOptions> options, TimeProvider time)
+    AnswerPipeline pipeline, HttpCalls calls, ITenants tenants, ServiceHealth health, IOptions<ServiceListenOptions> listen, IOptions<RouterOptions> options, TimeProvider time)
 {
     private const string Route = "/v1/chat/completions";
 
@@ -39,7 +39,7 @@ internal sealed class ChatEndpoint(
             // The body is given back before the models are asked.
             using (var body = await ChatBody.ReadAsync(context, LongestBody, cancellationToken))
             {
-                request = ChatRequestReader.Read(body.Root, pipeline.Models);
+                request = ChatRequestReader.Read(body.Root, pipeline.Models, pipeline.Policies);
             }
 
             var call = AnswerCall.From(context, tenants, cancellationToken);
@@ -84,25 +84,34 @@ internal sealed class ChatEndpoint(
     }
 
     public Task ModelsAsync(HttpContext context) => context.Response.WriteJsonAsync(
-        StatusCodes.Status200OK, new ChatModelList { Data = [.. ChatModels.Names(pipeline.Models).Select(Model)] });
+        StatusCodes.Status200OK, new ChatModelList { Data = [.. ChatModels.Names(pipeline.Models, pipeline.Policies).Select(Model)] });
+
+    /// <summary><c>GET /v1/policies</c>.</summary>
+    public Task PoliciesAsync(HttpContext context) =>
+        context.Response.WriteJsonAsync(StatusCodes.Status200OK, new PolicyList { Data = [.. pipeline.Policies.ToWire().Policies.Select(PolicyEntry.From)] });
 
     /// <summary><c>GET /v1/sgl/info</c>.</summary>
     public Task InfoAsync(HttpContext context) =>
-        context.Response.WriteJsonAsync(StatusCodes.Status200OK, InfoResponse.From(RouterInfo.Of(pipeline.Models, pipeline.Policy), LongestBody));
+        context.Response.WriteJsonAsync(StatusCodes.Status200OK, InfoResponse.From(RouterInfo.Of(pipeline.Models, pipeline.Policies), LongestBody));
 
     public Task ModelAsync(HttpContext context)
     {
         // The server decodes everything in a path but this.
         var name = ((string?)context.Request.RouteValues["model"] ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        if (ChatModels.Names(pipeline.Models).Contains(name))
+        if (ChatModels.Names(pipeline.Models, pipeline.Policies).Contains(name))
         {
             return context.Response.WriteJsonAsync(StatusCodes.Status200OK, Model(name));
         }
 
-        var status = ChatModels.NotFound(name, pipeline.Models);
+        var status = ChatModels.NotFound(name, pipeline.Models, pipeline.Policies);
         ChatErrors.SetRetryAfter(context.Response, status);
         return context.Response.WriteJsonAsync(ChatErrors.HttpStatus(status), ChatErrors.Body(status, null));
     }
+
+    public Task HealthAsync(HttpContext context) => health.IsServing
+        ? context.Response.WriteJsonAsync(StatusCodes.Status200OK, new ChatHealth { Note = health.Note is { Length: > 0 } note ? note : null })
+        : context.Response.WriteJsonAsync(
+            StatusCodes.Status503ServiceUnavailable, ChatErrors.Body(StatusCodes.Status503ServiceUnavailable, $"Not serving: {health.Reason}.", "not_serving"));
 
     private ChatModel Model(string name) => new() { Id = name, Created = _started };
 

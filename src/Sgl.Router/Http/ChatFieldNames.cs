@@ -37,6 +37,7 @@ internal sealed partial class ChatFieldNames
             "images" => "messages",
             "sampling.max_new_tokens" => MaxTokens,
             "sampling.min_new_tokens" => "min_tokens",
+            "policy.name" => "sgl.policy",
             "policy.large_timeout" => "sgl.large_timeout_ms",
             "keep_part_order" => "sgl.keep_part_order",
             _ when field.StartsWith(sampling, StringComparison.Ordinal) => field[sampling.Length..],

@@ -29,9 +29,10 @@ internal static class ChatPages
     }
 
     /// <summary>Maps an endpoint, and the refusal of its other methods: the framework's own takes some for calls of unknown gRPC services.</summary>
-    public static void MapChat(this WebApplication app, string path, string method, RequestDelegate handler)
+    public static void MapChat(this WebApplication app, string path, string method, RequestDelegate handler, ApiOperation about)
     {
-        app.MapMethods(path, [method], handler);
+        // Without the method there is no description of the endpoint.
+        app.MapMethods(path, [method], handler).WithMetadata([handler.Method, .. about.Metadata()]);
         app.Map(path, context =>
         {
             context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
@@ -55,7 +56,7 @@ internal static class ChatPages
         var url = ViolationList.Quote($"{request.Method} {request.Path}");
         var (message, code) = response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => ($"Unknown request URL: {url}. This API has POST /v1/chat/completions, GET /v1/models, GET /v1/models/{{model}} and GET /v1/sgl/info.", "unknown_url"),
+            StatusCodes.Status404NotFound => ($"Unknown request URL: {url}. This API has POST /v1/chat/completions, GET /v1/models, GET /v1/models/{{model}} and GET /v1/sgl/info; {ApiDescription.Document} describes it.", "unknown_url"),
             StatusCodes.Status405MethodNotAllowed => ($"Not allowed: {url}; the allowed method is {response.Headers.Allow}.", "method_not_supported"),
             StatusCodes.Status413PayloadTooLarge => ("The request is too large.", "message_too_large"),
             StatusCodes.Status415UnsupportedMediaType => ("The body must be JSON.", "unsupported_media_type"),

@@ -16,10 +16,16 @@ internal static class ChatPolicyReader
     private static readonly (string Name, ChatIncludes Value)[] IncludeNames =
         [("importance", ChatIncludes.Importance), ("layout", ChatIncludes.Layout), ("pruning", ChatIncludes.Pruning), ("runs", ChatIncludes.Runs)];
 
+    /// <summary>Names of the criteria.</summary>
+    public static IEnumerable<string> CriterionNames => Criteria.Select(c => c.Name);
+
+    /// <summary>Names of what may be included.</summary>
+    public static IEnumerable<string> KnownIncludes => IncludeNames.Select(i => i.Name);
+
     /// <summary>The fields.</summary>
     public static IReadOnlyList<string> Fields { get; } =
     [
-        "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "image_limits", "keep_part_order",
+        "policy", "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "image_limits", "keep_part_order",
         "include_importance", "include", "provisional",
     ];
 
@@ -29,12 +35,13 @@ internal static class ChatPolicyReader
     /// <summary>Reads the settings.</summary>
     /// <param name="own">Null: none.</param>
     /// <param name="route">What the model's name means.</param>
+    /// <param name="policy">The policy that the model's name names; null: none.</param>
     /// <param name="request">Gets them.</param>
     /// <returns>What is wanted beside the answer.</returns>
-    public static ChatIncludes Read(BodyObject? own, Wire.Route route, Wire.AnswerRequest request)
+    public static ChatIncludes Read(BodyObject? own, Wire.Route route, string? policy, Wire.AnswerRequest request)
     {
         request.OmitImportance = true;
-        request.Policy = new Wire.RoutingPolicy { Force = route };
+        request.Policy = new Wire.RoutingPolicy { Force = route, Name = policy ?? "" };
         if (own is not { } sgl)
         {
             return ChatIncludes.None;
@@ -69,6 +76,16 @@ internal static class ChatPolicyReader
 
     private static void ReadPolicy(BodyObject sgl, Wire.Route route, Wire.RoutingPolicy policy)
     {
+        if (sgl.Text("policy") is { } name)
+        {
+            if (policy.Name.Length > 0 && policy.Name != name)
+            {
+                sgl.Violations.Add(sgl.At("policy"), "contradicts model, which names another one");
+            }
+
+            policy.Name = name;
+        }
+
         if (Threshold(sgl) is { } threshold)
         {
             policy.Threshold = threshold;

@@ -21,5 +21,5 @@ internal sealed record ChatRequest(Wire.AnswerRequest Answer, ChatFieldNames Nam
     public ChatIncludes Includes { get; init; }
 
     /// <summary>Whether the small model's tokens are the answer from the first one on.</summary>
-    public bool SmallIsFinal => Answer.Policy.Force == Wire.Route.Small;
+    public bool SmallIsFinal { get; init; }
 }

@@ -16,23 +16,26 @@ internal sealed class ChatRequestReader
     private readonly Wire.AnswerRequest _request = new();
     private readonly ModelPair _models;
 
-    private ChatRequestReader(ModelPair models) => _models = models;
+    private readonly RouterPolicies _policies;
+
+    private ChatRequestReader(ModelPair models, RouterPolicies policies) => (_models, _policies) = (models, policies);
 
     /// <summary>Reads a body.</summary>
     /// <param name="root">The body.</param>
     /// <param name="models">Their names may be asked for as <c>model</c>, and their limits clamp wishes.</param>
+    /// <param name="policies">They may be asked for as <c>model</c>.</param>
     /// <exception cref="RequestFaultException">With all violations.</exception>
     /// <exception cref="RpcException">The model is not served, or may be and cannot be asked.</exception>
-    public static ChatRequest Read(JsonElement root, ModelPair models)
+    public static ChatRequest Read(JsonElement root, ModelPair models, RouterPolicies policies)
     {
-        var reader = new ChatRequestReader(models);
+        var reader = new ChatRequestReader(models, policies);
         var body = new BodyObject(root, "", reader._violations);
         var name = body.Text("model");
-        var route = reader.Route(name);
+        var (route, policy) = reader.Route(name);
         new ChatMessageReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body);
         reader.ReadSampling(body);
         var own = body.Object("sgl");
-        var includes = ChatPolicyReader.Read(own, route, reader._request);
+        var includes = ChatPolicyReader.Read(own, route, policy, reader._request);
         UnsupportedFields.Refuse(body);
         var request = new ChatRequest(reader._request, reader._names)
         {
@@ -40,6 +43,7 @@ internal sealed class ChatRequestReader
             Stream = body.Flag("stream"),
             IncludeUsage = body.Object("stream_options")?.Flag("include_usage") ?? false,
             Includes = includes,
+            SmallIsFinal = policies.Route(reader._request.Policy) == Wire.Route.Small,
             Provisional = own?.Flag("provisional") ?? false,
         };
         reader.CheckRanges();
@@ -123,19 +127,21 @@ internal sealed class ChatRequestReader
         return [.. stops.Where(s => !string.IsNullOrEmpty(s)).Select(s => s!)];
     }
 
-    /// <summary>The router itself by its own name or by none, one of its models by theirs.</summary>
-    private Wire.Route Route(string? model)
+    /// <summary>The router itself by its own name or by none, one of its policies or of its models by theirs.</summary>
+    private (Wire.Route Route, string? Policy) Route(string? model)
     {
         switch (model)
         {
             case null or "" or ChatModels.Router:
-                return Wire.Route.Unspecified;
+                return (Wire.Route.Unspecified, null);
+            case var _ when model.StartsWith(ChatModels.PolicyPrefix, StringComparison.Ordinal) && _policies.Find(model[ChatModels.PolicyPrefix.Length..]) is { } policy:
+                return (Wire.Route.Unspecified, policy.Name);
             case var _ when model == _models.Small.Info?.Name:
-                return Wire.Route.Small;
+                return (Wire.Route.Small, null);
             case var _ when model == _models.Large.Info?.Name:
-                return Wire.Route.Large;
+                return (Wire.Route.Large, null);
         }
 
-        throw ChatModels.NotFound(model, _models).ToRpcException();
+        throw ChatModels.NotFound(model, _models, _policies).ToRpcException();
     }
 }

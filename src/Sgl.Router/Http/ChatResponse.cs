@@ -113,6 +113,15 @@ internal sealed record ChatModel
     public string OwnedBy => "sgl";
 }
 
+/// <summary>Questions can be answered.</summary>
+internal sealed record ChatHealth
+{
+    public string Status => "serving";
+
+    /// <summary>What an operator should know nevertheless.</summary>
+    public string? Note { get; init; }
+}
+
 /// <summary>Tokens of the model that answered.</summary>
 internal sealed record ChatUsage
 {

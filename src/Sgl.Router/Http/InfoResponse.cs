@@ -91,6 +91,16 @@ internal sealed record InfoPolicy
 
     public required double TileThreshold { get; init; }
 
+    /// <summary><c>small</c> or <c>large</c>; absent where the scores decide.</summary>
+    public string? Force { get; init; }
+
+    /// <summary><c>degrade</c> or <c>fail</c>.</summary>
+    public required string OnLargeFailure { get; init; }
+
+    public required double LargeTimeoutMs { get; init; }
+
+    public required bool OmitDraft { get; init; }
+
     public static InfoPolicy From(Wire.RoutingPolicy policy) => new()
     {
         Threshold = double.IsFinite(policy.Threshold) ? policy.Threshold : null,
@@ -102,6 +112,10 @@ internal sealed record InfoPolicy
         Unpruned = policy.Unpruned,
         Tiles = ChatDetails.Name(policy.Tiles),
         TileThreshold = policy.TileThreshold,
+        Force = policy.Force == Wire.Route.Unspecified ? null : policy.Force.ToString().ToLowerInvariant(),
+        OnLargeFailure = policy.OnLargeFailure.ToString().ToLowerInvariant(),
+        LargeTimeoutMs = policy.LargeTimeout.ToTimeSpan().TotalMilliseconds,
+        OmitDraft = policy.OmitDraft,
     };
 }
 

@@ -71,6 +71,9 @@ internal static class UnsupportedFields
 
     private static (Func<JsonElement, bool>, string) Nothing => (IsEmpty, "is not supported");
 
+    /// <summary>The fields, sorted.</summary>
+    public static IEnumerable<string> Names => Fields.Keys.Order(StringComparer.Ordinal);
+
     /// <summary>Notes what would change the answer.</summary>
     public static void Refuse(BodyObject body)
     {

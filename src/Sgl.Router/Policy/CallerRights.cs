@@ -8,18 +8,17 @@ namespace Sgl.Router;
 /// <summary>Holds what a request asks for against what its caller may.</summary>
 internal static class CallerRights
 {
-    private const string DefaultPolicyName = "default";
-
     /// <summary>Checks a request.</summary>
     /// <exception cref="Grpc.Core.RpcException">PERMISSION_DENIED: the caller may not have it answered like this.</exception>
-    public static void Check(Wire.RoutingPolicy? policy, Caller? caller)
+    public static void Check(Wire.RoutingPolicy? policy, RouterPolicies policies, Caller? caller)
     {
         if (caller is null)
         {
             return;
         }
 
-        var route = policy?.Force switch
+        var name = string.IsNullOrEmpty(policy?.Name) ? ConfiguredPolicy.DefaultName : policy.Name;
+        var route = policies.Route(policy) switch
         {
             Wire.Route.Small => "small",
             Wire.Route.Large => "large",
@@ -35,9 +34,9 @@ internal static class CallerRights
             throw Denied(caller, $"The key '{caller.Name}' may not bring a policy of its own, only {string.Join(", ", caller.Policies)}.");
         }
 
-        if (!caller.MayName(DefaultPolicyName))
+        if (!caller.MayName(name))
         {
-            throw Denied(caller, $"The key '{caller.Name}' may not use the policy '{DefaultPolicyName}', only {string.Join(", ", caller.Policies)}.");
+            throw Denied(caller, $"The key '{caller.Name}' may not use the policy {ViolationList.Quote(name)}, only {string.Join(", ", caller.Policies)}.");
         }
     }
 
@@ -50,6 +49,7 @@ internal static class CallerRights
 
         var own = policy.Clone();
         own.Force = Wire.Route.Unspecified;
+        own.Name = "";
         return own.CalculateSize() > 0;
     }
 

@@ -11,12 +11,19 @@ internal static class PolicyRules
 
     /// <summary>Resolves <c>policy</c>.</summary>
     /// <param name="policy">Null: all the router's.</param>
-    /// <param name="defaults">The router's.</param>
+    /// <param name="policies">The router's.</param>
     /// <param name="large">The large model, where it is known.</param>
     /// <param name="violations">Gets what is wrong; the result is then not to be used.</param>
-    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, DefaultPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
+    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, RouterPolicies policies, Wire.ModelInfo? large, ViolationList violations)
     {
         policy ??= new Wire.RoutingPolicy();
+        if (policies.Find(policy.Name) is not { } defaults)
+        {
+            violations.Add($"{Field}.name", $"{ViolationList.Quote(policy.Name)} is not a policy; use one of {string.Join(", ", policies.All.Select(p => p.Name))}");
+            defaults = policies.Default;
+        }
+
+        var force = policy.Force == Wire.Route.Unspecified ? defaults.Force : policy.Force;
         var criterion = policy.Criterion == Wire.ExitCriterion.Unspecified ? defaults.Criterion : WireGuidance.To(policy.Criterion);
         if (criterion is null)
         {
@@ -24,7 +31,7 @@ internal static class PolicyRules
         }
 
         var importance = Importance(policy.Importance, defaults.Importance, violations);
-        Threshold(policy, criterion, importance, defaults, violations);
+        Threshold(policy, criterion, force, importance, defaults, violations);
         var (prune, pruneField) = Prune(policy, defaults, violations);
         PrunePoints.Resolve(prune, large, pruneField, violations);
         Known(policy.Force, $"{Field}.force", violations);
@@ -33,7 +40,8 @@ internal static class PolicyRules
         {
             Criterion = criterion ?? defaults.Criterion,
             Threshold = policy.HasThreshold ? policy.Threshold : null,
-            Force = policy.Force,
+            Force = force,
+            Source = defaults.Threshold,
             Prune = prune,
             PruneField = pruneField,
             OnLargeFailure = policy.OnLargeFailure switch
@@ -46,12 +54,12 @@ internal static class PolicyRules
             Importance = importance,
             Overlap = defaults.Overlap,
             Draft = defaults.Draft && !policy.OmitDraft,
-            TileThreshold = TileThreshold(policy, defaults, large, violations),
+            TileThreshold = TileThreshold(policy, force, defaults, large, violations),
         };
     }
 
     private static void Threshold(
-        Wire.RoutingPolicy policy, ExitCriterion? criterion, Wire.ImportanceOptions importance, DefaultPolicy defaults, ViolationList violations)
+        Wire.RoutingPolicy policy, ExitCriterion? criterion, Wire.Route force, Wire.ImportanceOptions importance, ConfiguredPolicy defaults, ViolationList violations)
     {
         const string at = $"{Field}.threshold";
         if (policy.HasThreshold && !(policy.Threshold >= 0))
@@ -59,7 +67,7 @@ internal static class PolicyRules
             violations.Add(at, FormattableString.Invariant($"must be a number from 0 (always exits) to 1, or above 1 (never exits); was {policy.Threshold}"));
         }
 
-        if (policy.Force != Wire.Route.Unspecified || criterion is null)
+        if (force != Wire.Route.Unspecified || criterion is null)
         {
             return;
         }
@@ -78,17 +86,17 @@ internal static class PolicyRules
     }
 
     private static (IReadOnlyList<Wire.PrunePoint> Points, string Field) Prune(
-        Wire.RoutingPolicy policy, DefaultPolicy defaults, ViolationList violations)
+        Wire.RoutingPolicy policy, ConfiguredPolicy defaults, ViolationList violations)
     {
         if (policy.Unpruned && policy.Prune.Count > 0)
         {
             violations.Add($"{Field}.unpruned", "excludes prune; set one of the two");
         }
 
-        return policy.Unpruned ? ([], Field + ".prune") : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune") : (defaults.Prune, "Router:Policy:Prune");
+        return policy.Unpruned ? ([], Field + ".prune") : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune") : (defaults.Prune, defaults.PruneField);
     }
 
-    private static double? TileThreshold(Wire.RoutingPolicy policy, DefaultPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
+    private static double? TileThreshold(Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
     {
         Known(policy.Tiles, $"{Field}.tiles", violations);
         var isOwn = policy.Tiles != Wire.TileMode.Unspecified;
@@ -102,7 +110,7 @@ internal static class PolicyRules
             violations.Add($"{Field}.tile_threshold", "means nothing without guided tiles; set tiles too");
         }
 
-        if (guided && large is { CutsTiles: false } && policy.Force != Wire.Route.Small)
+        if (guided && large is { CutsTiles: false } && force != Wire.Route.Small)
         {
             violations.Add(
                 isOwn ? $"{Field}.tiles" : "Router:Policy:Tiles",

@@ -10,6 +10,9 @@ internal sealed record RequestPolicy
     /// <summary>The request's own threshold; null takes the router's at the time of the decision.</summary>
     public required double? Threshold { get; init; }
 
+    /// <summary>Where the router's comes from, and which learns from this request's scores.</summary>
+    public required IThresholdSource Source { get; init; }
+
     public required Wire.Route Force { get; init; }
 
     /// <summary>Prune points; none: unpruned.</summary>

@@ -64,7 +64,7 @@ public sealed class GuidedTilesTests
     [Fact]
     public async Task Answer_GuidedTilesWithOverlap_InputSaysSoAhead()
     {
-        await using var trio = await StartAsync(("Router:Policy:Overlap", "true"), ("Router:Policy:Tiles", "guided"));
+        await using var trio = await StartAsync(("Router:Policy:Overlap", "Always"), ("Router:Policy:Tiles", "guided"));
         await trio.AnswerAsync();
         Assert.True(trio.Large.Inputs.Single().GuidedTiles);
         Assert.NotNull(trio.Large.Guidances.Single().Tiles);

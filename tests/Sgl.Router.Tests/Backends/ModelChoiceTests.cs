@@ -5,7 +5,7 @@ namespace Sgl.Router.Tests;
 
 public sealed class ModelChoiceTests
 {
-    private static readonly DefaultPolicy Policy = new(Options.Create(new RouterOptions()));
+    private static readonly RouterPolicies Policy = new(Options.Create(new RouterOptions()));
 
     [Fact]
     public void Choose_NothingKnown_Nothing() => Assert.Equal((null, null), ModelChoice.Choose(Serving(), Serving(), Policy));

@@ -1,0 +1,150 @@
+using Google.Protobuf.WellKnownTypes;
+using PruneSetting = Sgl.Guidance.PruneSetting;
+
+namespace Sgl.Router;
+
+/// <summary>A policy from the settings, its file and all defaults filled in.</summary>
+internal sealed record ConfiguredPolicy
+{
+    /// <summary>Name of the policy for requests that name none.</summary>
+    public const string DefaultName = "default";
+
+    /// <summary>What requests call it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it is for.</summary>
+    public string Description { get; init; } = "";
+
+    /// <summary>Path of its prune points in the settings, for errors.</summary>
+    public required string PruneField { get; init; }
+
+    /// <summary>The file that it was read from; null: none.</summary>
+    public PolicyFile? File { get; init; }
+
+    public required Guidance.ExitCriterion Criterion { get; init; }
+
+    public required IThresholdSource Threshold { get; init; }
+
+    /// <summary>Whether the threshold follows the scores, so that it fits every criterion.</summary>
+    public bool IsAdaptive => Threshold is TargetRatioThreshold;
+
+    /// <summary>Prune points; none: unpruned.</summary>
+    public required IReadOnlyList<Wire.PrunePoint> Prune { get; init; }
+
+    public required Wire.ImportanceOptions Importance { get; init; }
+
+    public Wire.Route Force { get; init; }
+
+    public required LargeFailure OnLargeFailure { get; init; }
+
+    public required TimeSpan LargeTimeout { get; init; }
+
+    /// <summary>Which tiles the large model encodes.</summary>
+    public required TilePolicy Tiles { get; init; }
+
+    /// <summary>The threshold of guided tiles.</summary>
+    public required double TileThreshold { get; init; }
+
+    public required OverlapMode Overlap { get; init; }
+
+    public required bool Draft { get; init; }
+
+    /// <summary>The policy for requests that bring none.</summary>
+    public static ConfiguredPolicy Default(RouterOptions options)
+    {
+        var policy = options.Policy;
+        var file = string.IsNullOrEmpty(policy.File) ? null : PolicyFile.Load(policy.File);
+        return new ConfiguredPolicy
+        {
+            Name = DefaultName,
+            PruneField = "Router:Policy:Prune",
+            File = file,
+            Criterion = file?.Criterion ?? policy.Criterion ?? Guidance.ExitCriterion.Decision,
+            Threshold = Source(file?.Threshold ?? policy.Threshold ?? PolicyOptions.DefaultThreshold, policy.TargetExitRatio, policy),
+            Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : [Point(Guidance.PruneSchedule.Paper(35))],
+            Importance = new Wire.ImportanceOptions
+            {
+                Variant = WireGuidance.From(policy.Importance.Variant),
+                Source = WireGuidance.From(policy.Importance.Source),
+                LayerFraction = policy.Importance.LayerFraction,
+                ConsistencyRatio = policy.Importance.ConsistencyRatio,
+            },
+            OnLargeFailure = policy.OnLargeFailure,
+            LargeTimeout = options.Large.Timeout,
+            Tiles = policy.Tiles ?? file?.Tiles ?? TilePolicy.All,
+            TileThreshold = policy.TileThreshold ?? file?.TileThreshold ?? Guidance.TileSelection.DefaultThreshold,
+            Overlap = policy.Overlap,
+            Draft = policy.Draft,
+        };
+    }
+
+    /// <summary>A policy that requests may name; what it leaves open is as here.</summary>
+    /// <param name="named">Its settings.</param>
+    /// <param name="index">Its place among them.</param>
+    /// <param name="policy">The settings of this policy, for how long a threshold looks back.</param>
+    public ConfiguredPolicy With(NamedPolicyOptions named, int index, PolicyOptions policy)
+    {
+        var file = string.IsNullOrEmpty(named.File) ? null : PolicyFile.Load(named.File);
+        var importance = Importance.Clone();
+        importance.SkipConsistency = named.SkipConsistency;
+        return this with
+        {
+            Name = named.Name,
+            Description = named.Description,
+            PruneField = named.Prune.Count > 0 ? $"Router:Policies:{index}:Prune" : PruneField,
+            File = named.HasThreshold ? file : File,
+            Criterion = file?.Criterion ?? named.Criterion ?? Criterion,
+            Threshold = named.HasThreshold ? Source(file?.Threshold ?? named.Threshold ?? PolicyOptions.DefaultThreshold, named.TargetExitRatio, policy) : Threshold,
+            Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : Prune,
+            Importance = importance,
+            Force = named.Force switch { ForcedRoute.Small => Wire.Route.Small, ForcedRoute.Large => Wire.Route.Large, _ => Wire.Route.Unspecified },
+            OnLargeFailure = named.OnLargeFailure ?? OnLargeFailure,
+            LargeTimeout = named.LargeTimeout ?? LargeTimeout,
+            Tiles = named.Tiles ?? file?.Tiles ?? Tiles,
+            TileThreshold = named.TileThreshold ?? file?.TileThreshold ?? TileThreshold,
+            Overlap = named.Overlap ?? Overlap,
+            Draft = named.Draft ?? Draft,
+        };
+    }
+
+    /// <summary>As a message, all fields set.</summary>
+    public Wire.RoutingPolicy ToWire()
+    {
+        var policy = new Wire.RoutingPolicy
+        {
+            Threshold = Threshold.For(Criterion),
+            Criterion = WireGuidance.From(Criterion),
+            Unpruned = Prune.Count == 0,
+            Force = Force,
+            OnLargeFailure = OnLargeFailure == LargeFailure.Degrade ? Wire.LargeFailurePolicy.Degrade : Wire.LargeFailurePolicy.Fail,
+            Importance = Importance,
+            LargeTimeout = Duration.FromTimeSpan(LargeTimeout),
+            OmitDraft = !Draft,
+            Tiles = Tiles == TilePolicy.Guided ? Wire.TileMode.Guided : Wire.TileMode.All,
+            TileThreshold = TileThreshold,
+        };
+        policy.Prune.AddRange(Prune);
+        return policy;
+    }
+
+    private static IThresholdSource Source(double threshold, double? target, PolicyOptions policy) => target is { } ratio
+        ? new TargetRatioThreshold(ratio, threshold, policy.Window, policy.MinimumSamples)
+        : new FixedThreshold(threshold);
+
+    private static Wire.PrunePoint Point(PruneSetting setting) => new() { LayerFraction = setting.LayerFraction, KeepRatio = setting.KeepRatio };
+
+    private static Wire.PrunePoint Point(PrunePointOptions options)
+    {
+        var point = new Wire.PrunePoint { KeepRatio = options.KeepRatio!.Value };
+        if (options.Layer is { } layer)
+        {
+            point.Layer = layer;
+        }
+        else
+        {
+            point.LayerFraction = options.LayerFraction!.Value;
+        }
+
+        return point;
+    }
+}
