@@ -19,7 +19,7 @@ internal sealed record SettingKey(string Key, Type Type, object? Default, Proper
 internal static class SettingKeys
 {
     /// <summary>All settings of a section.</summary>
-    public static IEnumerable<SettingKey> Of(SettingsSection section) => Of(section.Type, section.Name);
+    public static IEnumerable<SettingKey> Of(SettingsSection section) => Of(section.Type, section.Name, null);
 
     /// <summary>The key that is nearest to a misspelt one, or null where none is near.</summary>
     public static string? Nearest(string key, IEnumerable<SettingsSection> sections)
@@ -38,13 +38,17 @@ internal static class SettingKeys
         return distance <= Math.Max(2, key.Length / 4) ? best : null;
     }
 
-    private static IEnumerable<SettingKey> Of(Type type, string prefix)
+    /// <param name="type">Of the settings.</param>
+    /// <param name="prefix">Their key so far.</param>
+    /// <param name="example">Where the defaults are: what the settings around these begin with, since two of one type may begin with different values.</param>
+    private static IEnumerable<SettingKey> Of(Type type, string prefix, object? example)
     {
-        var example = type.GetConstructor(Type.EmptyTypes) is null ? null : Activator.CreateInstance(type);
+        example ??= type.GetConstructor(Type.EmptyTypes) is null ? null : Activator.CreateInstance(type);
         foreach (var property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0))
         {
             var inner = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
             var key = $"{prefix}:{property.Name}";
+            var list = Element(inner) is not null;
             if (Element(inner) is { } element)
             {
                 key += ":0";
@@ -57,7 +61,7 @@ internal static class SettingKeys
 
             if (!IsValue(inner))
             {
-                foreach (var nested in Of(inner, key))
+                foreach (var nested in Of(inner, key, list || example is null ? null : property.GetValue(example)))
                 {
                     yield return nested;
                 }
