@@ -33,13 +33,13 @@ public static class AccessExtensions
         ArgumentNullException.ThrowIfNull(builder);
         var services = builder.Services;
         services.AddSettings<AccessOptions, AccessOptionsValidator>(builder.Configuration, AccessOptions.SectionName);
+        services.AddSingleton<AccessMetrics>();
         if (!AccessOptions.IsConfigured(builder.Configuration))
         {
             return;
         }
 
         services.AddSingleton(writeHttp);
-        services.AddSingleton<AccessMetrics>();
         services.AddSingleton<Refusals>();
         services.AddSingleton<KeyStore>();
         services.AddSingleton<TokenCallers>();
@@ -64,6 +64,7 @@ public static class AccessExtensions
     public static void UseAccess(this IApplicationBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        var metrics = app.ApplicationServices.GetRequiredService<AccessMetrics>(); // its names exist for dashboards, whoever is asked
         if (app.ApplicationServices.GetService<Refusals>() is null)
         {
             return;
@@ -72,7 +73,6 @@ public static class AccessExtensions
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();
-        var metrics = app.ApplicationServices.GetRequiredService<AccessMetrics>();
         app.Use((context, next) =>
         {
             if (Caller.Of(context) is { } caller)

@@ -14,6 +14,7 @@ internal static class Waterfall
     private const int Head = 58;
     private const int Indent = 16;
     private const int Ticks = 6;
+    private const double Letter = 6.6; // of the font's width, about
 
     private static readonly Dictionary<string, string> Colours = new()
     {
@@ -32,6 +33,13 @@ internal static class Waterfall
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {height}\" width=\"{Width}\" height=\"{height}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" role=\"img\" aria-label=\"{Text(title)}\">\n");
         svg.Append(CultureInfo.InvariantCulture, $"<rect width=\"{Width}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text x=\"16\" y=\"24\" font-size=\"14\" font-weight=\"600\" fill=\"#111827\">{Text(title)}</text>\n");
+        var legend = Width - 16;
+        foreach (var (service, colour) in Colours.Reverse())
+        {
+            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{legend}\" y=\"24\" text-anchor=\"end\" fill=\"{colour}\" font-weight=\"600\">{service}</text>");
+            legend -= (int)(service.Length * Letter) + 18;
+        }
+
         var step = Step((end - start).TotalMilliseconds);
         for (var at = 0.0; at <= (end - start).TotalMilliseconds; at += step)
         {
@@ -46,7 +54,9 @@ internal static class Waterfall
             var colour = Colours.GetValueOrDefault(span.Service, "#7c3aed");
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{16 + (depth * Indent)}\" y=\"{y + 13}\" fill=\"#111827\">{Text(span.Name)}</text>");
             svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{x:0.#}\" y=\"{y + 2}\" width=\"{width:0.#}\" height=\"{Row - 9}\" rx=\"2\" fill=\"{colour}\"><title>{Text(Details(span))}</title></rect>");
-            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{x + width + 4:0.#}\" y=\"{y + 13}\" fill=\"#374151\">{(span.End - span.Start).TotalMilliseconds:0.0} ms{Text(Note(span))}</text>\n");
+            var note = string.Create(CultureInfo.InvariantCulture, $"{(span.End - span.Start).TotalMilliseconds:0.0} ms{Note(span)}");
+            var inside = x + width + 8 + (note.Length * Letter) > Width && note.Length * Letter < width;
+            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{(inside ? x + width - 4 : x + width + 4):0.#}\" y=\"{y + 13}\"{(inside ? " text-anchor=\"end\" fill=\"#ffffff\"" : " fill=\"#374151\"")}>{Text(note)}</text>\n");
         }
 
         return svg.Append("</svg>\n").ToString();

@@ -24,14 +24,12 @@ public sealed class ServiceMetrics
     public ServiceMetrics(ServiceSetup setup)
     {
         Registry = setup.Registry ?? NewRegistry();
-        var exemplars = new ExemplarBehavior
+        Factory = Prometheus.Metrics.WithCustomRegistry(Registry).WithLabels(new Dictionary<string, string> { ["service"] = setup.Name });
+        Factory.ExemplarBehavior = new ExemplarBehavior
         {
             // A trace that nobody records is no example of anything.
             DefaultExemplarProvider = (_, _) => Activity.Current is { Recorded: true } ? Exemplar.FromTraceContext() : Exemplar.None,
         };
-        var factory = Prometheus.Metrics.WithCustomRegistry(Registry);
-        factory.ExemplarBehavior = exemplars;
-        Factory = factory.WithLabels(new Dictionary<string, string> { ["service"] = setup.Name });
         _calls = Factory.CreateCounter("sgl_grpc_requests_total", "gRPC calls by method and status code.", ["method", "code"]);
         _httpCalls = Factory.CreateCounter("sgl_http_requests_total", "HTTP calls by route and status code of the answer.", ["route", "code"]);
         _requests = Factory.CreateCounter("sgl_requests_total", "Questions by the path their answer took: exit, escalated, degraded; or why there was none: failed, shed, cancelled, deadline.", ["path"]);
