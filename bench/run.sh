@@ -26,7 +26,7 @@ for part in "${parts[@]}"; do
     quick)
       bench 1b --bench start,weights --visual 256 --rounds 2 --out "$to/weights"                                           # 1.5 minutes
       bench 1b --bench importance,consistency,eager --visual 1792 --rounds 2 --out "$to/importance"                        # 1.5
-      bench 1b --bench peers,tower --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0 --out "$to/peers"                   # 2.5
+      bench 1b --bench peers,tower --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0,genai --out "$to/peers"             # 3
       bench 2b --bench peers --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0 --out "$to/peers"                         # 4
       loadtest added --seconds 20 --out "$to/added" || true                                                                # 1
       bench --summary "$to"

@@ -16,7 +16,7 @@ internal sealed record BenchOptions
           --full           the long prompts too
           --prepack        let the runtime repack float32 weights
           --weights KIND   auto, float32 or int8 (default: auto)
-          --precisions P   of llama.cpp's decoder (default: F16,Q8_0,Q4_0)
+          --precisions P   of llama.cpp's decoder, and genai for onnxruntime-genai's in 4 bits (default: F16,Q8_0,Q4_0,genai)
           --prepare        no measuring: write the random checkpoints and the peers' files to --cache
           --summary DIR    no measuring: the table of goals and the plots of all results under DIR, into DIR; with --write into README.md and docs/results too
           --compare DIR    no measuring: compare the results in --out with the baselines in DIR; ends with 1 where a figure got worse
@@ -26,7 +26,7 @@ internal sealed record BenchOptions
         """;
 
     private static readonly string[] AllTargets = ["demo", "1b", "2b"];
-    private static readonly string[] AllPrecisions = ["F16", "Q8_0", "Q4_0"];
+    private static readonly string[] AllPrecisions = ["F16", "Q8_0", "Q4_0", PeersBench.GenAi];
     private static readonly string[] AllBenches = ["importance", "consistency", "pruning", "batch", "draft"];
     private static readonly string[] MoreBenches = ["stall", "weights", "start", "eager", "peers", "tower", "accuracy"];
 

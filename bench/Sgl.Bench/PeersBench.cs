@@ -4,18 +4,26 @@ using Sgl.Inference;
 
 namespace Sgl.Bench;
 
-/// <summary>Our engine against llama.cpp (bench/Sgl.Peers, a process that is asked in turns with ours) on a decoder of the same shape, random weights.</summary>
+/// <summary>Our engine against llama.cpp and onnxruntime-genai (bench/Sgl.Peers, a process that is asked in turns with ours) on a decoder of the same shape, random weights.</summary>
 internal static class PeersBench
 {
+    /// <summary>The peer that is not llama.cpp, among its precisions.</summary>
+    public const string GenAi = "genai";
+
     public static async Task<Section> RunAsync(Subject subject, BenchOptions options)
     {
         var section = new Section(
-            "Against llama.cpp, on the clock", "our time / theirs; goals: decode at most 0.77 of Q8_0 and 0.91 of Q4_0, prefill at most 0.50 of their best, 8 in a batch at most 0.77 of Q8_0",
+            "Against llama.cpp and onnxruntime-genai, on the clock", "our time / theirs; goals: decode at most 0.77 of Q8_0 and 0.91 of Q4_0, prefill at most 0.50 of their best, 8 in a batch at most 0.77 of Q8_0",
             ["peer", "what", "theirs, ms", "ours, ms", "ours / theirs"]);
         var engine = await subject.EngineAsync(large: false);
         var threads = Environment.ProcessorCount;
         foreach (var precision in options.Precisions)
         {
+            if (precision == GenAi)
+            {
+                GenAiFolder.Prepare(subject.Target, subject.Config(large: false), options.Cache);
+            }
+
             using var peer = Peer.Start(subject.Target, precision, options.Cache, threads);
             var prompts = await subject.PromptsAsync(large: false);
             foreach (var (_, prompt) in prompts)
@@ -46,13 +54,13 @@ internal static class PeersBench
                     async () => 8 * (await BatchBench.TogetherAsync(engine, shortest, options.Tokens)).Wall));
             }
 
-            section.Row($"llama.cpp {precision}", "resident, MiB", $"{peer.Ask("memory") / (1 << 20):0}", $"{StartBench.Memory().Resident >> 20}", "");
+            section.Row(Name(precision), "resident, MiB", $"{peer.Ask("memory") / (1 << 20):0}", $"{StartBench.Memory().Resident >> 20}", "");
 
             void Add(string what, double[][] s)
             {
                 var ratio = Measuring.Median(s[1].Zip(s[0], (ours, theirs) => ours / theirs));
-                section.Row($"llama.cpp {precision}", what, $"{Measuring.Median(s[0]) * 1000:0.0}", $"{Measuring.Median(s[1]) * 1000:0.0}", $"**{ratio:0.000}** ({s[1].Zip(s[0], (o, t) => o / t).Min():0.00} to {s[1].Zip(s[0], (o, t) => o / t).Max():0.00})");
-                section.Figure($"ours / llama.cpp {precision}: {what}", ratio);
+                section.Row(Name(precision), what, $"{Measuring.Median(s[0]) * 1000:0.0}", $"{Measuring.Median(s[1]) * 1000:0.0}", $"**{ratio:0.000}** ({s[1].Zip(s[0], (o, t) => o / t).Min():0.00} to {s[1].Zip(s[0], (o, t) => o / t).Max():0.00})");
+                section.Figure($"ours / {Name(precision)}: {what}", ratio);
             }
         }
 
@@ -76,9 +84,11 @@ internal static class PeersBench
         return section;
     }
 
-    /// <summary>Has the peers write their files.</summary>
-    public static void Prepare(string target, BenchOptions options)
+    /// <summary>Has the peers' files written.</summary>
+    public static void Prepare(Subject subject, BenchOptions options)
     {
+        var target = subject.Target;
+        GenAiFolder.Prepare(target, subject.Config(large: false), options.Cache);
         using var process = Process.Start(new ProcessStartInfo("dotnet", [.. Arguments(target, "prepare", options.Cache, 1)])) ?? throw new InvalidOperationException("dotnet could not be started");
         process.WaitForExit();
         if (process.ExitCode != 0)
@@ -86,6 +96,8 @@ internal static class PeersBench
             throw new InvalidOperationException($"the peer ended with {process.ExitCode}");
         }
     }
+
+    private static string Name(string precision) => precision == GenAi ? "onnxruntime-genai int4" : $"llama.cpp {precision}";
 
     private static string[] Arguments(string target, string precision, string cache, int threads) =>
         ["run", "-c", "Release", "--project", Path.Combine(BenchOptions.Repository, "bench", "Sgl.Peers"), "--", target, precision, cache, threads.ToString(CultureInfo.InvariantCulture)];

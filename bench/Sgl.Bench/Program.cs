@@ -38,7 +38,7 @@ if (options.Prepare)
     foreach (var target in options.Targets)
     {
         await using var subject = await Subject.LoadAsync(target, options);
-        PeersBench.Prepare(target, options);
+        PeersBench.Prepare(subject, options);
     }
 
     AccuracyBench.Prepare(options);

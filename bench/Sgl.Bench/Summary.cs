@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Sgl.Evaluation;
 using Sgl.Experiments;
 
@@ -55,9 +56,9 @@ internal static class Summary
 
     private static void Plots(string folder, List<Row> rows, IReadOnlyDictionary<(string Target, string Figure), double> figures)
     {
-        const string prefix = "ours / llama.cpp ";
-        var peers = figures.Where(f => f.Key.Figure.StartsWith(prefix, StringComparison.Ordinal))
-            .Select(f => (Task: $"{f.Key.Target}: {f.Key.Figure.Split(": ")[1]}", Precision: f.Key.Figure[prefix.Length..].Split(':')[0], Faster: 1 / f.Value))
+        var peers = figures.Select(f => (f.Key.Target, f.Value, Peer: Regex.Match(f.Key.Figure, "^ours / (?:llama.cpp |onnxruntime-)(?<peer>[^:]+): (?<task>.+)$")))
+            .Where(f => f.Peer.Success)
+            .Select(f => (Task: $"{f.Target}: {f.Peer.Groups["task"].Value}", Precision: f.Peer.Groups["peer"].Value.Split(' ')[0], Faster: 1 / f.Value))
             .OrderBy(f => f.Task, StringComparer.Ordinal)
             .ThenBy(f => f.Precision, StringComparer.Ordinal)
             .ToList();
@@ -70,7 +71,7 @@ internal static class Summary
                     task.Key, [.. task.Select(p => new PlotPoint(p.At + gap + 1, p.Peer.Faster, Label: p.Peer.Precision))], SeriesStyle.Bars)
                 { BarWidth = 0.9 })
                 .Append(new PlotSeries("as fast", [new PlotPoint(0, 1)], SeriesStyle.Level));
-            PlotFiles.Write(new Plot("Times as fast as llama.cpp, by its precision", new PlotAxis("") { Low = 0 }, new PlotAxis("llama.cpp's time / ours") { Low = 0 }, [.. series]) { Width = 980 }, folder, AgainstPeers);
+            PlotFiles.Write(new Plot("Times as fast as llama.cpp (by its precision) and onnxruntime-genai", new PlotAxis("") { Low = 0 }, new PlotAxis("their time / ours") { Low = 0 }, [.. series]) { Width = 980 }, folder, AgainstPeers);
         }
 
         if (rows.Count > 0)

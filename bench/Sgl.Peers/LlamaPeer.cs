@@ -7,7 +7,7 @@ using LLama.Native;
 namespace Sgl.Peers;
 
 /// <summary>llama.cpp through LLamaSharp, on the processor: one precision of a random model of a given shape.</summary>
-internal sealed class LlamaPeer : IDisposable
+internal sealed class LlamaPeer : IDecoderPeer
 {
     private const int Context = 4096;
 
@@ -63,7 +63,7 @@ internal sealed class LlamaPeer : IDisposable
         return file;
     }
 
-    /// <summary>Seconds of a prompt of so many ids, the logits of its last row included.</summary>
+    /// <inheritdoc/>
     public double Prefill(int rows)
     {
         _context.NativeHandle.MemoryClear(true);
@@ -72,7 +72,7 @@ internal sealed class LlamaPeer : IDisposable
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    /// <summary>Seconds of one step of <paramref name="sequences"/> sequences behind prompts of so many ids each.</summary>
+    /// <inheritdoc/>
     public double Decode(int rows, int sequences, int steps)
     {
         _context.NativeHandle.MemoryClear(true);

@@ -10,7 +10,7 @@ using Sgl.Peers;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is not [var target, var precision, var cache, var threadText])
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Sgl.Peers -- 1b|2b F16|Q8_0|Q4_0|tower|prepare CACHE THREADS, then lines: prefill ROWS | decode ROWS SEQUENCES STEPS | tile | memory");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Sgl.Peers -- 1b|2b F16|Q8_0|Q4_0|genai|tower|prepare CACHE THREADS, then lines: prefill ROWS | decode ROWS SEQUENCES STEPS | tile | memory");
     return 1;
 }
 
@@ -33,10 +33,15 @@ if (precision == "prepare")
     return 0;
 }
 
-var language = LlamaPeer.Prepare(target, precision == "tower" ? "Q4_0" : precision, cache);
-using var tower = precision == "tower" ? new TowerPeer(language, TowerPeer.Prepare(target, cache), threads) : null;
-using var peer = tower is null ? new LlamaPeer(language, LlamaShape.Of(target).Vocabulary, threads, sequences: 8) : null;
-Console.WriteLine("ready " + System.Runtime.InteropServices.Marshal.PtrToStringAnsi(NativeApi.llama_print_system_info()));
+var vocabulary = LlamaShape.Of(target).Vocabulary;
+using var tower = precision == "tower" ? new TowerPeer(LlamaPeer.Prepare(target, "Q4_0", cache), TowerPeer.Prepare(target, cache), threads) : null;
+using IDecoderPeer? peer = precision switch
+{
+    "tower" => null,
+    "genai" => new GenAiPeer(Path.Combine(cache, $"{target}-genai-int4"), vocabulary),
+    _ => new LlamaPeer(LlamaPeer.Prepare(target, precision, cache), vocabulary, threads, sequences: 8),
+};
+Console.WriteLine("ready " + (precision == "genai" ? "" : System.Runtime.InteropServices.Marshal.PtrToStringAnsi(NativeApi.llama_print_system_info())));
 while (Console.ReadLine() is { } line)
 {
     var words = line.Split(' ');
