@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sgl.Hosting;
 using Sgl.Inference;
@@ -11,7 +12,7 @@ namespace Sgl.LargeService;
 /// <c>sgl.v1.LargeService</c>: takes an input, encodes its images while guidance is awaited, lets the engine answer under the guidance, streams what
 /// comes.
 /// </summary>
-public sealed class LargeModelService(
+public sealed partial class LargeModelService(
     EngineHost host,
     RequestGate gate,
     UnguidedInputs unguided,
@@ -21,6 +22,7 @@ public sealed class LargeModelService(
     IOptions<EngineOptions> engine,
     IOptions<RequestLimits> limits,
     IOptions<GuidanceOptions> guidanceOptions,
+    ILogger<LargeModelService> logger,
     TimeProvider time) : Wire.LargeService.LargeServiceBase
 {
     /// <inheritdoc/>
@@ -111,6 +113,11 @@ public sealed class LargeModelService(
 
         var result = await answer;
         ServingActivity.Tell(context.GetHttpContext(), model.Name, result, scores: null);
+        if (result.Usage.LeftOutTiles > 0)
+        {
+            LogTiles(RequestIds.Of(context), result.Usage.Tiles, result.Usage.EncodedTiles, result.Usage.CachedTiles, result.Usage.LeftOutTiles);
+        }
+
         await Write(new() { Completed = Completed(result) });
 
         // Without a token: one that is cancelled while a message is written resets the stream, and the client would never get the status.
@@ -157,6 +164,9 @@ public sealed class LargeModelService(
     /// <summary>Keeps a failure nobody waits for from being reported as unobserved.</summary>
     private static void Observe(Task task) =>
         task.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+
+    [LoggerMessage(EventId = 1, EventName = "TilesLeftOut", Level = LogLevel.Debug, Message = "{RequestId}: of {Tiles} tiles {Encoded} were encoded, {Cached} known, {LeftOut} left out.")]
+    private partial void LogTiles(string requestId, int tiles, int encoded, int cached, int leftOut);
 
     private static Wire.LargeCompleted Completed(GenerationResult result) => new()
     {

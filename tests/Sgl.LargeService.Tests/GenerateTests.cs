@@ -114,7 +114,8 @@ public sealed class GenerateTests(LargeServer server)
             // The server had seen the image a moment before.
             Assert.Equal(n, together.Completed!.Usage.CachedVisualTokenCount);
             together.Completed.Usage.CachedVisualTokenCount = apart.Completed!.Usage.CachedVisualTokenCount;
-            (together.Completed.Usage.EncodedTileCount, together.Completed.Usage.CachedTileCount) = (together.Completed.Usage.CachedTileCount, 0);
+            Assert.Equal(together.Completed.Usage.TileCount, together.Completed.Usage.CachedTileCount);
+            (together.Completed.Usage.EncodedTileCount, together.Completed.Usage.CachedTileCount) = (apart.Completed.Usage.EncodedTileCount, apart.Completed.Usage.CachedTileCount);
             Assert.True(together.Completed.Usage.CachedPromptTokenCount > 0);
             together.Completed.Usage.CachedPromptTokenCount = apart.Completed.Usage.CachedPromptTokenCount;
             Assert.Equal(together.Completed.Usage, apart.Completed.Usage);

@@ -91,15 +91,52 @@ public sealed class FamilyChatTests
         Assert.InRange(result.Scores!.Decision, 0, 1);
     }
 
-    private static PromptInput Chat()
+    [Theory]
+    [MemberData(nameof(Families))]
+    public async Task GenerateAsync_TilesLeftOut_NothingOfThemIsSeen(string family, string addedTokens)
     {
-        static RgbImage Picture(int width, int height, int seed)
+        using var folder = new TemporaryFolder();
+        await using var engine = await LoadAsync(family, addedTokens, folder.Path);
+        var input = new PromptInput { Images = [Picture(230, 170, 5)], Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Image(0), new ChatPart.Text("What is this?")])], CacheScope = "" };
+        var prompt = await engine.PrepareAsync(input, CancellationToken.None);
+        var tiles = prompt.Tiles;
+        Assert.Equal(prompt.VisualTokenCount, tiles.TokenCount);
+        Assert.Equal((engine.Model.CutsTiles, !family.StartsWith("qwen", StringComparison.Ordinal)), (tiles.CanLeaveOut, engine.Model.CutsTiles));
+        bool[] stays = [.. Enumerable.Range(0, tiles.TileCount).Select(t => tiles.IsOverview(t) || t % 3 == 1)];
+        var plan = TilePlan.Create([.. Enumerable.Range(0, tiles.TokenCount)], tiles, stays, [(engine.Model.PruneLayers[^1], 0.2)], engine.Model.Layers);
+        var (whole, partial) = (new GenerationTrace(), new GenerationTrace());
+        var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = 4 }, Plan = plan };
+
+        var fresh = prompt.Again();
+        await engine.EncodeAsync(prompt, CancellationToken.None);
+        var expected = await RunAsync(engine, prompt, options with { Trace = whole });
+        var pixels = prompt.Images[0].PixelValues;
+        for (var tile = 0; tile < stays.Length; tile++)
         {
-            var pixels = new byte[width * height * 3];
-            new Random(seed).NextBytes(pixels);
-            return new RgbImage(width, height, pixels);
+            if (!stays[tile])
+            {
+                pixels.AsSpan(tile * (pixels.Length / stays.Length), pixels.Length / stays.Length).Fill(float.NaN);
+            }
         }
 
+        var result = await RunAsync(engine, fresh, options with { Trace = partial });
+
+        Assert.Equal((tiles.TileCount, stays.Count(s => s)), (expected.Usage.EncodedTiles, result.Usage.EncodedTiles));
+        Assert.Equal(expected.TokenIds, result.TokenIds);
+        Assert.Equal(whole.StagePositions.Values.SelectMany(axes => axes.SelectMany(a => a)), partial.StagePositions.Values.SelectMany(axes => axes.SelectMany(a => a)));
+        var (a, b) = (whole.StepLogits.SelectMany(l => l).ToArray(), partial.StepLogits.SelectMany(l => l).ToArray());
+        Assert.All(a.Zip(b), pair => Assert.InRange(pair.Second, pair.First - 1e-4f, pair.First + 1e-4f));
+    }
+
+    private static RgbImage Picture(int width, int height, int seed)
+    {
+        var pixels = new byte[width * height * 3];
+        new Random(seed).NextBytes(pixels);
+        return new RgbImage(width, height, pixels);
+    }
+
+    private static PromptInput Chat()
+    {
         return new PromptInput
         {
             Images = [Picture(150, 97, 1), Picture(70, 120, 2)],

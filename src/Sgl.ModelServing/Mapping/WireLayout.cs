@@ -1,4 +1,5 @@
 using Sgl.Inference;
+using Sgl.Models;
 using Sgl.Vision;
 using Wire = Sgl.V1;
 
@@ -29,7 +30,7 @@ public static class WireLayout
         var first = 0;
         for (var i = 0; i < prompt.Images.Count; i++)
         {
-            var image = Image(prompt.Images[i].Layout, prompt.Spans[i].ImageIndex, first);
+            var image = Image(prompt.Images[i], prompt.Spans[i].ImageIndex, first);
             var header = headers[image.ImageIndex];
             image.PageCount = header.PageCount;
             image.AppliedOrientation = limits.ApplyExifOrientation ? header.Orientation : 1;
@@ -40,8 +41,9 @@ public static class WireLayout
         return layout;
     }
 
-    private static Wire.VisualLayout Image(VisualLayout layout, int imageIndex, int firstToken)
+    private static Wire.VisualLayout Image(VisualInput input, int imageIndex, int firstToken)
     {
+        var layout = input.Layout;
         var wire = new Wire.VisualLayout
         {
             ImageIndex = imageIndex,
@@ -59,6 +61,14 @@ public static class WireLayout
             NewlineColumnCount = tile.NewlineColumns,
             Area = new Wire.Rectangle { Left = tile.X, Top = tile.Y, Width = tile.Width, Height = tile.Height },
         }));
+        if (input.Packed is { } packed)
+        {
+            var (rows, columns) = FeaturePacking.ViewBorders(packed);
+            var grid = wire.Tiles.Single(t => t.Kind == Wire.TileKind.Packed);
+            grid.ViewRows.AddRange(rows);
+            grid.ViewColumns.AddRange(columns);
+        }
+
         return wire;
     }
 

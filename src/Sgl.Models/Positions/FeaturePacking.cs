@@ -69,6 +69,18 @@ public static class FeaturePacking
         }
     }
 
+    /// <summary>Where in a packed grid its views begin: for each row and each column of views the first token row or column that shows most of it.</summary>
+    /// <param name="geometry">The packing.</param>
+    public static (int[] Rows, int[] Columns) ViewBorders(PackedGeometry geometry)
+    {
+        ArgumentNullException.ThrowIfNull(geometry);
+        return (
+            Borders(Sources(geometry.UnpaddedRows, geometry.Rows, geometry.FirstRow, geometry.TokensPerSide), geometry.GridRows),
+            Borders(Sources(geometry.UnpaddedColumns, geometry.Columns, geometry.FirstColumn, geometry.TokensPerSide), geometry.GridColumns));
+
+        static int[] Borders(int[][] sources, int views) => [.. Enumerable.Range(0, views).Select(view => sources.TakeWhile(s => s[0] < view).Count())];
+    }
+
     /// <summary>The rows (or columns) of views that each packed row (or column) is made from: one, or two where it is interpolated across a border, the nearer first.</summary>
     /// <param name="input">Token rows before the reduction.</param>
     /// <param name="output">Token rows after it.</param>

@@ -68,6 +68,10 @@ internal sealed record ChatTile
 
     public required ChatRectangle? Area { get; init; }
 
+    public IReadOnlyList<int>? ViewRows { get; init; }
+
+    public IReadOnlyList<int>? ViewColumns { get; init; }
+
     public static ChatTile From(Wire.VisualTile tile) => new()
     {
         Kind = ChatDetails.Name(tile.Kind),
@@ -76,6 +80,8 @@ internal sealed record ChatTile
         ColumnCount = tile.ColumnCount,
         NewlineColumnCount = tile.NewlineColumnCount,
         Area = tile.Area is { } a ? new ChatRectangle(a.Left, a.Top, a.Width, a.Height) : null,
+        ViewRows = tile.ViewRows.Count > 0 ? [.. tile.ViewRows] : null,
+        ViewColumns = tile.ViewColumns.Count > 0 ? [.. tile.ViewColumns] : null,
     };
 }
 

@@ -57,6 +57,14 @@ public class PromptTilesTests
         var tiles = PromptTiles.Of([new VisualInput { PixelValues = [], Shape = [views, 3, 42, 42], Layout = layout, Packed = packed }]);
         Assert.Equal((views, layout.TokenCount), (tiles.TileCount, tiles.TokenCount));
         Assert.Equal([0], Enumerable.Range(0, views).Where(tiles.IsOverview));
+        var (rows, columns) = FeaturePacking.ViewBorders(packed);
+        Assert.Equal((packed.GridRows, packed.GridColumns, 0, 0), (rows.Length, columns.Length, rows[0], columns[0]));
+        for (var token = side * side; token < layout.TokenCount; token++)
+        {
+            var (row, column) = Math.DivRem(token - (side * side), packed.Columns + 1);
+            var view = 1 + ((rows.Count(r => r <= row) - 1) * packed.GridColumns) + columns.Count(c => c <= column) - 1;
+            Assert.True(tiles.IsSeparator(token) ? column == packed.Columns : tiles.TilesOf(token)[0] == view, $"token {token} is of view {view}");
+        }
 
         var random = new Random(seed);
         float[] features = [.. Enumerable.Range(0, views * side * side * hidden).Select(_ => random.NextSingle())];
