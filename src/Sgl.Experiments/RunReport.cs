@@ -39,7 +39,7 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
         }
         else
         {
-            Tables(text);
+            Tables(folder, text, files);
             Plots(folder, text, files);
         }
 
@@ -59,7 +59,7 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
         text.Append(CultureInfo.InvariantCulture, $"- questions: {dataset.Questions.Count}, skipped as unreadable: {dataset.Skipped.Count}, failed answers: {Failed.Length}\n\n");
     }
 
-    private void Tables(StringBuilder text)
+    private void Tables(string folder, StringBuilder text, List<string> files)
     {
         text.Append(MainTable().ToMarkdown()).Append('\n');
         if (dataset.Questions.Any(q => q.Kind is not null))
@@ -70,7 +70,10 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
         text.Append(_report.MemoryTable("Memory", Guided.Key).ToMarkdown()).Append('\n');
         if (rows.Any(r => r.Method?.Method == PruningMethod.GuidedTiles))
         {
-            text.Append(TileCurves.Table(_report, _benchmark, rows, records).ToMarkdown()).Append('\n');
+            var tiles = TileCurves.Table(_report, _benchmark, rows, records);
+            text.Append(tiles.ToMarkdown()).Append('\n');
+            File.WriteAllText(Path.Combine(folder, "tiles.csv"), tiles.ToCsv());
+            files.Add("tiles.csv");
         }
     }
 
