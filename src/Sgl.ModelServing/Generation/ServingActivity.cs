@@ -39,6 +39,9 @@ public static class ServingActivity
             .SetTag("sgl.kept_visual_tokens", result.Usage.KeptVisualTokens)
             .SetTag("sgl.cached_visual_tokens", result.Usage.CachedVisualTokens)
             .SetTag("sgl.cached_prompt_tokens", result.Usage.CachedPromptTokens)
+            .SetTag("sgl.tiles", result.Usage.Tiles)
+            .SetTag("sgl.encoded_tiles", result.Usage.EncodedTiles)
+            .SetTag("sgl.left_out_tiles", result.Usage.LeftOutTiles)
             .SetTag("sgl.kv_bytes", result.Usage.KvBytes);
         if (scores is not null)
         {
