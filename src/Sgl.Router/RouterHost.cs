@@ -62,7 +62,9 @@ public static class RouterHost
         services.AddSingleton<SmallHop>();
         services.AddSingleton<LargeHop>();
         services.AddSingleton<AnswerPipeline>();
+        services.AddSingleton<AnswerCalls>();
         services.AddSingleton<ChatEndpoint>();
+        services.AddSingleton<ResponseEndpoint>();
         services.AddSingleton<PageMetrics>();
         services.AddSingleton<IValidateOptions<RouterOptions>, PageValidator>();
         services.AddCors();
@@ -74,12 +76,20 @@ public static class RouterHost
         app.MapSglHosting(AccessExtensions.UseAccess);
         app.MapGrpcService<RouterGrpcService>().EnableGrpcWeb();
         var chat = app.Services.GetRequiredService<ChatEndpoint>();
-        app.MapChat("/v1/chat/completions", HttpMethods.Post, chat.CompleteAsync, new ApiOperation("createChatCompletion", "Answers a chat about images.", typeof(ChatResponse))
+        app.MapChat(ChatEndpoint.Route, HttpMethods.Post, chat.CompleteAsync, new ApiOperation("createChatCompletion", "Answers a chat about images.", typeof(ChatResponse))
         {
             Body = "ChatCompletionRequest",
             Event = typeof(ChatChunkWithUsage),
             Errors = [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504],
         });
+        app.MapChat(
+            ResponseEndpoint.Route, HttpMethods.Post, app.Services.GetRequiredService<ResponseEndpoint>().CreateAsync,
+            new ApiOperation("createResponse", "Answers questions about images, in the terms of the newer protocol.", typeof(ResponseObject))
+            {
+                Body = "ResponseRequest",
+                Event = typeof(ResponseEvent),
+                Errors = [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504],
+            });
         app.MapChat("/v1/models", HttpMethods.Get, chat.ModelsAsync, new ApiOperation("listModels", "Names that `model` may have.", typeof(ChatModelList)) { Errors = [401] });
         app.MapChat("/v1/models/{**model}", HttpMethods.Get, chat.ModelAsync, new ApiOperation("getModel", "One of them.", typeof(ChatModel)) { Errors = [401, 404, 503] });
         app.MapChat("/v1/policies", HttpMethods.Get, chat.PoliciesAsync, new ApiOperation("listPolicies", "Policies that requests may name.", typeof(PolicyList)) { Errors = [401] });

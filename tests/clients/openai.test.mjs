@@ -121,6 +121,45 @@ test("the client's own stream helper adds a stream up", async () => {
   assert.equal((await stream.finalChatCompletion()).choices[0].message.content, "CUP");
 });
 
+const input = [{ role: "user", content: [{ type: "input_text", text: question[0].text }, { type: "input_image", image_url: question[1].image_url.url }] }];
+
+test("a response has the text of the completion", async () => {
+  const response = await client.responses.create({ model: "sgl-demo-large", instructions: "", input });
+  assert.equal(response.output_text, "CUP");
+  assert.equal(response.status, "completed");
+  assert.equal(response.output[0].role, "assistant");
+  assert.equal(response.usage.total_tokens, response.usage.input_tokens + response.usage.output_tokens);
+  assert.equal(response.sgl.path, "escalated");
+  const cut = await client.responses.create({ model: "sgl-demo-large", input, max_output_tokens: 1 });
+  assert.deepEqual([cut.status, cut.incomplete_details.reason, cut.max_output_tokens], ["incomplete", "max_output_tokens", 1]);
+});
+
+test("a conversation is sent as a whole", async () => {
+  const turns = [...input, { role: "assistant", content: [{ type: "output_text", text: "CUP", annotations: [] }] }, { role: "user", content: "Which word?" }];
+  assert.equal(typeof (await client.responses.create({ model: "sgl", input: turns })).output_text, "string");
+  const error = await client.responses.create({ model: "sgl", input, previous_response_id: "resp_1" }).then(() => null, (e) => e);
+  assert.deepEqual([error.status, error.param], [400, "previous_response_id"]);
+  const wrong = await client.responses.create({ model: "sgl", input: [{ role: "user", content: [{ type: "input_image", image_url: "https://example.org/cat.png" }] }] }).then(() => null, (e) => e);
+  assert.deepEqual([wrong.status, wrong.param], [400, "input[0].content[0].image_url"]);
+});
+
+test("streamed responses have the documented events, and the client adds them up", async () => {
+  for (const model of ["sgl", "sgl-demo-small", "sgl-demo-large"]) {
+    const whole = await client.responses.create({ model, input });
+    const events = [];
+    for await (const event of await client.responses.create({ model, input, stream: true })) events.push(event);
+    const types = events.map((e) => e.type);
+    assert.deepEqual(types.filter((t) => t !== "response.output_text.delta"), [
+      "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.done", "response.content_part.done",
+      "response.output_item.done", "response.completed"]);
+    assert.deepEqual(events.map((e) => e.sequence_number), events.map((_, i) => i));
+    assert.equal(events.map((e) => e.delta ?? "").join(""), whole.output_text);
+    assert.equal(events.at(-1).response.usage.total_tokens, whole.usage.total_tokens);
+    const stream = client.responses.stream({ model, input });
+    assert.equal((await stream.finalResponse()).output_text, whole.output_text);
+  }
+});
+
 test("models are listed and found", async () => {
   const ids = [];
   for await (const model of client.models.list()) {

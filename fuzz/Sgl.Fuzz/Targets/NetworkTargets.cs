@@ -188,12 +188,20 @@ internal sealed class HttpTarget(bool stream) : NetworkTarget
             $$$"""{{{{options}}},"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{picture}}}"}},{"type":"text","text":"What?"}]}]}""",
             $$$"""{{{{options}}},"temperature":0.5,"top_p":0.9,"seed":7,"stop":["a"],"sgl":{"threshold":0.5,"criterion":"confidence","force":"small"},"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}""",
         ];
-        return bodies.Select((b, i) => new Seed($"body {i}", Encoding.UTF8.GetBytes(b)));
+        string[] responses =
+        [
+            $$$"""{{{{options}}},"input":"What shape is black?","instructions":"Be brief.","metadata":{"a":"b"}}""",
+            $$$"""{{{{options}}},"max_output_tokens":1,"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"What?"},{"type":"input_image","image_url":"data:image/png;base64,{{{picture}}}"}]},{"role":"assistant","content":[{"type":"output_text","text":"b"}]},{"role":"user","content":"c"}]}""".Replace(",\"max_tokens\":1", "", StringComparison.Ordinal),
+        ];
+        return [
+            .. bodies.Select((b, i) => new Seed($"/v1/chat/completions body {i}", Encoding.UTF8.GetBytes(b))),
+            .. responses.Select((b, i) => new Seed($"/v1/responses body {i}", Encoding.UTF8.GetBytes(b.Replace("\"max_tokens\"", "\"max_output_tokens\"", StringComparison.Ordinal)))),
+        ];
     }
 
     protected override async Task<bool> SendAsync(Seed seed, byte[] bytes)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Trio.Http, "/v1/chat/completions")) { Content = new ByteArrayContent(bytes) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Trio.Http, seed.Name.Split(' ')[0])) { Content = new ByteArrayContent(bytes) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var response = await Client.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
@@ -223,6 +231,11 @@ internal sealed class HttpTarget(bool stream) : NetworkTarget
         var last = string.Empty;
         foreach (var line in text.Split('\n').Where(l => l.Length > 0 && l[0] != ':'))
         {
+            if (line.StartsWith("event: ", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
             last = line.StartsWith("data: ", StringComparison.Ordinal) ? line[6..] : throw new InvalidOperationException($"no event: {line}");
             if (last != "[DONE]")
             {
@@ -230,7 +243,7 @@ internal sealed class HttpTarget(bool stream) : NetworkTarget
             }
         }
 
-        if (last != "[DONE]" && !last.Contains("\"error\"", StringComparison.Ordinal))
+        if (last != "[DONE]" && !last.Contains("\"error\"", StringComparison.Ordinal) && !last.Contains("\"type\":\"response.", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"the stream ends with {last}");
         }

@@ -13,7 +13,7 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
     public const int LongestId = 512;
 
     /// <summary>What can be asked in a batch.</summary>
-    public static readonly string[] Paths = ["/v1/chat/completions"];
+    public static readonly string[] Paths = ["/v1/chat/completions", "/v1/responses"];
 
     /// <summary>Reads a line.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Options;
 using Sgl.Hosting;
 
 namespace Sgl.Router;
@@ -8,79 +7,22 @@ namespace Sgl.Router;
 /// <c>POST /v1/chat/completions</c> and <c>GET /v1/models</c>. Content that was sent cannot be taken back in this protocol, so the small model's answer is
 /// held until it is final; the large model's tokens stream as they come, and those of a small model that was asked for by name.
 /// </summary>
-internal sealed class ChatEndpoint(
-    AnswerPipeline pipeline, HttpCalls calls, ITenants tenants, ServiceHealth health, IOptions<ServiceListenOptions> listen, IOptions<RouterOptions> options, TimeProvider time)
+internal sealed class ChatEndpoint(AnswerPipeline pipeline, AnswerCalls calls, ServiceHealth health, TimeProvider time)
 {
-    private const string Route = "/v1/chat/completions";
+    /// <summary>Where it is.</summary>
+    public const string Route = "/v1/chat/completions";
 
     private readonly long _started = time.GetUtcNow().ToUnixTimeSeconds();
 
-    // Images are base64 here: four characters for three bytes.
-    private long LongestBody => listen.Value.MaxReceiveMessageBytes / 3L * 4;
-
-    public async Task CompleteAsync(HttpContext context)
+    public Task CompleteAsync(HttpContext context)
     {
-        ChatRequest? request = null;
-        ChatStream? stream = null;
-        try
-        {
-            await calls.RunAsync(context, Route, AnswerAsync, FailAsync);
-        }
-        finally
-        {
-            if (stream is not null)
-            {
-                await stream.DisposeAsync();
-            }
-        }
-
-        async Task AnswerAsync(CancellationToken cancellationToken)
-        {
-            // The body is given back before the models are asked.
-            using (var body = await ChatBody.ReadAsync(context, LongestBody, cancellationToken))
-            {
-                request = ChatRequestReader.Read(body.Root, pipeline.Models, pipeline.Policies);
-            }
-
-            var call = AnswerCall.From(context, tenants, cancellationToken);
-            if (request.Stream)
-            {
-                stream = new ChatStream(context.Response, request, call.RequestId, time, options.Value.Http.Heartbeat, cancellationToken);
-                await pipeline.AnswerAsync(request.Answer, call, stream.TakeAsync);
-                return;
-            }
-
-            var created = time.GetUtcNow().ToUnixTimeSeconds();
-            ChatDecision? decision = null;
-            Wire.AnswerCompleted? completed = null;
-            Wire.PromptLayout? layout = null;
-            await pipeline.AnswerAsync(request.Answer, call, response =>
-            {
-                decision = response.Decision is { } d ? ChatDecision.From(d) : decision;
-                completed = response.Completed ?? completed;
-                layout = response.Layout ?? layout;
-                return Task.CompletedTask;
-            });
-            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, Whole(Trail(completed!, decision, layout, request.Includes), completed!, call.RequestId, created));
-        }
-
-        async Task FailAsync(Google.Rpc.Status status)
-        {
-            var body = ChatErrors.Body(status, request?.Names);
-            if (stream is not null)
-            {
-                // A heartbeat must not come between.
-                await stream.QuietAsync();
-                if (stream.Started)
-                {
-                    await stream.FailAsync(body);
-                    return;
-                }
-            }
-
-            ChatErrors.SetRetryAfter(context.Response, status);
-            await context.Response.WriteJsonAsync(ChatErrors.HttpStatus(status), body);
-        }
+        var created = time.GetUtcNow().ToUnixTimeSeconds();
+        return calls.RunAsync(
+            context,
+            Route,
+            body => ChatRequestReader.Read(body.Root, pipeline.Models, pipeline.Policies),
+            (request, events, id) => new ChatStream(events, request, id, created),
+            (_, completed, trail, id) => Whole(trail, completed, id, created));
     }
 
     public Task ModelsAsync(HttpContext context) => context.Response.WriteJsonAsync(
@@ -92,7 +34,7 @@ internal sealed class ChatEndpoint(
 
     /// <summary><c>GET /v1/sgl/info</c>.</summary>
     public Task InfoAsync(HttpContext context) =>
-        context.Response.WriteJsonAsync(StatusCodes.Status200OK, InfoResponse.From(RouterInfo.Of(pipeline.Models, pipeline.Policies), LongestBody));
+        context.Response.WriteJsonAsync(StatusCodes.Status200OK, InfoResponse.From(RouterInfo.Of(pipeline.Models, pipeline.Policies), calls.LongestBody));
 
     public Task ModelAsync(HttpContext context)
     {
@@ -114,9 +56,6 @@ internal sealed class ChatEndpoint(
             StatusCodes.Status503ServiceUnavailable, ChatErrors.Body(StatusCodes.Status503ServiceUnavailable, $"Not serving: {health.Reason}.", "not_serving"));
 
     private ChatModel Model(string name) => new() { Id = name, Created = _started };
-
-    private static ChatTrail Trail(Wire.AnswerCompleted completed, ChatDecision? decision, Wire.PromptLayout? layout, ChatIncludes includes) =>
-        ChatTrail.From(completed, decision, includes) with { Layout = includes.HasFlag(ChatIncludes.Layout) && layout is not null ? ChatLayout.From(layout) : null };
 
     private static ChatResponse Whole(ChatTrail trail, Wire.AnswerCompleted completed, string id, long created)
     {

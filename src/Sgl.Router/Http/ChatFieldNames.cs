@@ -12,6 +12,12 @@ internal sealed partial class ChatFieldNames
     /// <summary>The field that said how many tokens may be generated.</summary>
     public string MaxTokens { get; set; } = "max_tokens";
 
+    /// <summary>Name of the list of turns.</summary>
+    public string Turns { get; set; } = "messages";
+
+    /// <summary>Turns that stand elsewhere, in front of the list: the instructions.</summary>
+    public int FirstTurn { get; set; }
+
     /// <summary>Notes where the next image stands.</summary>
     public void AddImage(string path) => _images.Add(path);
 
@@ -29,12 +35,12 @@ internal sealed partial class ChatFieldNames
 
         if (Part().Match(field) is { Success: true } part && Index(part.Groups["m"]) is { } m && Index(part.Groups["p"]) is { } p)
         {
-            return _parts.GetValueOrDefault((m, p)) ?? $"messages[{m}].content[{p}]";
+            return _parts.GetValueOrDefault((m, p)) ?? $"{Turn(m)}.content[{p}]";
         }
 
         return field switch
         {
-            "images" => "messages",
+            "images" or "messages" => Turns,
             "sampling.max_new_tokens" => MaxTokens,
             "sampling.min_new_tokens" => "min_tokens",
             "policy.name" => "sgl.policy",
@@ -43,14 +49,19 @@ internal sealed partial class ChatFieldNames
             _ when field.StartsWith(sampling, StringComparison.Ordinal) => field[sampling.Length..],
             _ when field.StartsWith(policy, StringComparison.Ordinal) => "sgl." + field[policy.Length..],
             _ when field.StartsWith("image_limits", StringComparison.Ordinal) => "sgl." + field,
-            _ => field.Replace(".parts", ".content", StringComparison.Ordinal),
+            _ => Message().Replace(field, m => Index(m.Groups["m"]) is { } index ? Turn(index) : m.Value).Replace(".parts", ".content", StringComparison.Ordinal),
         };
     }
+
+    private string Turn(int message) => message < FirstTurn ? "instructions" : $"{Turns}[{message - FirstTurn}]";
 
     private static int? Index(Group digits) => int.TryParse(digits.ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : null;
 
     [GeneratedRegex(@"^images\[(?<i>\d+)\]", RegexOptions.CultureInvariant)]
     private static partial Regex Image();
+
+    [GeneratedRegex(@"^messages\[(?<m>\d+)\]", RegexOptions.CultureInvariant)]
+    private static partial Regex Message();
 
     [GeneratedRegex(@"^messages\[(?<m>\d+)\]\.parts\[(?<p>\d+)\]", RegexOptions.CultureInvariant)]
     private static partial Regex Part();

@@ -9,7 +9,8 @@ namespace Sgl.Router;
 /// <param name="request">Gets images and turns.</param>
 /// <param name="names">Gets where they stand.</param>
 /// <param name="mostImages">Images that the models take; null: not known.</param>
-internal sealed class ChatMessageReader(Wire.AnswerRequest request, ChatFieldNames names, long? mostImages)
+/// <param name="items">Parts are called as in <c>/v1/responses</c>: <c>input_text</c>, <c>input_image</c>, <c>output_text</c>.</param>
+internal sealed class ChatMessageReader(Wire.AnswerRequest request, ChatFieldNames names, long? mostImages, bool items = false)
 {
     private bool _tooManyImages;
 
@@ -22,7 +23,16 @@ internal sealed class ChatMessageReader(Wire.AnswerRequest request, ChatFieldNam
         }
     }
 
-    private void ReadTurn(BodyObject turn)
+    /// <summary>Adds a turn that is one text.</summary>
+    public void AddText(Wire.ChatRole role, string text, string path)
+    {
+        var message = new Wire.ChatMessage { Role = role };
+        request.Messages.Add(message);
+        AddText(text, path, message);
+    }
+
+    /// <summary>Reads a turn.</summary>
+    public void ReadTurn(BodyObject turn)
     {
         var message = new Wire.ChatMessage { Role = Role(turn) };
         request.Messages.Add(message);
@@ -91,20 +101,25 @@ internal sealed class ChatMessageReader(Wire.AnswerRequest request, ChatFieldNam
     {
         switch (part.Text("type"))
         {
-            case "text":
+            case "input_text" when items && message.Role != Wire.ChatRole.Assistant:
+            case "output_text" when items && message.Role == Wire.ChatRole.Assistant:
+            case "text" when !items:
                 AddText(PartText(part, "text"), part.Path, message);
                 break;
             case "refusal" when message.Role == Wire.ChatRole.Assistant:
                 AddText(PartText(part, "refusal"), part.Path, message);
                 break;
-            case "image_url":
+            case "input_image" when items:
+            case "image_url" when !items:
                 ReadImage(part, message);
                 break;
             case var type:
                 part.Violations.Add(
                     part.Path,
                     (type is null ? "needs a type" : $"has type {ViolationList.Quote(type)}, which is not supported")
-                    + ": send {\"type\":\"text\",\"text\":...} or {\"type\":\"image_url\",\"image_url\":{\"url\":\"data:...\"}}");
+                    + (items
+                        ? ": send {\"type\":\"input_text\",\"text\":...} or {\"type\":\"input_image\",\"image_url\":\"data:...\"}, in assistant turns output_text"
+                        : ": send {\"type\":\"text\",\"text\":...} or {\"type\":\"image_url\",\"image_url\":{\"url\":\"data:...\"}}"));
                 break;
         }
     }
@@ -132,6 +147,11 @@ internal sealed class ChatMessageReader(Wire.AnswerRequest request, ChatFieldNam
     {
         const string name = "image_url";
         var path = part.At(name);
+        if (items)
+        {
+            Detail(part);
+        }
+
         if (!part.Has(name, out var url))
         {
             part.Violations.Add(path, "is required: {\"url\":\"data:image/png;base64,...\"}");

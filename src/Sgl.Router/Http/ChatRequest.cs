@@ -3,8 +3,10 @@ namespace Sgl.Router;
 /// <summary>A chat-completions request as the router understands it.</summary>
 /// <param name="Answer">The router's own request.</param>
 /// <param name="Names">The names that the fields of <paramref name="Answer"/> have in the body.</param>
-internal sealed record ChatRequest(Wire.AnswerRequest Answer, ChatFieldNames Names)
+internal sealed record ChatRequest(Wire.AnswerRequest Answer, ChatFieldNames Names) : IQuestion
 {
+    ChatRequest IQuestion.Chat => this;
+
     /// <summary>The model that was asked for, by which a stream goes in all its chunks.</summary>
     public string Model { get; init; } = ChatModels.Router;
 

@@ -30,23 +30,48 @@ internal sealed class ChatRequestReader
     {
         var reader = new ChatRequestReader(models, policies);
         var body = new BodyObject(root, "", reader._violations);
+        return reader.Read(
+            body, () => new ChatMessageReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body),
+            ["max_completion_tokens", "max_tokens"], UnsupportedFields.Refuse);
+    }
+
+    /// <summary>Reads a body of <c>/v1/responses</c>.</summary>
+    /// <param name="root">The body.</param>
+    /// <param name="models">As for a chat.</param>
+    /// <param name="policies">As for a chat.</param>
+    /// <exception cref="RequestFaultException">With all violations.</exception>
+    /// <exception cref="RpcException">The model is not served, or may be and cannot be asked.</exception>
+    public static ResponseRequest ReadResponse(JsonElement root, ModelPair models, RouterPolicies policies)
+    {
+        var reader = new ChatRequestReader(models, policies);
+        var body = new BodyObject(root, "", reader._violations);
+        string? instructions = null;
+        var metadata = ResponseMetadata.Read(body);
+        var chat = reader.Read(
+            body, () => instructions = new ResponseInputReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body),
+            ["max_output_tokens"], UnsupportedFields.RefuseInResponses);
+        return new ResponseRequest(chat, instructions, body.Has("max_output_tokens", out _) ? reader._request.Sampling.MaxNewTokens : null, metadata);
+    }
+
+    private ChatRequest Read(BodyObject body, Action readTurns, string[] maxTokens, Action<BodyObject> refuse)
+    {
         var name = body.Text("model");
-        var (route, policy) = reader.Route(name);
-        new ChatMessageReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body);
-        reader.ReadSampling(body);
+        var (route, policy) = Route(name);
+        readTurns();
+        ReadSampling(body, maxTokens);
         var own = body.Object("sgl");
-        var includes = ChatPolicyReader.Read(own, route, policy, reader._request);
-        UnsupportedFields.Refuse(body);
-        var request = new ChatRequest(reader._request, reader._names)
+        var includes = ChatPolicyReader.Read(own, route, policy, _request);
+        refuse(body);
+        var request = new ChatRequest(_request, _names)
         {
             Model = string.IsNullOrEmpty(name) ? ChatModels.Router : name,
             Stream = body.Flag("stream"),
             IncludeUsage = body.Object("stream_options")?.Flag("include_usage") ?? false,
-            Includes = includes,
-            SmallIsFinal = policies.Route(reader._request.Policy) == Wire.Route.Small,
+            SmallIsFinal = _policies.Route(_request.Policy) == Wire.Route.Small,
             Provisional = own?.Flag("provisional") ?? false,
+            Includes = includes,
         };
-        reader.CheckRanges();
+        CheckRanges();
         return request;
     }
 
@@ -65,11 +90,11 @@ internal sealed class ChatRequestReader
         _violations.ThrowIfAny();
     }
 
-    private void ReadSampling(BodyObject body)
+    private void ReadSampling(BodyObject body, string[] maxTokens)
     {
         // More tokens than a model gives is a wish that many clients have by default.
         var sampling = new Wire.Sampling { ClampMaxNewTokens = true };
-        _names.MaxTokens = body.Has("max_completion_tokens", out _) ? "max_completion_tokens" : "max_tokens";
+        _names.MaxTokens = maxTokens.FirstOrDefault(n => body.Has(n, out _)) ?? maxTokens[^1];
         var most = Math.Min(_models.Least(m => m.MaxNewTokens) ?? int.MaxValue, int.MaxValue);
         if (body.Whole(_names.MaxTokens, 1, decimal.MaxValue) is { } max)
         {

@@ -74,8 +74,41 @@ internal static class UnsupportedFields
     /// <summary>The fields, sorted.</summary>
     public static IEnumerable<string> Names => Fields.Keys.Order(StringComparer.Ordinal);
 
+    // Fields of /v1/responses alone, and those of a chat that it calls otherwise.
+    private static readonly Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> ResponseFields = new(Fields)
+    {
+        ["messages"] = (IsEmpty, "is a field of /v1/chat/completions; write input"),
+        ["max_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
+        ["max_completion_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
+        ["response_format"] = (IsText, "is a field of /v1/chat/completions; write text.format, of which only {\"type\":\"text\"} is supported"),
+        ["background"] = Only(false),
+        ["conversation"] = (_ => false, "is not supported: nothing is kept; send the earlier turns"),
+        ["previous_response_id"] = (_ => false, "is not supported: nothing is kept; send the earlier turns"),
+        ["prompt"] = Nothing,
+        ["include"] = (IsEmpty, "is not supported; what comes beside an answer is asked for by sgl.include"),
+        ["reasoning"] = (HasNoEffort, "is not supported; only {\"effort\":\"none\"} is"),
+        ["text"] = (IsPlainText, "only {\"format\":{\"type\":\"text\"}} is supported"),
+        ["truncation"] = Only("disabled"),
+        ["context_management"] = Nothing,
+    };
+
+    /// <summary>Those of <c>/v1/responses</c>, sorted.</summary>
+    public static IEnumerable<string> ResponseNames => ResponseFields.Keys.Order(StringComparer.Ordinal);
+
     /// <summary>Notes what would change the answer.</summary>
-    public static void Refuse(BodyObject body)
+    public static void Refuse(BodyObject body) => Refuse(body, Fields);
+
+    /// <summary>The same in a body of <c>/v1/responses</c>.</summary>
+    public static void RefuseInResponses(BodyObject body)
+    {
+        Refuse(body, ResponseFields);
+        if (body.Object("sgl")?.Flag("provisional") ?? false)
+        {
+            body.Violations.Add("sgl.provisional", "is for /v1/chat/completions");
+        }
+    }
+
+    private static void Refuse(BodyObject body, Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> fields)
     {
         foreach (var member in body.Element.EnumerateObject())
         {
@@ -87,7 +120,7 @@ internal static class UnsupportedFields
             {
                 body.Violations.Add(member.Name, $"is a field of sgl.image_limits; write sgl.image_limits.{member.Name}");
             }
-            else if (member.Value.ValueKind != JsonValueKind.Null && Fields.TryGetValue(member.Name, out var field) && !field.IsHarmless(member.Value))
+            else if (member.Value.ValueKind != JsonValueKind.Null && fields.TryGetValue(member.Name, out var field) && !field.IsHarmless(member.Value))
             {
                 body.Violations.Add(member.Name, field.Description);
             }
@@ -110,6 +143,14 @@ internal static class UnsupportedFields
 
     private static bool IsDisabled(JsonElement thinking) => thinking.ValueKind == JsonValueKind.Object
         && thinking.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("disabled");
+
+    private static bool HasNoEffort(JsonElement reasoning) => reasoning.ValueKind == JsonValueKind.Object
+        && reasoning.EnumerateObject().All(m => m.Value.ValueKind == JsonValueKind.Null || (m.NameEquals("effort") && m.Value.ValueKind == JsonValueKind.String && m.Value.ValueEquals("none")));
+
+    private static bool IsPlainText(JsonElement text) => text.ValueKind == JsonValueKind.Object
+        && text.EnumerateObject().All(m => m.Value.ValueKind == JsonValueKind.Null
+            || (m.NameEquals("format") && IsText(m.Value))
+            || (m.NameEquals("verbosity") && m.Value.ValueKind == JsonValueKind.String && m.Value.ValueEquals("medium")));
 
     private static bool IsText(JsonElement format) => format.ValueKind == JsonValueKind.Object
         && (!format.TryGetProperty("type", out var type) || type.ValueKind == JsonValueKind.Null || (type.ValueKind == JsonValueKind.String && type.ValueEquals("text")));

@@ -81,6 +81,30 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("""{"input":"sure?"}""", 200, "ResponseObject")]
+    [InlineData("""{"input":[{"role":"user","content":"hm"}],"instructions":"Be brief.","max_output_tokens":5,"metadata":{"a":"b"},"sgl":{"include":["runs"]}}""", 200, "ResponseObject")]
+    [InlineData("""{"input":7}""", 400, "ChatErrorBody")]
+    public async Task Response_Whole_IsAsDescribed(string body, int status, string schema)
+    {
+        using var response = await PostAsync(body, "ResponseRequest");
+
+        Assert.Equal(status, (int)response.StatusCode);
+        Check(schema, await response.Content.ReadAsStringAsync());
+    }
+
+    [Theory]
+    [InlineData("sure?")]
+    [InlineData("hm")]
+    public async Task Response_Stream_EveryEventIsAsDescribed(string question)
+    {
+        using var response = await PostAsync($$"""{"input":"{{question}}","stream":true}""", "ResponseRequest");
+        var events = (await response.Content.ReadAsStringAsync()).Split('\n').Where(l => l.StartsWith("data: {", StringComparison.Ordinal)).ToList();
+
+        Assert.True(events.Count > 6);
+        Assert.All(events, e => Check("ResponseEvent", e["data: ".Length..]));
+    }
+
+    [Theory]
     [InlineData("sure?", "{}")]
     [InlineData("hm", """{"provisional":true,"include":["importance","layout","pruning","runs"]}""")]
     public async Task Answer_Stream_EveryEventIsAsDescribed(string question, string sgl)
@@ -122,6 +146,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     [Theory]
     [InlineData("ChatCompletionRequest", "")]
     [InlineData("SglSettings", "sgl")]
+    [InlineData("ResponseRequest", "")]
     public async Task Fields_OfARequest_AreReadAndBoundedAsDescribed(string schema, string inside)
     {
         var tried = 0;
@@ -129,7 +154,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
         {
             foreach (var (value, good) in Values(field))
             {
-                using var response = await PostAsync(With(path, value));
+                using var response = await PostAsync(With(path, value, schema), schema);
                 var error = (await response.Content.ReadFromJsonAsync<JsonNode>())!["error"];
                 var about = ((string?)error?["message"])?.Split("; ").Any(m => m.StartsWith(path + ":", StringComparison.Ordinal) || m.StartsWith(path + "[", StringComparison.Ordinal)) ?? false;
                 Assert.True(good != about, $"{path} = {value?.ToJsonString() ?? "null"}: {error?.ToJsonString() ?? "accepted"}");
@@ -140,15 +165,17 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
         Assert.True(tried > 20);
     }
 
-    [Fact]
-    public async Task Fields_ThatAreRefused_AreListed()
+    [Theory]
+    [InlineData("ChatCompletionRequest")]
+    [InlineData("ResponseRequest")]
+    public async Task Fields_ThatAreRefused_AreListed(string schema)
     {
-        var names = _document["components"]!["schemas"]!["ChatCompletionRequest"]!["x-refused"]!.AsArray().Select(n => (string)n!).ToList();
+        var names = _document["components"]!["schemas"]![schema]!["x-refused"]!.AsArray().Select(n => (string)n!).ToList();
 
         Assert.NotEmpty(names);
         foreach (var name in names)
         {
-            using var response = await PostAsync(With(name, JsonNode.Parse("[[7]]")));
+            using var response = await PostAsync(With(name, JsonNode.Parse("[[7]]"), schema), schema);
             Assert.Equal(name, (string?)(await response.Content.ReadFromJsonAsync<JsonNode>())!["error"]!["param"]);
         }
     }
@@ -157,7 +184,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     public void Docs_EveryField_IsNamed()
     {
         var page = File.ReadAllText(Path.Combine(SharedData.RepositoryRoot, "docs/http-api.md"));
-        string[] schemas = ["ChatCompletionRequest", "SglSettings"];
+        string[] schemas = ["ChatCompletionRequest", "SglSettings", "ResponseRequest"];
 
         Assert.All(schemas.SelectMany(s => Fields(_document["components"]!["schemas"]![s]!, "").Select(f => f.Path)), path =>
             Assert.Matches($@"`[^`]*\b{Regex.Escape(path.Split('.', '[', ']')[^1])}\b[^`]*`", page));
@@ -196,8 +223,8 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
 
     private Uri At(string path) => new(_trio.Endpoints.Http!, path);
 
-    private Task<HttpResponseMessage> PostAsync(string body) =>
-        _trio.Http.PostAsync(At("/v1/chat/completions"), new StringContent(body, Encoding.UTF8, "application/json"));
+    private Task<HttpResponseMessage> PostAsync(string body, string schema = "ChatCompletionRequest") =>
+        _trio.Http.PostAsync(At(schema == "ResponseRequest" ? "/v1/responses" : "/v1/chat/completions"), new StringContent(body, Encoding.UTF8, "application/json"));
 
     /// <summary>Strictly: a member that the schema does not name is wrong.</summary>
     private void Check(string schema, string json)
@@ -225,7 +252,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
         foreach (var (name, value) in schema["properties"]?.AsObject() ?? [])
         {
             var (at, field) = (path.Length == 0 ? name : $"{path}.{name}", (JsonObject)value!);
-            if (name == "messages" || field["oneOf"]?[0]?["$ref"] is not null)
+            if (name is "messages" or "input" || field["oneOf"]?[0]?["$ref"] is not null)
             {
                 continue;
             }
@@ -298,9 +325,9 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     }
 
     /// <summary>A good request with one field set, and what the field needs beside it.</summary>
-    private static string With(string path, JsonNode? value)
+    private static string With(string path, JsonNode? value, string schema)
     {
-        var body = (JsonObject)JsonNode.Parse("""{"messages":[{"role":"user","content":"sure?"}]}""")!;
+        var body = (JsonObject)JsonNode.Parse(schema == "ResponseRequest" ? """{"input":"sure?"}""" : """{"messages":[{"role":"user","content":"sure?"}]}""")!;
         JsonNode at = body;
         var names = path.Split('.');
         foreach (var name in names[..^1])

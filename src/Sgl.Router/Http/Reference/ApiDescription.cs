@@ -128,6 +128,7 @@ internal static class ApiDescription
         schemas["SglSettings"]!["properties"]!["criterion"]!["enum"] = new JsonArray([.. ChatPolicyReader.CriterionNames.Select(n => (JsonNode)n), null]);
         schemas["SglSettings"]!["properties"]!["include"]!["items"]!["enum"] = new JsonArray([.. ChatPolicyReader.KnownIncludes.Select(n => (JsonNode)n)]);
         schemas["ChatCompletionRequest"]!["x-refused"] = new JsonArray([.. UnsupportedFields.Names.Select(n => (JsonNode)n)]);
+        schemas["ResponseRequest"]!["x-refused"] = new JsonArray([.. UnsupportedFields.ResponseNames.Select(n => (JsonNode)n)]);
         return OpenApiDocument.Parse(requests.ToJsonString(), "json").Document!.Components!.Schemas!;
     }
 }
