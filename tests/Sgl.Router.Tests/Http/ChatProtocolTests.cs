@@ -13,7 +13,7 @@ public sealed class ChatProtocolTests : IAsyncLifetime
     private const string Question = """{"messages":[{"role":"user","content":"q"}]}""";
     private Trio _trio = null!;
 
-    public async Task InitializeAsync() => _trio = await Trio.StartAsync(("Listen:MaxReceiveMessageBytes", "30000"), ("Router:Http:Heartbeat", "00:00:00.100"));
+    public async Task InitializeAsync() => _trio = await Trio.StartAsync(("Listen:MaxReceiveMessageBytes", "30000"), ("Router:Http:Heartbeat", "00:00:00.100"), ("Router:Page", "false"));
 
     public async Task DisposeAsync() => await _trio.DisposeAsync();
 
@@ -212,7 +212,8 @@ public sealed class ChatProtocolTests : IAsyncLifetime
             Assert.Equal("authorization,content-type", preflight.Headers.GetValues("Access-Control-Allow-Headers").Single());
             Assert.Contains("POST", preflight.Headers.GetValues("Access-Control-Allow-Methods").Single(), StringComparison.Ordinal);
             Assert.Equal(
-                "x-request-id,retry-after,grpc-status,grpc-message,grpc-status-details-bin,grpc-encoding,grpc-accept-encoding", response.Headers.GetValues("Access-Control-Expose-Headers").Single());
+                "x-request-id,retry-after,grpc-status,grpc-message,grpc-status-details-bin,grpc-encoding,grpc-accept-encoding,www-authenticate,x-ratelimit-limit-requests,"
+                + "x-ratelimit-remaining-requests,x-ratelimit-reset-requests,x-ratelimit-limit-tokens,x-ratelimit-remaining-tokens,x-ratelimit-reset-tokens", response.Headers.GetValues("Access-Control-Expose-Headers").Single());
         }
     }
 

@@ -251,7 +251,7 @@ public sealed class ChatVariantsTests : IAsyncLifetime
         var message = (string)body["error"]!["message"]!;
         Assert.Contains("sgl.treshold: is not a field; did you mean threshold?", message, StringComparison.Ordinal);
         Assert.Contains("did you mean keep_part_order?", message, StringComparison.Ordinal);
-        Assert.Contains("sgl.foo: is not a field; the fields are threshold, criterion", message, StringComparison.Ordinal);
+        Assert.Contains("sgl.foo: is not a field; the fields are policy, threshold, criterion", message, StringComparison.Ordinal);
     }
 
     [Fact]
