@@ -28,6 +28,8 @@ internal sealed record Goal(string What, string Pattern, double Limit, bool Fast
         new("router and gRPC: added to a token, p50", "^router and gRPC: added to a token, ms$", 0.03, Unit: " ms"),
         new("{0}: ready / one read of the files, cold, {1}", "^ready / read, cold, (.*)$", 1.3, InReadme: false),
         new("{0}: resident / weights as computed with, {1}", "^resident / weights, (.*)$", 1.15, InReadme: false),
+        new("{0}: second question about a picture / first, small and large model at 35 % ({1})", "^second question / first, (.*)$", 0.15),
+        new("ten questions about one page / ten first ones, through the router, 1B's shape", "^ten about one page / ten first questions, processor time$", 0.25, InReadme: false),
         new("tokens kept at 20 % that 8 bits change", "^kept tokens that differ$", 0.03, InReadme: false),
     ];
 

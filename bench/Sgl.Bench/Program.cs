@@ -57,6 +57,7 @@ foreach (var target in options.Targets)
             "importance" => await ImportanceBench.RunAsync(subject, options),
             "consistency" => await ConsistencyBench.RunAsync(subject, options),
             "draft" => await DraftBench.RunAsync(subject, options),
+            "reuse" => await ReuseBench.RunAsync(subject, options),
             "weights" => await WeightsBench.RunAsync(subject, options),
             "start" => await StartBench.RunAsync(subject, options),
             "eager" => await EagerBench.RunAsync(subject, options),

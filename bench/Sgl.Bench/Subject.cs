@@ -40,6 +40,15 @@ internal sealed class Subject : IAsyncDisposable
     /// <summary>The small model's checkpoint folder.</summary>
     public string Folder => _smallFolder;
 
+    /// <summary>The small model's folder with a tokenizer: it takes chats.</summary>
+    public string SmallServed => _prompts is null ? _smallFolder : ServedFolder.Of(_smallFolder);
+
+    /// <summary>The large model's.</summary>
+    public string LargeServed => _prompts is null ? _largeFolder : ServedFolder.Of(_largeFolder);
+
+    /// <summary>Columns and rows of pictures; those of random weights are seven tiles, six and the overview.</summary>
+    public IReadOnlyList<(int Width, int Height)> PictureSizes => _prompts is null ? [(448, 336)] : [(1344, 896)];
+
     /// <summary>An engine of the small model that the caller disposes, with weights of a kind.</summary>
     public Task<VlmEngine> OwnEngineAsync(string weights) =>
         VlmEngine.LoadAsync(new EngineOptions { Checkpoint = _smallFolder, ImageTokenId = _prompts is null ? null : 3, KvBudgetMiB = 1024, VisionCacheMiB = 0, PrefixCacheMiB = 0, Weights = weights });

@@ -26,6 +26,12 @@ internal sealed record LoadOptions
     /// <summary>Folder of the large model.</summary>
     public string Large { get; init; } = Repository.Path("models", "sgl-demo-large");
 
+    /// <summary>Columns and rows of the pictures of the scenarios <c>reuse</c> and <c>reuse-memory</c>; null: the sample's.</summary>
+    public (int Columns, int Rows)? Size { get; init; }
+
+    /// <summary>How often the scenario <c>reuse</c> asks its questions.</summary>
+    public int Rounds { get; init; } = 3;
+
     /// <summary>Seed of arrivals and pictures.</summary>
     public int Seed { get; init; } = 1;
 
@@ -40,7 +46,7 @@ internal sealed record LoadOptions
 
     public static string Usage =>
         $"""
-        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
+        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--size COLUMNSxROWS] [--rounds N] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
         {string.Join('\n', IScenario.All.Select(s => $"  {s.Name,-12} {s.Summary}"))}
           load         {string.Join(", ", IScenario.Load.Select(s => s.Name))}
           all          all of them
@@ -91,10 +97,15 @@ internal sealed record LoadOptions
         "--model-cores" => options with { ModelCores = value },
         "--small" => options with { Small = value },
         "--large" => options with { Large = value },
+        "--size" => options with { Size = Pair(key, value) },
+        "--rounds" => options with { Rounds = (int)Number(key, value) },
         "--seed" => options with { Seed = (int)Number(key, value) },
         "--out" => options with { Output = value },
         _ => throw new FormatException($"there is no option {key}"),
     };
+
+    private static (int Columns, int Rows) Pair(string key, string value) =>
+        value.Split('x') is [var columns, var rows] ? ((int)Number(key, columns), (int)Number(key, rows)) : throw new FormatException($"{key} needs COLUMNSxROWS, not '{value}'");
 
     private static double Number(string key, string value) =>
         double.TryParse(value, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : throw new FormatException($"{key} needs a number above 0, not '{value}'");

@@ -9,9 +9,11 @@ internal static class Pictures
     /// <summary>A sample with a few pixels changed per copy: the same work for every model, and no cache knows it.</summary>
     /// <param name="count">How many.</param>
     /// <param name="seed">Two runs with one seed have the same pictures.</param>
-    public static IReadOnlyList<ByteString> Distinct(int count, int seed)
+    /// <param name="size">Columns and rows; null: the sample's.</param>
+    public static IReadOnlyList<ByteString> Distinct(int count, int seed, (int Columns, int Rows)? size = null)
     {
-        using var sample = Image.NewFromFile(Repository.Path("samples", "shapes.jpg"));
+        using var file = Image.NewFromFile(Repository.Path("samples", "shapes.jpg"));
+        using var sample = size is { } wanted ? file.ThumbnailImage(wanted.Columns, wanted.Rows, size: Enums.Size.Force) : file.Copy();
         var pixels = sample.WriteToMemory<byte>();
         var pictures = new ByteString[count];
         for (var i = 0; i < count; i++)

@@ -15,6 +15,8 @@ internal interface IScenario
         new HeapScenario(),
         new UnguidedScenario(),
         new ReplicasScenario(),
+        new ReuseScenario(),
+        new ReuseMemoryScenario(),
     ];
 
     /// <summary>Those that hold the services against more than they can take: <c>load</c>.</summary>
