@@ -35,7 +35,7 @@ for part in "${parts[@]}"; do
     logits) bench 1b --bench accuracy --out "$to" ;;                                                                       # logits at true widths: 3
     one) bench 1b --bench start,weights,eager,peers,tower --full --visual 256,1792 --rounds 3 --out "$to" ;;               # 25
     two) bench 2b --bench start,weights,peers --full --visual 256,1792 --rounds 3 --out "$to" ;;                           # 40
-    engine) bench 1b --bench importance,consistency,pruning,batch,draft --full --rounds 3 --out "$to" ;;                   # 15
+    engine) bench 1b --bench importance,consistency,pruning,batch,draft,stall,beside --full --rounds 3 --out "$to" ;;      # 20
     added) loadtest added --seconds 60 --out "$to" || true ;;                                                              # router and gRPC: 2
     pieces) dotnet run --no-build -c Release --project bench/Sgl.Bench -- --pieces --filter '*' --artifacts "$to" ;;       # 5
     reuse)                                                                                                                 # 20

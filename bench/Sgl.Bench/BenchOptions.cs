@@ -9,7 +9,7 @@ internal sealed record BenchOptions
         usage: dotnet run -c Release --project bench/Sgl.Bench -- [demo|1b|2b ...] [options]
           demo             the demo pair in models/
           1b, 2b           language models of InternVL2-1B's and 2B's true shape with random weights (made once in --cache, 1.9 and 4.4 GB)
-          --bench NAMES    importance,consistency,pruning,batch,draft (default: these), stall,weights,start,eager,peers,tower,accuracy,reuse
+          --bench NAMES    importance,consistency,pruning,batch,draft (default: these), stall,beside,weights,start,eager,peers,tower,accuracy,reuse
           --visual LIST    visual tokens of the prompts (default: 256 quick, 256,1024,1792 full; demo: real images)
           --rounds N       interleaved rounds (default: 3 quick, 7 full)
           --tokens N       tokens generated (default: 16)
@@ -28,7 +28,7 @@ internal sealed record BenchOptions
     private static readonly string[] AllTargets = ["demo", "1b", "2b"];
     private static readonly string[] AllPrecisions = ["F16", "Q8_0", "Q4_0", PeersBench.GenAi];
     private static readonly string[] AllBenches = ["importance", "consistency", "pruning", "batch", "draft"];
-    private static readonly string[] MoreBenches = ["stall", "weights", "start", "eager", "peers", "tower", "accuracy", "reuse"];
+    private static readonly string[] MoreBenches = ["stall", "beside", "weights", "start", "eager", "peers", "tower", "accuracy", "reuse"];
 
     public IReadOnlyList<string> Targets { get; private init; } = [];
 

@@ -65,6 +65,7 @@ foreach (var target in options.Targets)
             "tower" => await PeersBench.TowerAsync(subject, options),
             "accuracy" => target == "demo" ? await AccuracyBench.OverlapAsync(options) : await AccuracyBench.LogitsAsync(options),
             "stall" => await StallBench.RunAsync(subject, options),
+            "beside" => await BesideBench.RunAsync(subject, options),
             "pruning" => await PruningBench.RunAsync(subject, options),
             _ => await BatchBench.RunAsync(subject, options),
         });

@@ -48,7 +48,7 @@ internal static class StallBench
         {
             settings.PrefillChunk = chunk;
             using var stop = new CancellationTokenSource();
-            var streams = Enumerable.Range(0, Streams).Select(_ => new Stream()).ToList();
+            var streams = Enumerable.Range(0, Streams).Select(_ => new TokenTimes()).ToList();
             var running = streams.ConvertAll(s => Task.Run(() => s.RunAsync(engine, stream, stop.Token)));
             await Task.WhenAll(streams.Select(s => s.Begun));
             var begin = Stopwatch.GetTimestamp();
@@ -62,7 +62,7 @@ internal static class StallBench
             await Task.WhenAll(streams.Select(s => s.NextAsync(Stopwatch.GetTimestamp())));
             await stop.CancelAsync();
             await Task.WhenAll(running);
-            return new Sample(result!.Timings.Prefill.TotalSeconds, result.Usage.PrefillChunks, streams.Max(s => s.LongestGap(begin)));
+            return new Sample(result!.Timings.Prefill.TotalSeconds, result.Usage.PrefillChunks, streams.Max(s => s.LongestGap(begin, long.MaxValue)));
         }
     }
 
@@ -73,60 +73,4 @@ internal static class StallBench
     /// <param name="Chunks">How many they were.</param>
     /// <param name="Gap">Longest gap between two tokens of an answer meanwhile, seconds.</param>
     private readonly record struct Sample(double Prefill, int Chunks, double Gap);
-
-    /// <summary>An answer under way, and when its tokens came.</summary>
-    private sealed class Stream
-    {
-        private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly List<long> _times = [];
-
-        public Task Begun => _begun.Task;
-
-        public async Task RunAsync(VlmEngine engine, PreparedPrompt prompt, CancellationToken cancellationToken)
-        {
-            try
-            {
-                await foreach (var _ in engine.GenerateAsync(prompt, Measuring.Tokens(1000), cancellationToken))
-                {
-                    lock (_times)
-                    {
-                        _times.Add(Stopwatch.GetTimestamp());
-                        if (_times.Count == 3)
-                        {
-                            _begun.SetResult();
-                        }
-                    }
-                }
-            }
-            catch (OperationCanceledException)
-            {
-                // It was to run as long as it was measured.
-            }
-        }
-
-        /// <summary>Until a token has come after a moment.</summary>
-        public async Task NextAsync(long moment)
-        {
-            while (true)
-            {
-                lock (_times)
-                {
-                    if (_times[^1] > moment)
-                    {
-                        return;
-                    }
-                }
-
-                await Task.Delay(1);
-            }
-        }
-
-        public double LongestGap(long begin)
-        {
-            lock (_times)
-            {
-                return _times.Zip(_times.Skip(1)).Where(p => p.Second > begin).Max(p => Stopwatch.GetElapsedTime(p.First, p.Second)).TotalSeconds;
-            }
-        }
-    }
 }

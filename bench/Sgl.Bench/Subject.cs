@@ -70,9 +70,7 @@ internal sealed class Subject : IAsyncDisposable
             return Task.FromResult(new Subject("the demo pair", Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"), options, null) { Target = target });
         }
 
-        var shape = target == "1b"
-            ? new CheckpointShape { Decoder = DecoderKind.Qwen2, Layers = 24, Hidden = 896, Heads = 14, KvHeads = 2, Inner = 4864, Vocabulary = 151655, MaxPositions = 32768, TowerLayers = 24, TowerHidden = 1024, TowerHeads = 16, TowerInner = 4096, TileSize = 448 }
-            : new CheckpointShape { Decoder = DecoderKind.InternLm2, Layers = 24, Hidden = 2048, Heads = 16, KvHeads = 8, Inner = 8192, Vocabulary = 92553, MaxPositions = 32768, TowerLayers = 24, TowerHidden = 1024, TowerHeads = 16, TowerInner = 4096, TileSize = 448 };
+        var shape = target == "1b" ? BenchShapes.OneB : BenchShapes.TwoB;
         var folder = Path.Combine(options.Cache, $"{target}-bfloat16");
         if (!Directory.Exists(folder))
         {

@@ -32,6 +32,9 @@ internal sealed record LoadOptions
     /// <summary>How often the scenario <c>reuse</c> asks its questions.</summary>
     public int Rounds { get; init; } = 3;
 
+    /// <summary>Where models with random weights are kept, which <c>decode</c> makes: 1.9 GB.</summary>
+    public string Cache { get; init; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), "sgl-bench");
+
     /// <summary>Seed of arrivals and pictures.</summary>
     public int Seed { get; init; } = 1;
 
@@ -46,7 +49,7 @@ internal sealed record LoadOptions
 
     public static string Usage =>
         $"""
-        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--size COLUMNSxROWS] [--rounds N] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
+        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--cache DIR] [--size COLUMNSxROWS] [--rounds N] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
         {string.Join('\n', IScenario.All.Select(s => $"  {s.Name,-12} {s.Summary}"))}
           load         {string.Join(", ", IScenario.Load.Select(s => s.Name))}
           all          all of them
@@ -99,6 +102,7 @@ internal sealed record LoadOptions
         "--large" => options with { Large = value },
         "--size" => options with { Size = Pair(key, value) },
         "--rounds" => options with { Rounds = (int)Number(key, value) },
+        "--cache" => options with { Cache = value },
         "--seed" => options with { Seed = (int)Number(key, value) },
         "--out" => options with { Output = value },
         _ => throw new FormatException($"there is no option {key}"),

@@ -131,6 +131,58 @@ public class PrefillChunkTests
         }
     }
 
+    [Theory]
+    [InlineData(3, "cpu")]
+    [InlineData(20, "cpu*3")]
+    public async Task GenerateAsync_AllKindsAtOnceAndCallersThatLeave_OthersAreAsAloneAndNothingStays(int chunk, string placement)
+    {
+        await using var engine = await LoadAsync(chunk, placement);
+        var requests = await RequestsAsync(engine);
+        var alone = new List<GenerationResult>();
+        foreach (var (_, prompt, options) in requests)
+        {
+            alone.Add(await TestEngine.RunAsync(engine, prompt, options));
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 70).Select(i => Task.Run(async () =>
+        {
+            var (name, prompt, options) = requests[i % requests.Count];
+            using var gone = new CancellationTokenSource();
+            // Every third caller leaves: at once, with its first token, or somewhere behind it.
+            var leaves = i % 3 == 0 ? i / 3 % 9 : -1;
+            if (leaves == 0)
+            {
+                await gone.CancelAsync();
+            }
+
+            var tokens = 0;
+            GenerationResult? result = null;
+            try
+            {
+                await foreach (var generated in engine.GenerateAsync(prompt, options, gone.Token))
+                {
+                    result = (generated as GenerationEvent.Completed)?.Result;
+                    if (++tokens == leaves)
+                    {
+                        await gone.CancelAsync();
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (leaves >= 0)
+            {
+                return;
+            }
+
+            var expected = alone[i % requests.Count];
+            Assert.True(expected.TokenIds.SequenceEqual(result!.TokenIds), name);
+            Assert.Equal(expected.Usage.KvLengths, result.Usage.KvLengths);
+            Assert.Equal(expected.Usage.AcceptedDraftTokens, result.Usage.AcceptedDraftTokens);
+            Close(name, [expected.Importance ?? []], [result.Importance ?? []]);
+            Assert.Equal(expected.Scores?.LengthNormalisedConsistency ?? 0, result.Scores?.LengthNormalisedConsistency ?? 0, 1e-4);
+        })));
+        await TestEngine.UntilAsync(() => engine.Load is { Running: 0, Waiting: 0, KvBytesOccupied: 0 }, "release");
+    }
+
     private static Task<VlmEngine> LoadAsync(int chunk, string placement) => TestEngine.LoadAsync(o =>
     {
         o.PrefillChunk = chunk;

@@ -8,6 +8,8 @@ internal interface IScenario
     [
         new ConcurrencyScenario(),
         new AddedScenario(),
+        new DecodeScenario(),
+        new AloneScenario(),
         new OverloadScenario(),
         new UnreadScenario(),
         new StalledUploadScenario(),
