@@ -10,6 +10,9 @@ namespace Sgl.Inference.Internal;
 /// <summary>From a checkpoint folder to an engine that has answered once.</summary>
 internal static partial class EngineLoader
 {
+    // Weights that a processor's caches hold for the most part gain nothing.
+    private const long SmallestForLargePages = 256 << 20;
+
     /// <summary>Opens the checkpoint, builds and loads all graphs, runs a first generation.</summary>
     public static async Task<VlmEngine> LoadAsync(
         EngineOptions options, ILoggerFactory loggers, TimeProvider time, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
@@ -81,8 +84,12 @@ internal static partial class EngineLoader
             // What loading left behind would stay resident for as long as the service runs.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             MemoryPages.TrimHeap();
-            // Decoding gains, and nobody has to wait for it. It is safe at any time, also when the engine is gone again.
-            _ = Task.Run(HugePages.JoinResident, CancellationToken.None);
+            if (model.Weights.Bytes >= SmallestForLargePages)
+            {
+                // Decoding gains, and nobody has to wait for it. It is safe at any time, also when the engine is gone again.
+                _ = Task.Run(HugePages.JoinResident, CancellationToken.None);
+            }
+
             progress?.Report(new LoadProgress("ready", 1));
             if (logger.IsEnabled(LogLevel.Information))
             {
