@@ -181,7 +181,7 @@ test("wrong values are refused by name", () => {
 test("the services start with the environment that is rendered", async () => {
   const folder = mkdtempSync(join(here, "start-"));
   mkdirSync(join(folder, "policy"));
-  writeFileSync(join(folder, "keys.json"), `{"keys": [{"name": "ops", "hash": "${"0".repeat(64)}"}]}`);
+  writeFileSync(join(folder, "keys.json"), `{"keys": [{"name": "ops", "hash": "sha256:${"0".repeat(64)}"}]}`);
   for (const file of ["defaults", "full.yaml", "istio.yaml"]) {
     for (const object of rendered.get(file).filter(o => o.kind === "Deployment")) {
       const [container] = object.spec.template.spec.containers;
