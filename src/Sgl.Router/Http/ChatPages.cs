@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Diagnostics;
@@ -38,7 +39,7 @@ internal static class ChatPages
             context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
             context.Response.Headers.Allow = method;
             return Task.CompletedTask;
-        });
+        }).WithMetadata([.. about.Metadata().OfType<IAllowAnonymous>()]);
     }
 
     private static void Allow(CorsPolicyBuilder policy, IEnumerable<string> origins) => policy

@@ -10,7 +10,7 @@ namespace Sgl.Router;
 /// <c>GET /v1/sgl/metrics</c>: the router's own metrics for the dashboard, for people who cannot reach the metrics port. Only what is about questions and models;
 /// replicas are numbered, for their addresses are nobody's business who asks questions.
 /// </summary>
-internal sealed partial class PageMetrics(ServiceMetrics metrics, TimeProvider time)
+internal sealed partial class PageMetrics(ServiceMetrics metrics, TimeProvider time) : IDisposable
 {
     // However many look at it, it is collected once a second.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
@@ -31,6 +31,8 @@ internal sealed partial class PageMetrics(ServiceMetrics metrics, TimeProvider t
             await context.Response.Body.WriteAsync(told, context.RequestAborted);
         }
     }
+
+    public void Dispose() => _collecting.Dispose();
 
     /// <summary>What of an export is told. A replica keeps its number as long as it is there.</summary>
     internal string Select(string export)

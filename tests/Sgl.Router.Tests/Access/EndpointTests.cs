@@ -13,10 +13,10 @@ public sealed partial class EndpointTests : IAsyncLifetime
     // Probes have no keys, and learn from these that the router serves, nothing else. The page is files that everybody has; what it asks needs a key.
     private static readonly string[] Open =
     [
-        "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", "/", "/dashboard", "/page/answer.js", "/page/api.js", "/page/ask.js", "/page/charts.js",
+        "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", "/health", "/", "/dashboard", "/page/answer.js", "/page/api.js", "/page/ask.js", "/page/charts.js",
         "/page/code.js", "/page/dashboard.js", "/page/dom.js", "/page/events.js", "/page/guidance.js", "/page/icon.svg", "/page/main.js", "/page/overlay.js",
         "/page/page.css", "/page/pictures.js", "/page/prometheus.js", "/page/snippets.js", "/page/stage.js", "/page/samples/chart.webp", "/page/samples/large.png",
-        "/page/samples/square.webp",
+        "/page/samples/square.webp", "/reference/favicon.svg", "/reference/scalar.aspnetcore.js", "/reference/scalar.js",
     ];
 
     private GuardedTrio _guarded = null!;
@@ -81,7 +81,7 @@ public sealed partial class EndpointTests : IAsyncLifetime
     private static HttpRequestMessage Request(RouteEndpoint endpoint, Uri address, Version version, bool isGrpc, string? key)
     {
         var path = Parameter().Replace(endpoint.RoutePattern.RawText!, "x");
-        var method = isGrpc ? "POST" : endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods.FirstOrDefault() ?? "GET";
+        var method = isGrpc ? "POST" : endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods is [var first, ..] ? first : "GET";
         var request = new HttpRequestMessage(new HttpMethod(method), new Uri(address, path)) { Version = version, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         if (isGrpc || method == "POST")
         {

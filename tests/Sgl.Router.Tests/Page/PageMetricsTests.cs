@@ -2,9 +2,11 @@ using Sgl.Hosting;
 
 namespace Sgl.Router.Tests;
 
-public sealed class PageMetricsTests
+public sealed class PageMetricsTests : IDisposable
 {
     private readonly PageMetrics _metrics = new(new ServiceMetrics(new ServiceSetup { Name = "router", HealthNames = [] }), TimeProvider.System);
+
+    public void Dispose() => _metrics.Dispose();
 
     [Theory]
     [InlineData("sgl_requests_total{path=\"exit\",service=\"router\"} 1")]
