@@ -13,7 +13,7 @@ internal static class BesideBench
         var section = new Section(
             $"The vision tower beside {Streams} answers under way", "both share the processors: what each is slowed down by the other",
             ["tokens/s alone", "beside the tower", "share left", "longest gap alone, ms", "beside", "a tile alone, ms", "beside answers", "ratio"]);
-        await using var engine = await subject.OwnEngineAsync(new EngineOptions { KvBudgetMiB = 1024, VisionCacheMiB = 0 });
+        await using var engine = await subject.OwnEngineAsync(new EngineOptions { KvBudgetMiB = 1024, VisionCacheMiB = 0, PrefixCacheMiB = 0 });
         var prompt = (await subject.PromptsAsync(large: false, engine))[0].Prompt;
         var samples = await Measuring.InterleavedAsync(options.Rounds, RoundAsync);
         var rounds = samples[0];

@@ -14,7 +14,7 @@ internal static class StallBench
             $"The longest prompt beside {Streams} answers under way", "longest gap between two tokens of an answer while the prompt is prefilled / time of one of its chunks, goal: at most 2 in chunks",
             ["prompt", "rows a chunk", "chunks", "prefill alone, ms", "alone / in one piece", "beside answers, ms", "a chunk, ms", "longest gap, ms", "gap / chunk", "gap / prefill alone in one piece"]);
         // The engine reads the setting before every chunk, so that one engine measures all of them in turns.
-        var settings = new EngineOptions { KvBudgetMiB = 4096, VisionCacheMiB = 0 };
+        var settings = new EngineOptions { KvBudgetMiB = 4096, VisionCacheMiB = 0, PrefixCacheMiB = 0 };
         await using var engine = await subject.OwnEngineAsync(settings);
         var prompts = await subject.PromptsAsync(large: true, engine);
         var (stream, (name, prompt)) = (prompts[0].Prompt, prompts[^1]);

@@ -37,7 +37,7 @@ internal sealed class AloneScenario : IScenario
 
         // No page is known from before, as in a day's mixed load.
         await using var trio = await ServiceTrio.StartAsync(
-            options, settings: ["small:Engine:VisionCacheMiB=0", "large:Engine:VisionCacheMiB=0"], cancellationToken: cancellationToken);
+            options, settings: [.. new[] { "small", "large" }.SelectMany(m => new[] { $"{m}:Engine:VisionCacheMiB=0", $"{m}:Engine:PrefixCacheMiB=0" })], cancellationToken: cancellationToken);
         var client = new RouterService.RouterServiceClient(trio.RouterChannel);
         var alone = new RoutingPolicy { Force = Route.Large, Unpruned = true };
 

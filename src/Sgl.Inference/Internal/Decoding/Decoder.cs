@@ -88,7 +88,11 @@ internal sealed class Decoder : IDisposable
             pass.Await(_stages.Index().First(s => s.Item.Placement.First == fastV.Layer).Index);
         }
 
-        sequence.KeptVisualTokens = sequence.Options.Plan.Steps.LastOrDefault()?.Mask.Count ?? sequence.KeptVisualTokens;
+        if (sequence.Options.Plan.Steps is [.., var step])
+        {
+            sequence.KeptVisualTokens = step.Mask.Count;
+        }
+
         if (pass.Trace is { } trace)
         {
             AddTracePass(sequence, trace);
