@@ -100,7 +100,7 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
             return decoder.Stages.Count;
         }
 
-        var layer = Math.Min(sequence.Options.FastV?.Layer ?? int.MaxValue, sequence.Options.Plan.Steps.FirstOrDefault()?.Layer ?? int.MaxValue);
+        var layer = Math.Min(sequence.Options.FastV?.Layer ?? int.MaxValue, sequence.Options.Plan.Steps is [var first, ..] ? first.Layer : int.MaxValue);
         var stage = 0;
         while (stage < decoder.Stages.Count && decoder.Stages[stage].Placement.First < layer)
         {
