@@ -24,6 +24,7 @@ export async function launch() {
 /** Opens the page. What it does wrong by itself fails the test: exceptions, violations of its own policy, calls to other hosts. */
 export async function open(browser, options = {}, path = "") {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  context.setDefaultTimeout(120_000); // what is waited for comes when the machine has time for it
   const page = await context.newPage();
   page.wrong = [];
   page.on("pageerror", (e) => page.wrong.push(e.message));
