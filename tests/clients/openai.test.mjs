@@ -121,6 +121,17 @@ test("the client's own stream helper adds a stream up", async () => {
   assert.equal((await stream.finalChatCompletion()).choices[0].message.content, "CUP");
 });
 
+test("log probabilities come with the tokens of the answer that counts", async () => {
+  for (const model of ["sgl", "sgl-demo-small", "sgl-demo-large"]) {
+    const { message, logprobs } = (await client.chat.completions.create({ ...large, model, logprobs: true })).choices[0];
+    assert.equal(logprobs.content.map((t) => t.token).join("").trim(), message.content);
+    assert.ok(logprobs.content.every((t) => t.logprob <= 0 && t.token === new TextDecoder().decode(new Uint8Array(t.bytes))));
+    const streamed = [];
+    for await (const chunk of await client.chat.completions.create({ ...large, model, logprobs: true, stream: true })) streamed.push(...(chunk.choices[0].logprobs?.content ?? []));
+    assert.deepEqual(streamed, logprobs.content);
+  }
+});
+
 const input = [{ role: "user", content: [{ type: "input_text", text: question[0].text }, { type: "input_image", image_url: question[1].image_url.url }] }];
 
 test("a response has the text of the completion", async () => {
@@ -181,7 +192,7 @@ test("an unknown model is not found", async () => {
 
 test("what would change the answer is refused by name", async () => {
   for (const [name, value] of Object.entries({
-    n: 2, tools: [{ type: "function", function: { name: "f" } }], response_format: { type: "json_object" }, logprobs: true, frequency_penalty: 1,
+    n: 2, tools: [{ type: "function", function: { name: "f" } }], response_format: { type: "json_object" }, logprobs: 1, top_logprobs: 3, frequency_penalty: 1,
     presence_penalty: 1, logit_bias: { 7: 1 }, modalities: ["text", "audio"], reasoning_effort: "high", max_tokens: 0, temperature: 99, stop: 5,
   })) {
     await refused({ ...large, [name]: value }, 400, name);

@@ -18,7 +18,7 @@ internal sealed class AnswerCalls(
     /// <param name="open">Makes the stream of what was read, for a question that wants one.</param>
     /// <param name="whole">The answer of what was read, for one that does not.</param>
     public async Task RunAsync<T>(
-        HttpContext context, string route, Func<ChatBody, T> read, Func<T, EventStream, string, IAnswerStream> open, Func<T, Wire.AnswerCompleted, ChatTrail, string, object> whole)
+        HttpContext context, string route, Func<ChatBody, T> read, Func<T, EventStream, string, IAnswerStream> open, Func<T, Wire.AnswerCompleted, ChatTrail, AnswerTokens, string, object> whole)
         where T : IQuestion
     {
         T? question = default;
@@ -55,18 +55,20 @@ internal sealed class AnswerCalls(
             ChatDecision? decision = null;
             Wire.AnswerCompleted? completed = null;
             Wire.PromptLayout? layout = null;
+            var tokens = new AnswerTokens();
             await pipeline.AnswerAsync(question.Chat.Answer, call, response =>
             {
                 decision = response.Decision is { } d ? ChatDecision.From(d) : decision;
                 completed = response.Completed ?? completed;
                 layout = response.Layout ?? layout;
+                tokens.Take(response);
                 return Task.CompletedTask;
             });
             var trail = ChatTrail.From(completed!, decision, question.Chat.Includes) with
             {
                 Layout = question.Chat.Includes.HasFlag(ChatIncludes.Layout) && layout is not null ? ChatLayout.From(layout) : null,
             };
-            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, whole(question, completed!, trail, call.RequestId));
+            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, whole(question, completed!, trail, tokens, call.RequestId));
         }
 
         async Task FailAsync(Google.Rpc.Status status)

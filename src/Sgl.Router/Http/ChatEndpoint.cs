@@ -22,7 +22,7 @@ internal sealed class ChatEndpoint(AnswerPipeline pipeline, AnswerCalls calls, S
             Route,
             body => ChatRequestReader.Read(body.Root, pipeline.Models, pipeline.Policies),
             (request, events, id) => new ChatStream(events, request, id, created),
-            (_, completed, trail, id) => Whole(trail, completed, id, created));
+            (request, completed, trail, tokens, id) => Whole(trail, completed, request.Logprobs ? tokens : null, id, created));
     }
 
     public Task ModelsAsync(HttpContext context) => context.Response.WriteJsonAsync(
@@ -57,15 +57,21 @@ internal sealed class ChatEndpoint(AnswerPipeline pipeline, AnswerCalls calls, S
 
     private ChatModel Model(string name) => new() { Id = name, Created = _started };
 
-    private static ChatResponse Whole(ChatTrail trail, Wire.AnswerCompleted completed, string id, long created)
+    private static ChatResponse Whole(ChatTrail trail, Wire.AnswerCompleted completed, AnswerTokens? tokens, string id, long created)
     {
         var run = completed.Large ?? completed.Small;
+        var logprobs = tokens?.Told();
+        if (tokens?.Rest(run) is { } rest)
+        {
+            logprobs = new ChatLogprobs { Content = [.. logprobs!.Content, .. rest.Content] };
+        }
+
         return new ChatResponse
         {
             Id = $"chatcmpl-{id}",
             Created = created,
             Model = run.Model,
-            Choices = [new ChatChoice { Message = new ChatAnswer { Content = completed.Answer }, FinishReason = ChatStream.FinishReason(run) }],
+            Choices = [new ChatChoice { Message = new ChatAnswer { Content = completed.Answer }, Logprobs = logprobs, FinishReason = ChatStream.FinishReason(run) }],
             Usage = ChatUsage.From(run.Usage),
             Sgl = trail,
         };

@@ -66,6 +66,7 @@ internal sealed class ChatRequestReader
         {
             Model = string.IsNullOrEmpty(name) ? ChatModels.Router : name,
             Stream = body.Flag("stream"),
+            Logprobs = body.Flag("logprobs"),
             IncludeUsage = body.Object("stream_options")?.Flag("include_usage") ?? false,
             SmallIsFinal = _policies.Route(_request.Policy) == Wire.Route.Small,
             Provisional = own?.Flag("provisional") ?? false,

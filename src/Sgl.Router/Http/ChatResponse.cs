@@ -29,7 +29,7 @@ internal sealed record ChatChoice
     public required ChatAnswer Message { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
-    public object? Logprobs => null;
+    public ChatLogprobs? Logprobs { get; init; }
 
     public required string FinishReason { get; init; }
 }
@@ -77,7 +77,7 @@ internal sealed record ChatChunkChoice
     public required ChatDelta Delta { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
-    public object? Logprobs => null;
+    public ChatLogprobs? Logprobs { get; init; }
 
     /// <summary>Null in every chunk but the last.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]

@@ -11,12 +11,14 @@ internal sealed class ChatStream(EventStream events, ChatRequest request, string
 {
     private readonly string _id = $"chatcmpl-{requestId}";
     private readonly AnswerText _text = new();
+    private readonly AnswerTokens? _tokens = request.Logprobs ? new() : null;
     private bool _begun;
     private bool _wroteLarge;
 
     /// <summary>Takes an event of the router.</summary>
     public async Task TakeAsync(Wire.AnswerResponse answer)
     {
+        _tokens?.Take(answer);
         switch (answer.EventCase)
         {
             case Wire.AnswerResponse.EventOneofCase.Layout when request.Includes.HasFlag(ChatIncludes.Layout):
@@ -64,10 +66,10 @@ internal sealed class ChatStream(EventStream events, ChatRequest request, string
 
         if (completed.Path != Wire.AnswerPath.Escalated && !request.SmallIsFinal)
         {
-            await WriteAsync(Chunk(new ChatDelta { Content = completed.Answer }, null, null));
+            await WriteAsync(Chunk(new ChatDelta { Content = completed.Answer }, null, null, _tokens?.Told()));
         }
 
-        await WriteAsync(Chunk(new ChatDelta(), FinishReason(run), trail));
+        await WriteAsync(Chunk(new ChatDelta(), FinishReason(run), trail, _tokens?.Rest(run)));
         if (request.IncludeUsage)
         {
             await WriteAsync(new ChatChunkWithUsage { Id = _id, Created = created, Model = request.Model, Choices = [], Usage = ChatUsage.From(run.Usage) });
@@ -80,11 +82,11 @@ internal sealed class ChatStream(EventStream events, ChatRequest request, string
     {
         if (_text.Take(token) is { Length: > 0 } text)
         {
-            await WriteAsync(Chunk(new ChatDelta { Content = text }, null, null));
+            await WriteAsync(Chunk(new ChatDelta { Content = text }, null, null, _tokens?.Told()));
         }
     }
 
-    private ChatChunk Chunk(ChatDelta delta, string? finishReason, ChatTrail? trail)
+    private ChatChunk Chunk(ChatDelta delta, string? finishReason, ChatTrail? trail, ChatLogprobs? logprobs = null)
     {
         if (!_begun)
         {
@@ -92,7 +94,7 @@ internal sealed class ChatStream(EventStream events, ChatRequest request, string
             delta = delta with { Role = "assistant", Content = delta.Content ?? "" };
         }
 
-        ChatChunkChoice[] choices = [new ChatChunkChoice { Delta = delta, FinishReason = finishReason }];
+        ChatChunkChoice[] choices = [new ChatChunkChoice { Delta = delta, Logprobs = logprobs, FinishReason = finishReason }];
         return request.IncludeUsage
             ? new ChatChunkWithUsage { Id = _id, Created = created, Model = request.Model, Choices = choices, Sgl = trail }
             : new ChatChunk { Id = _id, Created = created, Model = request.Model, Choices = choices, Sgl = trail };

@@ -10,7 +10,7 @@ internal static class UnsupportedFields
 {
     private static readonly Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> Fields = new()
     {
-        ["n"] = Only(1),
+        ["n"] = (Only(1).Item1, "only 1 is supported: a question has one answer and one decision (ask it n times, with another seed each)"),
         ["best_of"] = Only(1),
         ["frequency_penalty"] = Only(0),
         ["presence_penalty"] = Only(0),
@@ -24,8 +24,7 @@ internal static class UnsupportedFields
         ["no_repeat_ngram_size"] = Only(0),
         ["dry_multiplier"] = Only(0),
         ["xtc_probability"] = Only(0),
-        ["top_logprobs"] = Only(0),
-        ["logprobs"] = Only(false),
+        ["top_logprobs"] = (Only(0).Item1, "only 0 is supported: the models tell the probability of the token that was chosen, no others"),
         ["echo"] = Only(false),
         ["ignore_eos"] = Only(false),
         ["use_beam_search"] = Only(false),
@@ -43,7 +42,7 @@ internal static class UnsupportedFields
         ["tool_choice"] = Only("none", "auto"),
         ["function_call"] = Only("none", "auto"),
         ["logit_bias"] = Nothing,
-        ["response_format"] = (IsText, "only {\"type\":\"text\"} is supported"),
+        ["response_format"] = (IsText, "only {\"type\":\"text\"} is supported: no grammar is enforced while tokens are chosen, so JSON could not be promised (ask for it in the text)"),
         ["modalities"] = (v => v.ValueKind == JsonValueKind.Array && v.EnumerateArray().All(m => m.ValueKind == JsonValueKind.String && m.ValueEquals("text")), "only [\"text\"] is supported"),
         ["audio"] = Nothing,
         ["reasoning_effort"] = Only("none"),
@@ -77,6 +76,7 @@ internal static class UnsupportedFields
     // Fields of /v1/responses alone, and those of a chat that it calls otherwise.
     private static readonly Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> ResponseFields = new(Fields)
     {
+        ["logprobs"] = Only(false),
         ["messages"] = (IsEmpty, "is a field of /v1/chat/completions; write input"),
         ["max_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
         ["max_completion_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),

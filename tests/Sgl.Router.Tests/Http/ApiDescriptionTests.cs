@@ -70,6 +70,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     [InlineData("""{"messages":[{"role":"user","content":"sure?"}]}""", 200, "ChatResponse")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"sgl":{"include":["importance","layout","pruning","runs"]}}""", 200, "ChatResponse")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"sgl":{"force":"large","unpruned":true}}""", 200, "ChatResponse")]
+    [InlineData("""{"messages":[{"role":"user","content":"hm"}],"logprobs":true}""", 200, "ChatResponse")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"n":"x"}""", 400, "ChatErrorBody")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"model":"x"}""", 404, "ChatErrorBody")]
     public async Task Answer_Whole_IsAsDescribed(string body, int status, string schema)
@@ -110,7 +111,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     public async Task Answer_Stream_EveryEventIsAsDescribed(string question, string sgl)
     {
         using var response = await PostAsync(
-            $$$"""{"messages":[{"role":"user","content":"{{{question}}}"}],"stream":true,"stream_options":{"include_usage":true},"sgl":{{{sgl}}}}""");
+            $$$"""{"messages":[{"role":"user","content":"{{{question}}}"}],"stream":true,"logprobs":true,"stream_options":{"include_usage":true},"sgl":{{{sgl}}}}""");
         var events = (await response.Content.ReadAsStringAsync()).Split('\n').Where(l => l.StartsWith("data: {", StringComparison.Ordinal)).ToList();
 
         Assert.True(events.Count > 3);

@@ -192,7 +192,7 @@ public sealed class ChatTests : IAsyncLifetime
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"frequency_penalty\":0.5}", "frequency_penalty")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"presence_penalty\":-1}", "presence_penalty")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"logit_bias\":{\"7\":1}}", "logit_bias")]
-    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"logprobs\":true}", "logprobs")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"logprobs\":1}", "logprobs")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"top_logprobs\":3}", "top_logprobs")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"functions\":[{}]}", "functions")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"tool_choice\":\"required\"}", "tool_choice")]

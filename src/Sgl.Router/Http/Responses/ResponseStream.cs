@@ -63,7 +63,10 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
             _wroteText = true;
             await SendAsync(new ResponseEvent
             {
-                Type = "response.output_item.added", SequenceNumber = 0, OutputIndex = 0, Item = ResponseRequest.Message(empty, "in_progress", null),
+                Type = "response.output_item.added",
+                SequenceNumber = 0,
+                OutputIndex = 0,
+                Item = ResponseRequest.Message(empty, "in_progress", null),
             });
             await SendAsync(Part("response.content_part.added") with { Part = new ResponsePart { Text = "" } });
         }
@@ -77,7 +80,9 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
             // Half of the large model's answer has been sent; the small one's cannot take its place any more.
             var failed = empty with
             {
-                Status = "failed", Error = new ResponseError("server_error", completed.Explanation), Sgl = response.Sgl! with { SmallAnswer = completed.Small.Answer },
+                Status = "failed",
+                Error = new ResponseError("server_error", completed.Explanation),
+                Sgl = response.Sgl! with { SmallAnswer = completed.Small.Answer },
             };
             await SendAsync(new ResponseEvent { Type = "response.failed", SequenceNumber = 0, Response = failed });
             return;
@@ -97,7 +102,11 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
 
     private ResponseEvent Part(string type) => new()
     {
-        Type = type, SequenceNumber = 0, ItemId = ResponseRequest.Message(empty, "", null).Id, OutputIndex = 0, ContentIndex = 0,
+        Type = type,
+        SequenceNumber = 0,
+        ItemId = ResponseRequest.Message(empty, "", null).Id,
+        OutputIndex = 0,
+        ContentIndex = 0,
     };
 
     private Task SendAsync(ResponseEvent value) => events.SendAsync(ChatJson.Bytes(value with { SequenceNumber = _sequence++ }), value.Type);
