@@ -85,6 +85,13 @@ public static class AccessExtensions
         });
     }
 
+    /// <summary>Whether callers are asked who they are, and nobody knows who makes this request: at an endpoint that anybody may ask, that says no more than it must.</summary>
+    public static bool IsStranger(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return Caller.Of(context) is null && context.RequestServices.GetService<Refusals>() is not null;
+    }
+
     private static string SchemeOf(HttpContext context) =>
         context.RequestServices.GetRequiredService<IOptions<AccessOptions>>().Value.Jwt.IsOn && Presented.By(context.Request).IsToken
             ? JwtBearerDefaults.AuthenticationScheme

@@ -15,6 +15,7 @@ public static class RequestIds
 
     private const int MaxLength = 128;
     private static readonly object Key = new();
+    private static readonly Func<ILogger, string, IDisposable?> Scope = LoggerMessage.DefineScope<string>("request {RequestId}");
 
     // What is echoed into headers and logs must not be able to forge either.
     private static readonly SearchValues<char> Allowed =
@@ -34,7 +35,7 @@ public static class RequestIds
         var id = Accept(context.Request.Headers[Header]) ?? Activity.Current?.TraceId.ToHexString() ?? Guid.NewGuid().ToString("N");
         context.Items[Key] = id;
         context.Response.Headers[Header] = id;
-        using (logger.BeginScope(new KeyValuePair<string, object>[] { new("RequestId", id) }))
+        using (Scope(logger, id))
         {
             await next(context);
         }

@@ -33,6 +33,9 @@ public static class SglHost
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = readable, ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogDefaults });
 
+        // All formatters: the builder knows the simple one only, and Logging:Console:FormatterName may ask for json.
+        builder.Logging.AddConsole();
+
         // What goes wrong at start is told by ServiceRunner, in a line instead of a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Configuration.AddEnvironmentVariables(EnvironmentPrefix);

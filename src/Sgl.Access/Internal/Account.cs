@@ -178,6 +178,8 @@ internal sealed class Account
             {
                 Interlocked.Exchange(ref _held, null)?.Leave();
             }
+
+            base.Dispose(disposing);
         }
     }
 }

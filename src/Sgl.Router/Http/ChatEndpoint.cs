@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Sgl.Access;
 using Sgl.Hosting;
 
 namespace Sgl.Router;
@@ -50,10 +51,18 @@ internal sealed class ChatEndpoint(AnswerPipeline pipeline, AnswerCalls calls, S
         return context.Response.WriteJsonAsync(ChatErrors.HttpStatus(status), ChatErrors.Body(status, null));
     }
 
-    public Task HealthAsync(HttpContext context) => health.IsServing
-        ? context.Response.WriteJsonAsync(StatusCodes.Status200OK, new ChatHealth { Note = health.Note is { Length: > 0 } note ? note : null })
-        : context.Response.WriteJsonAsync(
-            StatusCodes.Status503ServiceUnavailable, ChatErrors.Body(StatusCodes.Status503ServiceUnavailable, $"Not serving: {health.Reason}.", "not_serving"));
+    public Task HealthAsync(HttpContext context)
+    {
+        // Reasons name what stands behind the router.
+        var isStranger = AccessExtensions.IsStranger(context);
+        if (health.IsServing)
+        {
+            return context.Response.WriteJsonAsync(StatusCodes.Status200OK, new ChatHealth { Note = !isStranger && health.Note is { Length: > 0 } note ? note : null });
+        }
+
+        var message = isStranger ? "Not serving." : $"Not serving: {health.Reason}.";
+        return context.Response.WriteJsonAsync(StatusCodes.Status503ServiceUnavailable, ChatErrors.Body(StatusCodes.Status503ServiceUnavailable, message, "not_serving"));
+    }
 
     private ChatModel Model(string name) => new() { Id = name, Created = _started };
 

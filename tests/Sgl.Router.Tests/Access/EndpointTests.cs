@@ -76,6 +76,20 @@ public sealed partial class EndpointTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
     }
 
+    [Fact]
+    public async Task Health_NotServing_TellsItsReasonToKnownCallersOnly()
+    {
+        _guarded.Trio.Health.SetNotServing("replica 10.0.0.7 is away");
+        using var stranger = await _guarded.Trio.Http.GetAsync(new Uri(_guarded.Trio.Endpoints.Http!, "/health"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_guarded.Trio.Endpoints.Http!, "/health"));
+        request.Headers.Authorization = new("Bearer", GuardedTrio.AlicesKey);
+        using var known = await _guarded.Trio.Http.SendAsync(request);
+
+        Assert.DoesNotContain("10.0.0.7", await stranger.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.NotEqual(HttpStatusCode.Unauthorized, stranger.StatusCode);
+        Assert.NotEqual(HttpStatusCode.Unauthorized, known.StatusCode);
+    }
+
     private static bool IsOpen(RouteEndpoint endpoint) => endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null;
 
     private static HttpRequestMessage Request(RouteEndpoint endpoint, Uri address, Version version, bool isGrpc, string? key)
