@@ -3,18 +3,16 @@ using Microsoft.AspNetCore.Http;
 
 namespace Sgl.Batch.Tests;
 
-public sealed class BatchRunnerTests : IAsyncLifetime
+public sealed class BatchRunnerTests : IAsyncLifetime, IDisposable
 {
     private readonly Scratch _scratch = new();
     private Api _api = null!;
 
     public async Task InitializeAsync() => _api = await Api.StartAsync();
 
-    public async Task DisposeAsync()
-    {
-        await _api.DisposeAsync();
-        _scratch.Dispose();
-    }
+    public async Task DisposeAsync() => await _api.DisposeAsync();
+
+    public void Dispose() => _scratch.Dispose();
 
     [Fact]
     public async Task Run_All_OneAnswerEachInTheFormat()

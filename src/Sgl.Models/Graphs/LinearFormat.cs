@@ -7,8 +7,8 @@ public enum LinearKind
     Plain,
 
     /// <summary>
-    /// Row-wise W8A8: int8 [in, out] with one float32 scale per output, activations rounded to 8 bits with one scale per row while running
-    /// (specs: cpu-precision). CPU, float32 only.
+    /// Row-wise W8A8: int8 [in, out] with one float32 scale per output, activations rounded to 8 bits with one scale per row while running.
+    /// CPU, float32 only.
     /// </summary>
     RowWise8,
 

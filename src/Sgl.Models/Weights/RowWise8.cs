@@ -8,7 +8,7 @@ namespace Sgl.Models;
 
 /// <summary>
 /// Rounds matrices to 8 bits with one scale per row: w[o, i] is about code[o, i] * scale[o], |code| at most 127, or 63 on processors that multiply pairs of
-/// bytes into 16 bits with saturation (specs: cpu-precision).
+/// bytes into 16 bits with saturation.
 /// </summary>
 public static class RowWise8
 {
