@@ -66,18 +66,21 @@ public sealed class AdaptiveOverlapTests
     [Fact]
     public async Task Answer_EscalationsSoFar_InputGoesAheadAndIsUsed()
     {
-        await using var trio = await StartAsync(0.1);
+        using var decide = new SemaphoreSlim(Enough);
+        await using var trio = await Trio.StartAsync((small, _) => small.Scores = _ =>
+        {
+            decide.Wait(Patience);
+            return SmallPeer.Decision(0.1);
+        });
         await AskAsync(trio, Enough);
         Assert.Equal(Enough, await LeftAsync(trio, "unknown"));
         Assert.Equal(0, await OutcomeAsync(trio, "used"));
-        while (await trio.Large.Started.WaitAsync(TimeSpan.Zero))
-        {
-        }
+        await ForgetStartsAsync(trio);
 
-        trio.Small.BeforeTokens = TimeSpan.FromMilliseconds(300);
         var answer = trio.AnswerAsync();
         Assert.True(await trio.Large.Started.WaitAsync(Patience));
         Assert.Equal(Enough, trio.Large.Guidances.Count);
+        decide.Release();
         Assert.Equal(Wire.AnswerPath.Escalated, (await answer).Path);
         Assert.Equal(1, await OutcomeAsync(trio, "used"));
         Assert.True(await trio.MetricAsync("sgl_router_overlap_seconds_total", "outcome=\"used\"") > 0);
@@ -99,15 +102,23 @@ public sealed class AdaptiveOverlapTests
     public async Task Answer_HalfExitAndLargeIsBusy_WaitsForTheDecision()
     {
         var next = 0;
-        await using var trio = await Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(Interlocked.Increment(ref next) % 2 == 0 ? 0.1 : 0.9));
+        var behindLarge = false;
+        await using var trio = await Trio.StartAsync((small, large) => small.Scores = _ =>
+        {
+            Assert.True(!Volatile.Read(ref behindLarge) || large.Started.Wait(Patience));
+            return SmallPeer.Decision(Interlocked.Increment(ref next) % 2 == 0 ? 0.1 : 0.9);
+        });
         await AskAsync(trio, Enough);
+        await ForgetStartsAsync(trio);
         var calls = trio.Large.Calls;
 
         // Idle, it pays: the exit that comes next is the waste of it.
+        Volatile.Write(ref behindLarge, true);
         Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync()).Path);
+        Volatile.Write(ref behindLarge, false);
         Assert.Equal(calls + 1, trio.Large.Calls);
         Assert.Equal(1, await OutcomeAsync(trio, "wasted"));
-        Assert.True(await trio.Large.CancelMessages.WaitAsync(Patience));
+        await trio.UntilAsync(() => Task.FromResult(trio.Large.CancelMessages.CurrentCount + trio.Large.Cancelled.CurrentCount > 0));
 
         trio.Large.BeforeTokens = TimeSpan.FromSeconds(60);
         using var client = new CancellationTokenSource();
@@ -178,6 +189,13 @@ public sealed class AdaptiveOverlapTests
         for (var i = 0; i < questions; i++)
         {
             await trio.AnswerAsync();
+        }
+    }
+
+    private static async Task ForgetStartsAsync(Trio trio)
+    {
+        while (await trio.Large.Started.WaitAsync(TimeSpan.Zero))
+        {
         }
     }
 

@@ -11,11 +11,13 @@ public sealed class OverlapTests
     public async Task Answer_OverlapAndEscalation_InputIsThereBeforeTheDecisionAndSentOnce()
     {
         await using var trio = await StartAsync(0.1);
-        trio.Small.BeforeTokens = TimeSpan.FromMilliseconds(300);
+        var decide = new TaskCompletionSource();
+        trio.Small.AnswersAfter = () => decide.Task;
 
         var answer = trio.AnswerAsync();
         Assert.True(await trio.Large.Started.WaitAsync(Patience));
         Assert.Empty(trio.Large.Guidances);
+        decide.SetResult();
         var completed = await answer;
 
         Assert.Equal(Wire.AnswerPath.Escalated, completed.Path);
@@ -29,7 +31,7 @@ public sealed class OverlapTests
     public async Task Answer_OverlapAndExit_LargeGetsACancelMessage()
     {
         await using var trio = await StartAsync(0.9);
-        trio.Small.BeforeTokens = TimeSpan.FromMilliseconds(200);
+        trio.Small.AnswersAfter = () => trio.Large.Started.WaitAsync(Patience);
 
         var completed = await trio.AnswerAsync();
 
@@ -66,7 +68,7 @@ public sealed class OverlapTests
     {
         await using var trio = await StartAsync(0.9);
         trio.Small.FailAfter = (1, new RpcException(new(StatusCode.DataLoss, "broken")));
-        trio.Small.BeforeTokens = TimeSpan.FromMilliseconds(300);
+        trio.Small.AnswersAfter = () => trio.Large.Started.WaitAsync(Patience);
 
         await Assert.ThrowsAsync<RpcException>(() => trio.AnswerAsync());
 

@@ -28,6 +28,9 @@ internal sealed class SmallPeer : Peer
 
     public TimeSpan BeforeTokens { get; set; }
 
+    /// <summary>What it waits for in front of its first token, e.g. that the other peer is somewhere; null: nothing.</summary>
+    public Func<Task>? AnswersAfter { get; set; }
+
     public TimeSpan PerToken { get; set; }
 
     public TimeSpan AfterTokens { get; set; }
@@ -104,6 +107,7 @@ internal sealed class SmallPeer : Peer
                 },
             });
             peer.Started.Release();
+            await (peer.AnswersAfter?.Invoke() ?? Task.CompletedTask);
             await peer.CountedAsync(WaitAsync(peer.BeforeTokens, context));
             for (var i = 0; i < peer.Tokens.Length; i++)
             {
