@@ -64,7 +64,13 @@ public sealed class TracingTests
         context.User = new(new System.Security.Claims.ClaimsIdentity([new("name", "alice")], "test", "name", null));
         new RequestSummary
         {
-            Path = "escalated", Explanation = "decision 0.5 is below the threshold 0.7", Score = 0.5, Threshold = 0.7, PromptTokens = 300, GeneratedTokens = 12, FirstToken = TimeSpan.FromMilliseconds(41.25),
+            Path = "escalated",
+            Explanation = "decision 0.5 is below the threshold 0.7",
+            Score = 0.5,
+            Threshold = 0.7,
+            PromptTokens = 300,
+            GeneratedTokens = 12,
+            FirstToken = TimeSpan.FromMilliseconds(41.25),
         }.Attach(context);
         var log = new OneLine();
 

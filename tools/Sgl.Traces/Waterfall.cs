@@ -18,7 +18,10 @@ internal static class Waterfall
 
     private static readonly Dictionary<string, string> Colours = new()
     {
-        ["client"] = "#6b7280", ["sgl-router"] = "#2563eb", ["sgl-small"] = "#16a34a", ["sgl-large"] = "#d97706",
+        ["client"] = "#6b7280",
+        ["sgl-router"] = "#2563eb",
+        ["sgl-small"] = "#16a34a",
+        ["sgl-large"] = "#d97706",
     };
 
     /// <summary>The picture, as SVG.</summary>

@@ -105,6 +105,9 @@ internal abstract class Peer : IAsyncDisposable
             throw failure;
         }
 
+        // What the handler meets first when its caller leaves, the token or a stream that is gone, is left to chance.
+        var told = 0;
+        context.GetHttpContext().RequestAborted.Register(TellCancelled);
         try
         {
             await (Mute ? Task.Delay(Timeout.Infinite, context.CancellationToken) : Task.CompletedTask);
@@ -112,8 +115,16 @@ internal abstract class Peer : IAsyncDisposable
         }
         catch (Exception) when (context.CancellationToken.IsCancellationRequested)
         {
-            Cancelled.Release();
+            TellCancelled();
             throw;
+        }
+
+        void TellCancelled()
+        {
+            if (Interlocked.Exchange(ref told, 1) == 0)
+            {
+                Cancelled.Release();
+            }
         }
     }
 
