@@ -86,7 +86,7 @@ internal static class EagerBench
         var (pastKey, pastValue) = (g.Input("past_key", E.Float, 1, kv, Rows, d), g.Input("past_value", E.Float, 1, kv, Rows, d));
         var seqlens = g.Input("seqlens_k", E.Int32, 1);
         var total = g.Input("total_length", E.Int32, 1);
-        var rows = new ImportanceRows(g, config, total);
+        var rows = new ChosenRowImportance(g, config, total);
         for (var layer = 0; layer < Layers; layer++)
         {
             string attended = g.NewValue(), presentKey = g.NewValue(), presentValue = g.NewValue();

@@ -85,7 +85,7 @@ public sealed class VlmEngine : IAsyncDisposable
         Task.Run(() => EngineLoader.LoadAsync(options, loggers ?? NullLoggerFactory.Instance, time ?? TimeProvider.System, progress, cancellationToken), cancellationToken);
 
     /// <summary>Tokenises the chat and preprocesses its images.</summary>
-    /// <exception cref="RequestException">The chat or an image cannot be used.</exception>
+    /// <exception cref="EngineRequestException">The chat or an image cannot be used.</exception>
     public Task<PreparedPrompt> PrepareAsync(PromptInput input, CancellationToken cancellationToken) =>
         Task.Run(() => Prepare(input, cancellationToken), cancellationToken);
 
@@ -93,7 +93,7 @@ public sealed class VlmEngine : IAsyncDisposable
     /// <param name="sizes">Columns and rows of all images of the prompt.</param>
     /// <param name="limits">Per-request limits of tiles or pixels; null takes the checkpoint's.</param>
     /// <returns>One for each image.</returns>
-    /// <exception cref="RequestException">An image cannot be used, or all of them have more visual tokens than a sequence may.</exception>
+    /// <exception cref="EngineRequestException">An image cannot be used, or all of them have more visual tokens than a sequence may.</exception>
     public IReadOnlyList<ProcessingCost> EstimateProcessing(IReadOnlyList<(int Width, int Height)> sizes, ImageLimits? limits)
     {
         ArgumentNullException.ThrowIfNull(sizes);
@@ -109,7 +109,7 @@ public sealed class VlmEngine : IAsyncDisposable
 
         return tokens <= Model.MaxSequenceTokens
             ? costs
-            : throw new RequestException("messages", $"the prompt has {tokens} visual tokens, at most {Model.MaxSequenceTokens} of all kinds are allowed") { Problem = RequestProblem.PromptTooLong };
+            : throw new EngineRequestException("messages", $"the prompt has {tokens} visual tokens, at most {Model.MaxSequenceTokens} of all kinds are allowed") { Problem = RequestProblem.PromptTooLong };
     }
 
     /// <summary>Preprocesses one image as <see cref="PrepareAsync"/> does.</summary>
@@ -154,7 +154,7 @@ public sealed class VlmEngine : IAsyncDisposable
     /// <param name="prompt">From <see cref="PrepareAsync"/>.</param>
     /// <param name="options">Sampling, importance, pruning.</param>
     /// <param name="cancellationToken">Ends the work and frees its memory.</param>
-    /// <exception cref="RequestException">The options do not fit this engine or prompt.</exception>
+    /// <exception cref="EngineRequestException">The options do not fit this engine or prompt.</exception>
     /// <exception cref="EngineOverloadedException">The queue is full.</exception>
     public async IAsyncEnumerable<GenerationEvent> GenerateAsync(
         PreparedPrompt prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -240,12 +240,12 @@ public sealed class VlmEngine : IAsyncDisposable
         var start = _time.GetTimestamp();
         if (_checkpoint.Template is not { } template)
         {
-            throw new RequestException("messages", $"{Model.Name} has no tokenizer files, so it takes token ids only");
+            throw new EngineRequestException("messages", $"{Model.Name} has no tokenizer files, so it takes token ids only");
         }
 
         if (input.Images.Count > _options.MaxImages)
         {
-            throw new RequestException("images", $"has {input.Images.Count} images, at most {_options.MaxImages} are allowed");
+            throw new EngineRequestException("images", $"has {input.Images.Count} images, at most {_options.MaxImages} are allowed");
         }
 
         // The prompt first: one that is too long is refused before a pixel is touched.
@@ -263,16 +263,16 @@ public sealed class VlmEngine : IAsyncDisposable
         }
         catch (PromptException e)
         {
-            throw new RequestException(e.Field, e.Reason, e) { Problem = e.InnerException is TextTooLongException ? RequestProblem.PromptTooLong : RequestProblem.Other };
+            throw new EngineRequestException(e.Field, e.Reason, e) { Problem = e.InnerException is TextTooLongException ? RequestProblem.PromptTooLong : RequestProblem.Other };
         }
         catch (TextTooLongException e)
         {
-            throw new RequestException("messages", e.Message, e) { Problem = RequestProblem.PromptTooLong };
+            throw new EngineRequestException("messages", e.Message, e) { Problem = RequestProblem.PromptTooLong };
         }
 
         if (tokenized.Ids.Length > Model.MaxSequenceTokens)
         {
-            throw new RequestException(
+            throw new EngineRequestException(
                 "messages", $"the prompt has {tokenized.Ids.Length} tokens ({tokenCounts.Sum()} of them visual), at most {Model.MaxSequenceTokens} are allowed")
             { Problem = RequestProblem.PromptTooLong };
         }
@@ -280,7 +280,7 @@ public sealed class VlmEngine : IAsyncDisposable
         // All images' features lie in one array.
         if (tokenCounts.Sum(c => (long)c) * _checkpoint.Config.FeatureWidth > Array.MaxLength)
         {
-            throw new RequestException("images", $"have {tokenCounts.Sum()} visual tokens, at most {Array.MaxLength / _checkpoint.Config.FeatureWidth} can be encoded for one prompt") { Problem = RequestProblem.PromptTooLong };
+            throw new EngineRequestException("images", $"have {tokenCounts.Sum()} visual tokens, at most {Array.MaxLength / _checkpoint.Config.FeatureWidth} can be encoded for one prompt") { Problem = RequestProblem.PromptTooLong };
         }
 
         var inputs = new VisualInput[input.Images.Count];
@@ -313,7 +313,7 @@ public sealed class VlmEngine : IAsyncDisposable
         }
         catch (ImageException e)
         {
-            throw new RequestException($"images[{image}]", e.Message, e) { Problem = RequestProblem.BadImage };
+            throw new EngineRequestException($"images[{image}]", e.Message, e) { Problem = RequestProblem.BadImage };
         }
     }
 

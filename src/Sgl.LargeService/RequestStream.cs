@@ -19,12 +19,12 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
     public bool EarlyCancel => _first?.Cancel is not null;
 
     /// <summary>Reads the input.</summary>
-    /// <exception cref="RequestFaultException">The first message has none, or there is no message.</exception>
+    /// <exception cref="InvalidRequestException">The first message has none, or there is no message.</exception>
     public async Task<Wire.LargeInput> ReadInputAsync(CancellationToken cancellationToken)
     {
         if (!await messages.MoveNext(cancellationToken) || messages.Current.Input is null)
         {
-            throw new RequestFaultException("input", "is required in the first message");
+            throw new InvalidRequestException("input", "is required in the first message");
         }
 
         _first = messages.Current;
@@ -35,7 +35,7 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
     /// <param name="timeout">Longest wait.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The guidance, or null where the answer is not needed any more.</returns>
-    /// <exception cref="RequestFaultException">The client sent something else, or nothing more.</exception>
+    /// <exception cref="InvalidRequestException">The client sent something else, or nothing more.</exception>
     /// <exception cref="RpcException">DEADLINE_EXCEEDED: it did not come in time.</exception>
     public async Task<Wire.Guidance?> ReadGuidanceAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
@@ -50,7 +50,7 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
         {
             if (!await messages.MoveNext(both.Token))
             {
-                throw new RequestFaultException("guidance", "is required: the stream ended without guidance or cancel; to keep all visual tokens set unpruned");
+                throw new InvalidRequestException("guidance", "is required: the stream ended without guidance or cancel; to keep all visual tokens set unpruned");
             }
         }
         catch (Exception e) when (e is OperationCanceledException or RpcException and not ClientGoneException && limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -64,7 +64,7 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
 
     /// <summary>Watches for what comes while the answer is generated: a cancel ends it, anything else is a mistake.</summary>
     /// <returns>True where a cancel came, false where the client closed its side.</returns>
-    /// <exception cref="RequestFaultException">The client sent something else.</exception>
+    /// <exception cref="InvalidRequestException">The client sent something else.</exception>
     public async Task<bool> WatchForCancelAsync(CancellationToken cancellationToken)
     {
         if (!await messages.MoveNext(cancellationToken))
@@ -74,21 +74,21 @@ internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerate
 
         return Continuation(messages.Current) is null
             ? true
-            : throw new RequestFaultException("guidance", "was sent already; a later message can only be cancel");
+            : throw new InvalidRequestException("guidance", "was sent already; a later message can only be cancel");
     }
 
     private static Wire.Guidance? Continuation(Wire.LargeServiceGenerateRequest message)
     {
         if (message.Input is not null)
         {
-            throw new RequestFaultException("input", "was sent already; later messages hold guidance or cancel");
+            throw new InvalidRequestException("input", "was sent already; later messages hold guidance or cancel");
         }
 
         return message.ContinuationCase switch
         {
             Wire.LargeServiceGenerateRequest.ContinuationOneofCase.Guidance => message.Guidance,
             Wire.LargeServiceGenerateRequest.ContinuationOneofCase.Cancel => null,
-            _ => throw new RequestFaultException("guidance", "one of guidance and cancel is required"),
+            _ => throw new InvalidRequestException("guidance", "one of guidance and cancel is required"),
         };
     }
 }

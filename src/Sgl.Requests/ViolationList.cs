@@ -30,7 +30,7 @@ public sealed class ViolationList
         {
             check(found);
         }
-        catch (RequestFaultException) when (found._all.Count >= Most)
+        catch (InvalidRequestException) when (found._all.Count >= Most)
         {
             // As many as are told.
         }
@@ -46,7 +46,7 @@ public sealed class ViolationList
     /// <param name="field">Request field in contract notation, e.g. <c>images[0].data</c>.</param>
     /// <param name="description">What is wrong and what would be right; shown to the client.</param>
     /// <param name="reason">One of <see cref="ErrorReasons"/>, for programs.</param>
-    /// <exception cref="RequestFaultException">The list is full.</exception>
+    /// <exception cref="InvalidRequestException">The list is full.</exception>
     public void Add(string field, string description, string reason = ErrorReasons.InvalidRequest)
     {
         _all.Add(new FieldViolation(Short(field), Short(description), reason));
@@ -57,12 +57,12 @@ public sealed class ViolationList
     }
 
     /// <summary>Ends the request where anything was found.</summary>
-    /// <exception cref="RequestFaultException">With all violations.</exception>
+    /// <exception cref="InvalidRequestException">With all violations.</exception>
     public void ThrowIfAny()
     {
         if (Any)
         {
-            throw new RequestFaultException([.. _all]);
+            throw new InvalidRequestException([.. _all]);
         }
     }
 

@@ -63,9 +63,9 @@ internal sealed class ProbeService(ProbeLog log) : Probe.ProbeBase
             case var act when act.StartsWith("echo ", StringComparison.Ordinal):
                 throw new InvalidOperationException(act);
             case "fault":
-                throw new RequestFaultException([new("a.b", "is one thing"), new("c[0]", "is another")]);
+                throw new InvalidRequestException([new("a.b", "is one thing"), new("c[0]", "is another")]);
             case "many faults":
-                throw new RequestFaultException([.. Enumerable.Range(0, 1000).Select(i => new FieldViolation($"f[{i}]", new string('x', 2000)))]);
+                throw new InvalidRequestException([.. Enumerable.Range(0, 1000).Select(i => new FieldViolation($"f[{i}]", new string('x', 2000)))]);
             case "overloaded":
                 throw new OverloadedException("the queue is full", TimeSpan.FromSeconds(3));
             case "not ready":

@@ -32,7 +32,7 @@ public sealed class TenantTests
     [InlineData("a\u001b")]
     [InlineData("ä")]
     public void Of_SeveralOrNoName_Refused(params string[] values) =>
-        Assert.Equal("x-team", Assert.Single(Assert.Throws<RequestFaultException>(() => Tenants("x-team").Of(Request("x-team", values))).Violations).Field);
+        Assert.Equal("x-team", Assert.Single(Assert.Throws<InvalidRequestException>(() => Tenants("x-team").Of(Request("x-team", values))).Violations).Field);
 
     [Theory]
     [InlineData("x y")]

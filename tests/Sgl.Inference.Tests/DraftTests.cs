@@ -103,8 +103,8 @@ public class DraftTests
     {
         await using var engine = await TestEngine.LoadAsync();
         var foreign = TestEngine.Tokens(4) with { Draft = [1, TestEngine.Shape.Vocabulary] };
-        Assert.Equal("draft[1]", (await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(engine, Prompt, foreign))).Field);
+        Assert.Equal("draft[1]", (await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(engine, Prompt, foreign))).Field);
         var importance = TestEngine.Tokens(4) with { Draft = [1], Importance = new ImportanceOptions() };
-        Assert.Equal("draft", (await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(engine, Prompt, importance))).Field);
+        Assert.Equal("draft", (await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(engine, Prompt, importance))).Field);
     }
 }

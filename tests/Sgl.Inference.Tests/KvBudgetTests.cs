@@ -14,7 +14,7 @@ public class KvBudgetTests
     public async Task GenerateAsync_NeverFits_NamesTheFieldAndServesOthers()
     {
         await using var engine = await TestEngine.LoadAsync(o => o.KvBudgetMiB = 1);
-        var error = await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(engine, Short, TestEngine.Tokens(Capacity + 1)));
+        var error = await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(engine, Short, TestEngine.Tokens(Capacity + 1)));
         Assert.Equal("sampling.max_new_tokens", error.Field);
         Assert.Contains("KvBudgetMiB", error.Message, StringComparison.Ordinal);
         Assert.Equal(4, (await TestEngine.RunAsync(engine, Short, TestEngine.Tokens(4))).TokenIds.Count);
@@ -61,7 +61,7 @@ public class KvBudgetTests
         var visual = 2 * Capacity - 500;
         var prompt = TestEngine.Prompt(4, 5, visual, 5);
         var options = TestEngine.Tokens(10);
-        Assert.Equal("sampling.max_new_tokens", (await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(engine, prompt, options))).Field);
+        Assert.Equal("sampling.max_new_tokens", (await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(engine, prompt, options))).Field);
         var result = await TestEngine.RunAsync(engine, prompt, options with { Plan = TestEngine.Plan(visual, (0, v => v % 40 == 0)) });
         Assert.Equal(result.Usage.KvLengths.Sum() * (long)TestEngine.BytesPerToken / TestEngine.Shape.Layers, result.Usage.KvBytes);
     }

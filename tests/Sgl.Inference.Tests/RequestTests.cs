@@ -50,7 +50,7 @@ public sealed class RequestTests : IAsyncLifetime
     public async Task GenerateAsync_WrongOption_NamesTheField(string name)
     {
         var (field, change) = Wrong[name];
-        var error = await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(_engine, Prompt, change(TestEngine.Tokens(10))));
+        var error = await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(_engine, Prompt, change(TestEngine.Tokens(10))));
         Assert.Equal(field, error.Field);
         Assert.Equal(0, _engine.Load.Waiting);
     }
@@ -60,19 +60,19 @@ public sealed class RequestTests : IAsyncLifetime
     [InlineData(96)]
     public async Task GenerateAsync_IdOutsideTheVocabulary_IsRefused(int id)
     {
-        var error = await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(_engine, new PreparedPrompt([5, id], [], []), TestEngine.Tokens(1)));
+        var error = await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(_engine, new PreparedPrompt([5, id], [], []), TestEngine.Tokens(1)));
         Assert.Contains(id.ToString(System.Globalization.CultureInfo.InvariantCulture), error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task GenerateAsync_EmptyPrompt_IsRefused() =>
-        await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(_engine, new PreparedPrompt([], [], []), TestEngine.Tokens(1)));
+        await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(_engine, new PreparedPrompt([], [], []), TestEngine.Tokens(1)));
 
     [Fact]
     public async Task GenerateAsync_LongerThanTheModel_IsRefused()
     {
         var prompt = TestEngine.Prompt(2, TestEngine.Shape.MaxPositions - 10, 0, 0);
-        Assert.Equal("sampling.max_new_tokens", (await Assert.ThrowsAsync<RequestException>(() => TestEngine.RunAsync(_engine, prompt, TestEngine.Tokens(11)))).Field);
+        Assert.Equal("sampling.max_new_tokens", (await Assert.ThrowsAsync<EngineRequestException>(() => TestEngine.RunAsync(_engine, prompt, TestEngine.Tokens(11)))).Field);
     }
 
     [Fact]

@@ -98,7 +98,7 @@ public sealed class SamplingRulesTests
         Assert.Equal((100, 100), (SamplingMapping.Fit(read, wish, 900, 1000).MaxNewTokens, SamplingMapping.Fit(read, wish, 900, 1000).MinNewTokens));
         Assert.Equal(1024, SamplingMapping.Fit(read, wish, 900, 5000).MaxNewTokens);
         Assert.Equal(1024, SamplingMapping.Fit(read, null, 900, 1000).MaxNewTokens);
-        Assert.Equal("messages", Assert.Throws<RequestException>(() => SamplingMapping.Fit(read, wish, 1000, 1000)).Field);
+        Assert.Equal("messages", Assert.Throws<EngineRequestException>(() => SamplingMapping.Fit(read, wish, 1000, 1000)).Field);
     }
 
     private static SamplingOptions Read(Wire.Sampling sampling, out IEnumerable<string> fields)

@@ -13,7 +13,7 @@ public sealed class ViolationListTests
             violations.Add($"f[{i}]", "is wrong");
         }
 
-        var fault = Assert.Throws<RequestFaultException>(() => violations.Add("f[12]", "is wrong"));
+        var fault = Assert.Throws<InvalidRequestException>(() => violations.Add("f[12]", "is wrong"));
 
         Assert.Equal(ViolationList.Most, fault.Violations.Count);
         Assert.Equal("f[12]", fault.Violations[^1].Field);
@@ -39,7 +39,7 @@ public sealed class ViolationListTests
                 v.Add("a", "b");
             }
         }).Count);
-        Assert.Throws<RequestFaultException>(() => ViolationList.Of(_ => throw new RequestFaultException("x", "y")));
+        Assert.Throws<InvalidRequestException>(() => ViolationList.Of(_ => throw new InvalidRequestException("x", "y")));
     }
 
     [Fact]

@@ -46,7 +46,7 @@ internal static class Failures
         CheckpointException e => (Checkpoint(e), ExitCodes.Failed),
         AggregateException e when e.InnerExceptions.All(i => i is CheckpointException) => ([.. e.InnerExceptions.SelectMany(i => Checkpoint((CheckpointException)i))], ExitCodes.Failed),
         StartupException { InnerException: CheckpointException e } => (Checkpoint(e), ExitCodes.Failed),
-        RequestException e => ([$"{e.Field}: {e.Message}"], ExitCodes.Failed),
+        EngineRequestException e => ([$"{e.Field}: {e.Message}"], ExitCodes.Failed),
         RpcException e => (Remote(e), ExitCodes.Failed),
         EvaluationException or GuidanceException or ImageException or TokenizerException or PromptException or TextTooLongException => ([exception.Message], ExitCodes.Failed),
         InvalidDataException or FormatException => ([exception.Message], ExitCodes.Failed),

@@ -35,7 +35,7 @@ public sealed class ErrorTranslator
                 return Ended(call) ?? Faults.Create(Google.Rpc.Code.Cancelled, "The client cancelled the call.", ErrorReasons.Cancelled);
             case ClientGoneException e:
                 return e.Answer;
-            case RequestFaultException e:
+            case InvalidRequestException e:
                 return Faults.InvalidArgument(e.Violations, e.Reason);
             case InvalidProtocolBufferException:
                 return Faults.Unreadable(); // a message of the client's stream; the first one is read before any handler runs

@@ -58,7 +58,7 @@ internal sealed class MeteredBody : PipeReader, IDisposable
         {
             throw e.StatusCode == StatusCodes.Status408RequestTimeout ? ClientGoneException.Stalled(_meter.Limits.ReadTimeout)
                 : e.Message.StartsWith("Unexpected end", StringComparison.Ordinal) ? ClientGoneException.Reset(e)
-                : new RequestFaultException("body", $"is not what HTTP allows: {e.Message.TrimEnd('.')}");
+                : new InvalidRequestException("body", $"is not what HTTP allows: {e.Message.TrimEnd('.')}");
         }
         catch (Exception e) when (IsGone(e, cancellationToken))
         {
@@ -205,5 +205,5 @@ internal sealed class MeteredBody : PipeReader, IDisposable
     private bool IsGone(Exception exception, CancellationToken cancellationToken) =>
         (exception is IOException and not BadHttpRequestException)
         || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
-        || (exception is not (ClientGoneException or RpcException or OverloadedException or RequestFaultException or OperationCanceledException) && _context.RequestAborted.IsCancellationRequested);
+        || (exception is not (ClientGoneException or RpcException or OverloadedException or InvalidRequestException or OperationCanceledException) && _context.RequestAborted.IsCancellationRequested);
 }

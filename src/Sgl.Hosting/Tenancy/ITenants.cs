@@ -9,7 +9,7 @@ public interface ITenants
 {
     /// <summary>The tenant of a request.</summary>
     /// <param name="context">The request.</param>
-    /// <exception cref="RequestFaultException">The request names more than one, or one that is no name.</exception>
+    /// <exception cref="InvalidRequestException">The request names more than one, or one that is no name.</exception>
     Tenant Of(HttpContext context);
 
     /// <summary>The metadata that tells the next hop; null where there is nothing to tell.</summary>
@@ -53,12 +53,12 @@ internal sealed class HeaderTenants(IOptions<TenantOptions> options) : ITenants
         var name = sent.Count == 0 ? string.Empty : sent[0] ?? string.Empty;
         if (sent.Count > 1)
         {
-            throw new RequestFaultException(_header, "is sent more than once");
+            throw new InvalidRequestException(_header, "is sent more than once");
         }
 
         return name.Length <= MaxLength && name.All(c => c is > ' ' and <= '~')
             ? new Tenant(name)
-            : throw new RequestFaultException(_header, $"must be at most {MaxLength} printable ASCII characters without blanks");
+            : throw new InvalidRequestException(_header, $"must be at most {MaxLength} printable ASCII characters without blanks");
     }
 
     public Metadata.Entry? ToMetadata(Tenant tenant) => _header is null || string.IsNullOrEmpty(tenant.Scope) ? null : new Metadata.Entry(_header, tenant.Scope);

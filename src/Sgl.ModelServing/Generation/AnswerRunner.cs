@@ -15,7 +15,7 @@ public sealed class AnswerRunner(EngineMetrics metrics, TimeProvider time)
     /// <param name="onToken">Gets each token as it comes.</param>
     /// <param name="cancellationToken">Ends the generation and frees what it holds.</param>
     /// <returns>The result, with times as the client of this service sees them.</returns>
-    /// <exception cref="RequestFaultException">What is wanted does not fit the model.</exception>
+    /// <exception cref="InvalidRequestException">What is wanted does not fit the model.</exception>
     public async Task<GenerationResult> RunAsync(
         PreparedRequest request, GenerationOptions options, long started, Func<Wire.Token, Task> onToken, CancellationToken cancellationToken)
     {
@@ -25,7 +25,7 @@ public sealed class AnswerRunner(EngineMetrics metrics, TimeProvider time)
         {
             return await GenerateAsync(request, options, started, onToken, cancellationToken);
         }
-        catch (RequestException e)
+        catch (EngineRequestException e)
         {
             throw e.Below(request.Field);
         }

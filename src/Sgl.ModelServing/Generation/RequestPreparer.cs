@@ -35,7 +35,7 @@ public sealed class RequestPreparer
     /// <param name="input">As it came from the wire.</param>
     /// <param name="violations">What the service itself found wrong already; refused together with what is found here.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <exception cref="RequestFaultException">The request breaks the contract; all violations at once.</exception>
+    /// <exception cref="InvalidRequestException">The request breaks the contract; all violations at once.</exception>
     /// <exception cref="NotReadyException">The model is not loaded.</exception>
     public async Task<PreparedRequest> PrepareAsync(ChatInput input, ViolationList violations, CancellationToken cancellationToken)
     {
@@ -87,7 +87,7 @@ public sealed class RequestPreparer
 
             return cost;
         }
-        catch (RequestException e)
+        catch (EngineRequestException e)
         {
             throw e.Below(input.Field);
         }
@@ -119,7 +119,7 @@ public sealed class RequestPreparer
             var layout = WireLayout.From(prepared, [.. headers.OfType<ImageHeader>()], _limits, key, InputDigests.Of(input with { Messages = messages }, key, order));
             return new PreparedRequest(engine, prepared, layout, sampling, _time.GetElapsedTime(started), input.Field);
         }
-        catch (RequestException e)
+        catch (EngineRequestException e)
         {
             throw e.Below(input.Field);
         }

@@ -31,7 +31,7 @@ public static class ModelServingExtensions
         services.AddSingleton<ICallGate>(s => s.GetRequiredService<RequestGate>());
         services.AddSingleton<RequestPreparer>();
         services.AddSingleton<AnswerRunner>();
-        services.AddExceptionMapper<RequestException>(e => Faults.InvalidArgument(e.Field, e.Message, e.Reason()));
+        services.AddExceptionMapper<EngineRequestException>(e => Faults.InvalidArgument(e.Field, e.Message, e.Reason()));
         services.AddExceptionMapper<GuidanceException>(e => Faults.InvalidArgument(e.Field, e.Problem));
         services.AddExceptionMapper<EngineOverloadedException>(e => Faults.Overloaded(e.Message, e.RetryAfter));
         return builder;

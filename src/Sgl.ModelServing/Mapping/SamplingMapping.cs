@@ -31,7 +31,7 @@ internal static class SamplingMapping
     /// <param name="sampling">Says whether they may be lowered.</param>
     /// <param name="promptTokens">Tokens of the prompt.</param>
     /// <param name="maxSequenceTokens">Most tokens of prompt and answer.</param>
-    /// <exception cref="RequestException">There is no room at all.</exception>
+    /// <exception cref="EngineRequestException">There is no room at all.</exception>
     public static SamplingOptions Fit(SamplingOptions options, Wire.Sampling? sampling, int promptTokens, int maxSequenceTokens)
     {
         var room = maxSequenceTokens - promptTokens;
@@ -42,6 +42,6 @@ internal static class SamplingMapping
 
         return room > 0
             ? options with { MaxNewTokens = room, MinNewTokens = Math.Min(options.MinNewTokens, room) }
-            : throw new RequestException("messages", $"the prompt has {promptTokens} tokens and leaves no room for an answer: prompt and answer together may have {maxSequenceTokens}") { Problem = RequestProblem.PromptTooLong };
+            : throw new EngineRequestException("messages", $"the prompt has {promptTokens} tokens and leaves no room for an answer: prompt and answer together may have {maxSequenceTokens}") { Problem = RequestProblem.PromptTooLong };
     }
 }

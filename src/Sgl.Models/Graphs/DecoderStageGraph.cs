@@ -51,7 +51,7 @@ public static class DecoderStageGraph
         var rows = g.Input("rope_rows", E.Int64, "B", "S");
         var seqlens = g.Input("seqlens_k", E.Int32, "B");
         var total = g.Input("total_length", E.Int32, 1);
-        var sums = importance == ImportanceOutput.ChosenRows ? new ImportanceRows(g, config, total) : null;
+        var sums = importance == ImportanceOutput.ChosenRows ? new ChosenRowImportance(g, config, total) : null;
         var step = importance == ImportanceOutput.DecodeRow ? new DecodeRowImportance(g) : null;
 
         var shape = g.Op("Shape", [hidden], GraphBuilder.Attr("end", 2L));

@@ -49,7 +49,7 @@ internal sealed class AnswerPipeline
     /// <param name="request">From the wire.</param>
     /// <param name="call">Who asks and until when.</param>
     /// <param name="emit">Takes each event; awaited, so that a slow client slows its own request only.</param>
-    /// <exception cref="RequestFaultException">The request is wrong; with all violations.</exception>
+    /// <exception cref="InvalidRequestException">The request is wrong; with all violations.</exception>
     /// <exception cref="HopException">A model that is needed gave no answer and there is no fallback.</exception>
     public async Task AnswerAsync(Wire.AnswerRequest request, AnswerCall call, Func<Wire.AnswerResponse, Task> emit)
     {
@@ -137,7 +137,7 @@ internal sealed class AnswerPipeline
     /// <summary>What a question without an answer counts as; null: it was no question.</summary>
     private RequestPath? Outcome(Exception exception, AnswerCall call) => exception switch
     {
-        RequestFaultException or HopException { Status.Code: (int)Code.InvalidArgument } => null,
+        InvalidRequestException or HopException { Status.Code: (int)Code.InvalidArgument } => null,
         _ when call.IsLate(Time.GetUtcNow()) => RequestPath.Deadline,
         ClientGoneException => RequestPath.Cancelled,
         _ when call.CancellationToken.IsCancellationRequested => RequestPath.Cancelled,

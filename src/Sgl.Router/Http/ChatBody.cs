@@ -27,7 +27,7 @@ internal sealed class ChatBody : IDisposable
     /// <param name="context">The request.</param>
     /// <param name="limit">Most bytes, as they come and as they are decompressed.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    /// <exception cref="RequestFaultException">It is not the JSON of an object, or holds too much.</exception>
+    /// <exception cref="InvalidRequestException">It is not the JSON of an object, or holds too much.</exception>
     /// <exception cref="RpcException">It is too long, or neither JSON nor of a known encoding.</exception>
     public static async Task<ChatBody> ReadAsync(HttpContext context, long limit, CancellationToken cancellationToken)
     {
@@ -148,7 +148,7 @@ internal sealed class ChatBody : IDisposable
         }
         catch (Exception e) when (stream is GZipStream or ZLibStream or BrotliStream && e is InvalidDataException or InvalidOperationException)
         {
-            throw new RequestFaultException("body", "is not what its header Content-Encoding says, or ends too early");
+            throw new InvalidRequestException("body", "is not what its header Content-Encoding says, or ends too early");
         }
     }
 
@@ -158,14 +158,14 @@ internal sealed class ChatBody : IDisposable
         json = json.Span.StartsWith(mark) ? json[mark.Length..] : json;
         if (!Utf8.IsValid(json.Span))
         {
-            throw new RequestFaultException("body", "is not UTF-8");
+            throw new InvalidRequestException("body", "is not UTF-8");
         }
 
         try
         {
             if (JsonScan.Check(json.Span) is { } tooMuch)
             {
-                throw new RequestFaultException([tooMuch]);
+                throw new InvalidRequestException([tooMuch]);
             }
 
             // Of two members of one name, which one counts is anybody's guess.
@@ -178,15 +178,15 @@ internal sealed class ChatBody : IDisposable
 
             var kind = document.RootElement.ValueKind.ToString().ToLowerInvariant();
             document.Dispose();
-            throw new RequestFaultException("body", $"must be a JSON object, found {kind}");
+            throw new InvalidRequestException("body", $"must be a JSON object, found {kind}");
         }
         catch (JsonException e)
         {
-            throw new RequestFaultException("body", $"is not JSON: {e.Message}");
+            throw new InvalidRequestException("body", $"is not JSON: {e.Message}");
         }
         catch (InvalidOperationException)
         {
-            throw new RequestFaultException("body", "has a member whose name is no Unicode text");
+            throw new InvalidRequestException("body", "has a member whose name is no Unicode text");
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed class ChatRequestReader
     /// <param name="root">The body.</param>
     /// <param name="models">Their names may be asked for as <c>model</c>, and their limits clamp wishes.</param>
     /// <param name="policies">They may be asked for as <c>model</c>.</param>
-    /// <exception cref="RequestFaultException">With all violations.</exception>
+    /// <exception cref="InvalidRequestException">With all violations.</exception>
     /// <exception cref="RpcException">The model is not served, or may be and cannot be asked.</exception>
     public static ChatRequest Read(JsonElement root, ModelPair models, RouterPolicies policies)
     {
@@ -39,7 +39,7 @@ internal sealed class ChatRequestReader
     /// <param name="root">The body.</param>
     /// <param name="models">As for a chat.</param>
     /// <param name="policies">As for a chat.</param>
-    /// <exception cref="RequestFaultException">With all violations.</exception>
+    /// <exception cref="InvalidRequestException">With all violations.</exception>
     /// <exception cref="RpcException">The model is not served, or may be and cannot be asked.</exception>
     public static ResponseRequest ReadResponse(JsonElement root, ModelPair models, RouterPolicies policies)
     {

@@ -1,3 +1,5 @@
+using Sgl.Guidance;
+
 namespace Sgl.Inference.Internal.Prefixes;
 
 /// <summary>The kept rows that a prompt begins with.</summary>
@@ -28,7 +30,7 @@ internal readonly record struct PrefixMatch(IReadOnlyList<PrefixNode> Path, int 
     /// <param name="rows">The rows that count.</param>
     /// <param name="from">In front of this the end says nothing.</param>
     /// <param name="most">Rows at most.</param>
-    public (AttentionSums Sums, int Rows)? LongestSums(Guidance.ImportanceRows rows, int from, int most)
+    public (AttentionSums Sums, int Rows)? LongestSums(ImportanceRows rows, int from, int most)
     {
         for (var i = Path.Count - 1; i >= 0; i--)
         {

@@ -236,7 +236,7 @@ internal sealed partial class Scheduler : IDisposable
                 }
 
                 // Nothing runs and it still does not fit: it never will.
-                throw new RequestException("sampling.max_new_tokens", _admission.TooLarge(sequence));
+                throw new EngineRequestException("sampling.max_new_tokens", _admission.TooLarge(sequence));
             }
 
             RemoveWaiting(node);
@@ -405,7 +405,7 @@ internal sealed partial class Scheduler : IDisposable
 
     private void Fail(Sequence sequence, Exception error)
     {
-        if (error is not (OperationCanceledException or RequestException))
+        if (error is not (OperationCanceledException or EngineRequestException))
         {
             LogFailed(error);
         }

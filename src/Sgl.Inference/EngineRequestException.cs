@@ -14,13 +14,13 @@ public enum RequestProblem
 }
 
 /// <summary>A request that cannot be served as it is. The message is safe to show to a client.</summary>
-public sealed class RequestException : Exception
+public sealed class EngineRequestException : Exception
 {
     /// <summary>Creates the error.</summary>
     /// <param name="field">Request field at fault, in contract notation, e.g. <c>images[0].data</c>.</param>
     /// <param name="message">What is wrong and what would be right.</param>
     /// <param name="innerException">Cause.</param>
-    public RequestException(string field, string message, Exception? innerException = null)
+    public EngineRequestException(string field, string message, Exception? innerException = null)
         : base(message, innerException) => Field = field;
 
     /// <summary>What kind of thing is wrong.</summary>
@@ -28,17 +28,4 @@ public sealed class RequestException : Exception
 
     /// <summary>Request field at fault.</summary>
     public string Field { get; }
-}
-
-/// <summary>The engine's queue is full; trying again later may work.</summary>
-public sealed class EngineOverloadedException : Exception
-{
-    /// <summary>Creates the error.</summary>
-    /// <param name="message">What is full.</param>
-    /// <param name="retryAfter">When to try again.</param>
-    public EngineOverloadedException(string message, TimeSpan retryAfter)
-        : base(message) => RetryAfter = retryAfter;
-
-    /// <summary>When to try again.</summary>
-    public TimeSpan RetryAfter { get; }
 }

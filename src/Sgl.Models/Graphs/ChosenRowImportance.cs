@@ -6,7 +6,7 @@ namespace Sgl.Models.Graphs;
 /// Attention of chosen query rows to every key, summed over heads and weighted rows, one vector per layer (eq. 3 to 5):
 /// softmax(q_rows K^T / sqrt(d)) beside the fused attention, whose own map stays hidden. Memory is heads x R x T, never S x T.
 /// </summary>
-internal sealed class ImportanceRows
+internal sealed class ChosenRowImportance
 {
     private readonly GraphBuilder _g;
     private readonly LanguageModelConfig _config;
@@ -17,7 +17,7 @@ internal sealed class ImportanceRows
     private readonly string _batch;
     private readonly List<string> _perLayer = [];
 
-    public ImportanceRows(GraphBuilder g, LanguageModelConfig config, string totalLength)
+    public ChosenRowImportance(GraphBuilder g, LanguageModelConfig config, string totalLength)
     {
         _g = g;
         _config = config;

@@ -1,11 +1,11 @@
 namespace Sgl.Hosting;
 
 /// <summary>A request that cannot be served as it is: INVALID_ARGUMENT with a <c>google.rpc.BadRequest</c> that lists every violation.</summary>
-public sealed class RequestFaultException : Exception
+public sealed class InvalidRequestException : Exception
 {
     /// <summary>Creates the error from all violations that were found.</summary>
     /// <param name="violations">At least one.</param>
-    public RequestFaultException(IReadOnlyList<FieldViolation> violations)
+    public InvalidRequestException(IReadOnlyList<FieldViolation> violations)
         : base(string.Join("; ", violations.Select(v => $"{v.Field}: {v.Description}")))
     {
         Violations = violations;
@@ -13,7 +13,7 @@ public sealed class RequestFaultException : Exception
     }
 
     /// <summary>Creates the error from one violation.</summary>
-    public RequestFaultException(string field, string description, string reason = ErrorReasons.InvalidRequest)
+    public InvalidRequestException(string field, string description, string reason = ErrorReasons.InvalidRequest)
         : this([new FieldViolation(field, description, reason)])
     {
     }
