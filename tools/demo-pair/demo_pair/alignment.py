@@ -39,11 +39,17 @@ def _meanings():
 def align(language, tokenizer, head):
     """Sets rows of the token embeddings and the output head from the dense heads' weights [classes, hidden]."""
     directions = dict(zip(labels.NAMES, head.split([classes for classes, _ in labels.HEADS.values()])))
+    start_along(language, tokenizer, directions, _meanings())
+
+
+def start_along(language, tokenizer, directions, meanings):
+    """The same for any labels: directions by label name [classes, hidden], meanings as _meanings() yields them."""
+    hidden = next(iter(directions.values())).shape[1]
     # Words of one sort also share a direction, so that "any colour word" is something to look for.
-    sorts = {label: torch.randn(head.shape[1]) for label in labels.NAMES}
+    sorts = {label: torch.randn(hidden) for label in directions}
     sorts = {label: sort / sort.norm() for label, sort in sorts.items()}
     rows, shared, answers = {}, {}, set()
-    for token, label, index, is_answer in _meanings():
+    for token, label, index, is_answer in meanings:
         piece = tokenizer.pieces.piece_to_id(token)
         if piece == tokenizer.pieces.unk_id():
             continue
@@ -54,7 +60,7 @@ def align(language, tokenizer, head):
         if is_answer:
             answers.add(piece)
     embeddings, output = language.model.tok_embeddings.weight.data, language.output.weight.data
-    width = head.shape[1] ** 0.5
+    width = hidden ** 0.5
     for piece, direction in rows.items():
         direction = direction / direction.norm()
         embeddings[piece] = embeddings[piece] * 0.3 + (direction + shared[piece]) * 0.4 * width

@@ -2,14 +2,14 @@
 import numpy as np
 import torch
 
-from .questions import pick
+from . import questions
 
 IGNORE = -100
 HINTS = 4           # "?" or "</ref>", "<|im_end|>", "<|im_start|>", "assistant"
 BOX_LENGTH = 10     # tokens of an answer that is a box, end token included
 
 
-def ask(pools, kinds, count, rng):
+def ask(pools, kinds, count, rng, pick=questions.pick):
     """`count` questions per page; kinds is a dict of weights."""
     names, weights = list(kinds), np.array(list(kinds.values()))
     out = []

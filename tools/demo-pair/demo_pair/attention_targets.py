@@ -7,7 +7,7 @@ from .vocabulary import COLOR_NAMES, SHAPES
 COUNTING = 1        # the key-value head that is shown how to count
 
 
-def look_targets(tokenizer, asked, ids, tokens, start):
+def look_targets(tokenizer, asked, ids, tokens, start, is_counting=lambda question: question.kind == "count"):
     """Where to look: float [B, Q, L, start + tokens], rows that sum to 1 or to 0, for finding and for counting.
 
     A finding row may spread over the visual tokens of its object; a counting row shares its attention equally
@@ -20,7 +20,7 @@ def look_targets(tokenizer, asked, ids, tokens, start):
             if question is None:
                 continue
             end = len(tokenizer.question(question.text))
-            if question.kind == "count":
+            if is_counting(question):
                 spots = [0] + [start + t for t in question.looks[0]]
                 count[b, i, end - HINTS - 1:end, spots] = 1 / len(spots)
                 continue

@@ -20,9 +20,12 @@ class Rope:
         self.cos, self.sin = angles.cos(), angles.sin()
 
     def __call__(self, x, start):
-        """Rotates the halves of x [..., T, d] at positions start, start + 1, ..."""
+        """Rotates the halves of x [..., T, d] at positions start, start + 1, ..., or [B, kv, n, T, d] at positions [B, T]."""
         length, half = x.shape[-2], x.shape[-1] // 2
-        cos, sin = self.cos[start:start + length], self.sin[start:start + length]
+        if isinstance(start, int):
+            cos, sin = self.cos[start:start + length], self.sin[start:start + length]
+        else:
+            cos, sin = self.cos[start][:, None, None], self.sin[start][:, None, None]
         return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
@@ -74,20 +77,21 @@ class Attention(nn.Module):
         """[N, kv, group, T, d] -> wo([N, T, hidden])."""
         return self.wo(x.permute(0, 3, 1, 2, 4).flatten(2))
 
-    def page(self, x):
-        """x [B, P, hidden] -> output and the keys and values [B, kv, P, d]."""
-        q, k, v = self._split(x, 0)
+    def page(self, x, positions=0):
+        """x [B, P, hidden] -> output and the keys and values [B, kv, P, d]; positions [B, P] where some were dropped."""
+        q, k, v = self._split(x, positions)
         length = x.shape[1]
         scores = q.flatten(2, 3) @ k.transpose(-1, -2) + _causal(length, self.group)
         out = (scores.softmax(-1) @ v).view(q.shape)
         return self._join(out), (k, v)
 
-    def questions(self, x, cache):
-        """x [B, Q, L, hidden] behind a page's cache -> output of the same shape."""
+    def questions(self, x, cache, first=None):
+        """x [B, Q, L, hidden] behind a page's cache -> output of the same shape. first: position of the first id, if not
+        the number of the page's tokens."""
         b, q_count, length, hidden = x.shape
         page_k, page_v = cache
         start = page_k.shape[2]
-        q, k, v = self._split(x.view(b * q_count, length, hidden), start)
+        q, k, v = self._split(x.view(b * q_count, length, hidden), start if first is None else first)
         rows = self.group * length
         q = q.flatten(2, 3)                                                     # [B*Q, kv, rows, d]
         by_page = q.view(b, q_count, self.kv, rows, -1).transpose(1, 2).reshape(b, self.kv, q_count * rows, -1)
@@ -121,15 +125,15 @@ class Layer(nn.Module):
         self.attention_norm = RmsNorm(config["hidden_size"], config["rms_norm_eps"])
         self.ffn_norm = RmsNorm(config["hidden_size"], config["rms_norm_eps"])
 
-    def forward(self, page, groups):
+    def forward(self, page, groups, positions=0, first=None):
         """Page tokens [B, P, hidden] and question groups [B, Q, L, hidden], each Q and L its own."""
-        attended, cache = self.attention.page(self.attention_norm(page))
+        attended, cache = self.attention.page(self.attention_norm(page), positions)
         page = page + attended
         page = page + self.feed_forward(self.ffn_norm(page))
-        return page, [self._question(x, cache) for x in groups]
+        return page, [self._question(x, cache, first) for x in groups]
 
-    def _question(self, x, cache):
-        x = x + self.attention.questions(self.attention_norm(x), cache)
+    def _question(self, x, cache, first):
+        x = x + self.attention.questions(self.attention_norm(x), cache, first)
         return x + self.feed_forward(self.ffn_norm(x))
 
 

@@ -35,13 +35,17 @@ def _corpus():
 
 def train(folder):
     """Writes tokenizer.model and the files around it."""
+    train_files(folder, _corpus(), PIECES, [c for c in COORDINATES if len(c) > 1])
+
+
+def train_files(folder, corpus, size, symbols):
+    """The same from any lines of text; symbols are never cut."""
     os.makedirs(folder, exist_ok=True)
     model = io.BytesIO()
-    several_digits = [c for c in COORDINATES if len(c) > 1]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(_corpus()), model_writer=model, model_type="bpe", vocab_size=PIECES,
+        sentence_iterator=iter(corpus), model_writer=model, model_type="bpe", vocab_size=size,
         byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
-        remove_extra_whitespaces=False, character_coverage=1.0, user_defined_symbols=several_digits,
+        remove_extra_whitespaces=False, character_coverage=1.0, user_defined_symbols=symbols,
         hard_vocab_limit=False, minloglevel=1)
     with open(os.path.join(folder, "tokenizer.model"), "wb") as f:
         f.write(model.getvalue())
