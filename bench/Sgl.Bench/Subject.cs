@@ -70,7 +70,7 @@ internal sealed class Subject : IAsyncDisposable
             return Task.FromResult(new Subject("the demo pair", Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"), options, null) { Target = target });
         }
 
-        var shape = target == "1b" ? BenchShapes.OneB : BenchShapes.TwoB;
+        var shape = target == "1b" ? RealShapes.OneB : RealShapes.TwoB;
         var folder = Path.Combine(options.Cache, $"{target}-bfloat16");
         if (!Directory.Exists(folder))
         {

@@ -71,15 +71,14 @@ internal static class Summary
                     task.Key, [.. task.Select(p => new PlotPoint(p.At + gap + 1, p.Peer.Faster, Label: p.Peer.Precision))], SeriesStyle.Bars)
                 { BarWidth = 0.9 })
                 .Append(new PlotSeries("as fast", [new PlotPoint(0, 1)], SeriesStyle.Level));
-            PlotFiles.Write(new Plot("Times as fast as llama.cpp (by its precision) and onnxruntime-genai", new PlotAxis("") { Low = 0 }, new PlotAxis("their time / ours") { Low = 0 }, [.. series]) { Width = 980 }, folder, AgainstPeers);
+            new Plot("Times as fast as llama.cpp (by its precision) and onnxruntime-genai", new PlotAxis("") { Low = 0 }, new PlotAxis("their time / ours") { Low = 0 }, [.. series]) { Width = 980 }.Write(folder, AgainstPeers);
         }
 
         if (rows.Count > 0)
         {
             var bars = new PlotSeries("figure / goal", [.. rows.Select((r, i) => new PlotPoint(i + 1, Math.Max(0, r.Goal.Share(r.Value))))], SeriesStyle.Bars) { BarWidth = 0.8 };
-            PlotFiles.Write(
-                new Plot("Figures over their goals: 1 or less is reached", new PlotAxis("row of the table"), new PlotAxis("figure / goal") { Low = 0 }, [bars, new PlotSeries("goal", [new PlotPoint(0, 1)], SeriesStyle.Level)]),
-                folder, AgainstGoals);
+            new Plot("Figures over their goals: 1 or less is reached", new PlotAxis("row of the table"), new PlotAxis("figure / goal") { Low = 0 }, [bars, new PlotSeries("goal", [new PlotPoint(0, 1)], SeriesStyle.Level)])
+                .Write(folder, AgainstGoals);
         }
     }
 

@@ -149,7 +149,7 @@ public sealed class PaperReport(RunHeader header, Dataset dataset, IReadOnlyList
         text.Append(table.ToMarkdown()).Append('\n');
         if (plot is not null)
         {
-            PlotFiles.Write(plot, folder, name);
+            plot.Write(folder, name);
             text.Append(CultureInfo.InvariantCulture, $"![{table.Title}]({name}.svg)\n\n");
         }
     }

@@ -5,7 +5,7 @@ using Sgl.Guidance;
 
 namespace Sgl.Experiments;
 
-/// <summary>The summary of one run: Markdown and CSV, and plots as SVG and PNG.</summary>
+/// <summary>The summary of one run: Markdown and CSV, and plots as SVG.</summary>
 /// <param name="header">The run.</param>
 /// <param name="dataset">What was asked.</param>
 /// <param name="rows">The compared methods.</param>
@@ -85,8 +85,8 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
         {
             foreach (var (plot, name) in TileCurves.Plots(_report, _benchmark, rows, records))
             {
-                PlotFiles.Write(plot, folder, name);
-                files.AddRange([name + ".svg", name + ".png"]);
+                plot.Write(folder, name);
+                files.Add(name + ".svg");
                 text.Append(CultureInfo.InvariantCulture, $"![{plot.Title}]({name}.svg)\n\n");
             }
         }
@@ -96,8 +96,8 @@ public sealed class RunReport(RunHeader header, Dataset dataset, IReadOnlyList<P
             text.Append(table.ToMarkdown()).Append('\n');
             if (plot.Series.Any(s => s.Points.Count > 0))
             {
-                PlotFiles.Write(plot, folder, name);
-                files.AddRange([name + ".svg", name + ".png"]);
+                plot.Write(folder, name);
+                files.Add(name + ".svg");
                 text.Append(CultureInfo.InvariantCulture, $"![{table.Title}]({name}.svg)\n\n");
             }
         }

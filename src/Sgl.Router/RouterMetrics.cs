@@ -6,6 +6,9 @@ namespace Sgl.Router;
 /// <summary>Metrics that only the router has, beside <see cref="ServiceMetrics"/>.</summary>
 internal sealed class RouterMetrics
 {
+    private static readonly string[] Paths = [.. Enum.GetValues<RequestPath>().Select(p => p.ToString().ToLowerInvariant())];
+
+    private readonly Counter _requests;
     private readonly Counter _retries;
     private readonly Counter _shed;
     private readonly Counter _degraded;
@@ -20,7 +23,10 @@ internal sealed class RouterMetrics
     public RouterMetrics(ServiceMetrics common)
     {
         Common = common;
+        Scores = new ExitScoreMetrics(common);
         Replicas = new ReplicaMetrics(common.Factory);
+        _requests = common.Factory.CreateCounter(
+            "sgl_requests_total", "Questions by the path their answer took: exit, escalated, degraded; or why there was none: failed, shed, cancelled, deadline.", ["path"]);
         _retries = common.Factory.CreateCounter("sgl_router_retries_total", "Retried attempts by model.", ["backend"]);
         _shed = common.Factory.CreateCounter("sgl_router_shed_total", "Calls not sent to a model that is known to be full, by model.", ["backend"]);
         _degraded = common.Factory.CreateCounter("sgl_router_degraded_total", "Degraded answers by reason.", ["reason"]);
@@ -35,18 +41,21 @@ internal sealed class RouterMetrics
         _exitRatio = common.Factory.CreateGauge("sgl_router_recent_exit_ratio", "Share of the latest decisions that were exits, as adaptive overlap sees it.");
         _backends = common.Factory.CreateGauge("sgl_router_backend_serving", "1 while the model's service reports SERVING.", ["backend"]);
         _threshold = common.Factory.CreateGauge("sgl_router_threshold", "Threshold that the last request was decided with, by criterion.", ["criterion"]);
-        _hops = common.Factory.CreateHistogram(
-            "sgl_router_hop_seconds", "Time a request spent waiting for each model.", ["backend"], new HistogramConfiguration { Buckets = MetricBuckets.EndToEnd });
-        FirstFinalToken = common.Factory.CreateHistogram(
-            "sgl_time_to_first_final_token_seconds", "From the request to the first token of the answer that counts.",
-            new HistogramConfiguration { Buckets = MetricBuckets.TimeToFirstToken });
+        _hops = common.Histogram("sgl_router_hop_seconds", "Time a request spent waiting for each model.", MetricBuckets.EndToEnd, "backend");
+        FirstFinalToken = common.Histogram(
+            "sgl_time_to_first_final_token_seconds", "From the request to the first token of the answer that counts.", MetricBuckets.TimeToFirstToken);
     }
 
     public ServiceMetrics Common { get; }
 
+    public ExitScoreMetrics Scores { get; }
+
     public ReplicaMetrics Replicas { get; }
 
     public Histogram FirstFinalToken { get; }
+
+    /// <summary>Counts a finished question.</summary>
+    public void CountRequest(RequestPath path) => _requests.WithLabels(Paths[(int)path]).Inc();
 
     public void CountRetry(string backend) => _retries.WithLabels(backend).Inc();
 

@@ -15,7 +15,7 @@ public sealed class SmallModelService(
     RequestGate gate,
     RequestPreparer preparer,
     AnswerRunner runner,
-    ServiceMetrics metrics,
+    ExitScoreMetrics metrics,
     ITenants tenants,
     IOptions<EngineOptions> engine,
     IOptions<RequestLimits> limits,
@@ -93,9 +93,9 @@ public sealed class SmallModelService(
     {
         if (scores is not null)
         {
-            metrics.ObserveScore("confidence", scores.Confidence);
-            metrics.ObserveScore("consistency", scores.Consistency);
-            metrics.ObserveScore("decision", scores.Decision);
+            metrics.Observe("confidence", scores.Confidence);
+            metrics.Observe("consistency", scores.Consistency);
+            metrics.Observe("decision", scores.Decision);
         }
     }
 }

@@ -38,6 +38,8 @@ public static class SmallServiceHost
     private static WebApplication Build(WebApplicationBuilder builder, CollectorRegistry? registry)
     {
         builder.AddModelServing(new ServiceSetup { Name = "small", HealthNames = ["sgl.v1.SmallService"], Registry = registry });
+        builder.Services.AddSingleton<ExitScoreMetrics>();
+
         // This service never prunes inside its layers, so it needs no stage borders there.
         builder.Services.PostConfigure<EngineOptions>(options =>
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sgl.Rendering;
 using Sgl.Testing;
 using Sgl.Vision;
 

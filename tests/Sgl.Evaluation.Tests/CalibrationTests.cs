@@ -1,5 +1,6 @@
 using CsCheck;
 using Sgl.Guidance;
+using Sgl.Testing;
 
 namespace Sgl.Evaluation.Tests;
 

@@ -1,3 +1,5 @@
+using Sgl.Testing;
+
 namespace Sgl.Evaluation.Tests;
 
 public sealed class DatasetTests : IDisposable

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using CsCheck;
 using Sgl.Evaluation.Internal;
+using Sgl.Testing;
 
 namespace Sgl.Evaluation.Tests;
 

@@ -2,6 +2,7 @@ using System.Xml.Linq;
 using CsCheck;
 using Sgl.Evaluation.Internal;
 using Sgl.Guidance;
+using Sgl.Testing;
 
 namespace Sgl.Evaluation.Tests;
 
@@ -137,6 +138,41 @@ public sealed class ReportTests : IDisposable
         AssertSvg(new Plot("no points", new("x"), new("y"), [new("none", [])]));
         AssertSvg(new Plot("one point", new("x"), new("y"), [new("one", [new(3, 3)])]));
         AssertSvg(new Plot("not finite", new("x"), new("y"), [new("n", [new(double.NaN, 1), new(1, double.PositiveInfinity), new(2, 5)])]));
+    }
+
+    [Fact]
+    public void Write_EverySeriesStyle_DrawsEachInItsPlace()
+    {
+        var plot = new Plot("Every style", new("x") { Low = 0, High = 10 }, new("y") { Low = 0, High = 10 },
+        [
+            new("bar", [new(5, 8, 7, 9, "n=1")], SeriesStyle.Bars) { BarWidth = 4 },
+            .. Enum.GetValues<SeriesStyle>().Where(s => s != SeriesStyle.Bars).Select(s => new PlotSeries(s.ToString(), [new(1, 9.5, 9, 9.8), new(2, 9.5, Label: "a")], s)),
+        ]);
+
+        plot.Write(Path.Combine(_folder.Path, "new"), "plot");
+
+        var svg = XElement.Parse(File.ReadAllText(_folder.Combine("new", "plot.svg")));
+        Assert.Equal(AssertSvg(plot).ToString(), svg.ToString());
+        Assert.Equal((760, 420), ((double)svg.Attribute("width")!, (double)svg.Attribute("height")!));
+        var paper = svg.Elements().First(e => e.Name.LocalName == "rect");
+        Assert.Equal(("100%", "#fff"), (paper.Attribute("width")!.Value, paper.Attribute("fill")!.Value));
+
+        // The bar reaches over the middle of the area, half way up but not to its upper edge. The area's place follows from the plot's margins.
+        var right = Math.Max(20, Math.Min(380, (plot.Series.Max(s => s.Name.Length) * 6.4) + 58));
+        var x = 68 + ((760 - 68 - right) / 2) + 15;
+        var bar = svg.Descendants().First(e => e.Name.LocalName == "rect" && e.Attribute("fill")?.Value == "#0072b2");
+        Assert.Equal(0.65, (double)bar.Attribute("fill-opacity")!);
+        Assert.InRange(x, Number(bar, "x"), Number(bar, "x") + Number(bar, "width"));
+        Assert.InRange(250, Number(bar, "y"), Number(bar, "y") + Number(bar, "height"));
+        Assert.True(Number(bar, "y") > 60);
+
+        // The title stands above the area, and each style left a trace: markers, whiskers, dashes, a label.
+        Assert.InRange(Number(svg.Descendants().Single(e => e.Value == plot.Title), "y"), 1, 44);
+        Assert.All(plot.Series, s => Assert.Contains(svg.Descendants(), e => e.Value == s.Name));
+        Assert.Equal(2, svg.Descendants().Count(e => e.Attribute("stroke-dasharray") is not null && e.Parent!.Name.LocalName == "g"));
+        Assert.Contains(svg.Descendants(), e => e.Value == "n=1");
+
+        static double Number(XElement element, string name) => (double)element.Attribute(name)!;
     }
 
     [Fact]

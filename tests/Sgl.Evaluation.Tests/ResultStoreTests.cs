@@ -1,5 +1,6 @@
 using System.Text;
 using Sgl.Guidance;
+using Sgl.Testing;
 
 namespace Sgl.Evaluation.Tests;
 

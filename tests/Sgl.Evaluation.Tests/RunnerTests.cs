@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Testing;
 
 namespace Sgl.Evaluation.Tests;
 

@@ -1,6 +1,7 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
 using Sgl.Router;
+using Sgl.Testing;
 
 namespace Sgl.Experiments.Tests;
 
@@ -17,9 +18,9 @@ public sealed class CalibrationTests : IDisposable
     {
         var (samples, method) = CalibrationSamples.Of(Records(400), criterion);
         var policy = new Calibrator(criterion, samples) { SmallModel = "s", LargeModel = "l", Source = "test" }.ForExitRatio(0.6, DateTimeOffset.UnixEpoch);
-        policy.Save(_folder.File("policy.json"));
+        policy.Save(_folder.Combine("policy.json"));
 
-        var loaded = PolicyFile.Load(_folder.File("policy.json"));
+        var loaded = PolicyFile.Load(_folder.Combine("policy.json"));
 
         Assert.Equal("sgp-k1-r0.25", method);
         Assert.Equal((criterion, policy.Threshold, "s", "l", policy.Expected!.ExitRatio), (loaded.Criterion, loaded.Threshold, loaded.SmallModel, loaded.LargeModel, loaded.ExpectedExitRatio));

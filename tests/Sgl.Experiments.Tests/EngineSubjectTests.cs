@@ -1,5 +1,6 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
+using Sgl.Testing;
 
 namespace Sgl.Experiments.Tests;
 
@@ -83,7 +84,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
     public async Task Write_GuidedTiles_TableAndCurvesBesideSgp()
     {
         using var folder = new TemporaryFolder();
-        var (dataset, file) = (DemoPair.Questions(3), folder.File("results.jsonl"));
+        var (dataset, file) = (DemoPair.Questions(3), folder.Combine("results.jsonl"));
         var rows = new MethodSelection { Methods = [PruningMethod.Sgp, PruningMethod.GuidedTiles], PruneLayer = 1, KeepRatio = 0.25, TileThresholds = [0, 1] }.Rows(DemoPair.Layers);
         using (var store = ResultStore.Open(file, RunHeaders.Of(pair.Subject.Description, "test", 0)))
         {
@@ -93,8 +94,8 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
         var (header, records) = ResultStore.Read(file);
         var files = new RunReport(header, dataset, rows, records).Write(folder.Path);
 
-        Assert.Equal(["tiles.csv", "tiles.svg", "tiles-time.svg"], files.Where(f => f.StartsWith("tiles", StringComparison.Ordinal) && !f.EndsWith(".png", StringComparison.Ordinal)));
-        var shares = (await File.ReadAllLinesAsync(folder.File("tiles.csv"))).Skip(1).Select(l => l.Split(',')).ToDictionary(c => (c[0], c[1]), c => c[3]);
+        Assert.Equal(["tiles.csv", "tiles.svg", "tiles-time.svg"], files.Where(f => f.StartsWith("tiles", StringComparison.Ordinal)));
+        var shares = (await File.ReadAllLinesAsync(folder.Combine("tiles.csv"))).Skip(1).Select(l => l.Split(',')).ToDictionary(c => (c[0], c[1]), c => c[3]);
         Assert.Equal(("1.000", "1.000"), (shares[("SGP", "34.4%")], shares[("guided tiles", "34.4% t0")]));
         Assert.InRange(double.Parse(shares[("guided tiles", "34.4% t1")], System.Globalization.CultureInfo.InvariantCulture), 0.1, 0.9);
     }

@@ -1,5 +1,6 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
+using Sgl.Testing;
 
 namespace Sgl.Experiments.Tests;
 
@@ -17,7 +18,7 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
 
     private readonly TemporaryFolder _folder = new();
 
-    private string File => _folder.File("results.jsonl");
+    private string File => _folder.Combine("results.jsonl");
 
     public void Dispose() => _folder.Dispose();
 
@@ -40,9 +41,9 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
     [Fact]
     public async Task RunAsync_ImageThatIsNone_EndsWithItsNameOrIsCounted()
     {
-        await System.IO.File.WriteAllTextAsync(_folder.File("broken.png"), "not an image");
+        await System.IO.File.WriteAllTextAsync(_folder.Combine("broken.png"), "not an image");
         await System.IO.File.WriteAllTextAsync(
-            _folder.File("questions.jsonl"), """{"image":"broken.png","question":"What is it?","answer":"nothing","question_id":"q1"}""");
+            _folder.Combine("questions.jsonl"), """{"image":"broken.png","question":"What is it?","answer":"nothing","question_id":"q1"}""");
         var dataset = Benchmarks.Named("synthetic").Read(_folder.Path);
 
         var error = await Assert.ThrowsAsync<EvaluationException>(() => RunAsync(dataset, skipBad: false));
@@ -54,7 +55,7 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
         Assert.All(records, r => Assert.NotNull(r.Error));
         var report = new RunReport(header, dataset, new MethodSelection().Rows(DemoPair.Layers), records);
         report.Write(_folder.Path);
-        Assert.Contains($"failed answers: {records.Count}", await System.IO.File.ReadAllTextAsync(_folder.File("summary.md")), StringComparison.Ordinal);
+        Assert.Contains($"failed answers: {records.Count}", await System.IO.File.ReadAllTextAsync(_folder.Combine("summary.md")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -72,7 +73,7 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
     public void Of_ChangedRequests_AnotherFingerprint()
     {
         var benchmark = Benchmarks.Named("requests");
-        var file = _folder.File("requests.jsonl");
+        var file = _folder.Combine("requests.jsonl");
         System.IO.File.WriteAllText(file, """{"image":"a.png","question":"What?"}""");
         var before = DataFingerprint.Of(benchmark, file);
         Assert.Equal(before, DataFingerprint.Of(benchmark, _folder.Path));

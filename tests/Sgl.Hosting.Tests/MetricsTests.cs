@@ -10,30 +10,18 @@ public sealed class MetricsTests
     {
         await using var host = await ProbeHost.StartAsync();
         var m = host.Metrics;
-        m.CountRequest(RequestPath.Exit);
-        m.CountRequest(RequestPath.Degraded);
-        m.CountRequest(RequestPath.Degraded);
-        m.ObserveScore("decision", 0.72);
-        m.ObserveScore("decision", double.NaN);
-        m.ObservePhase(RequestPhase.Vision, TimeSpan.FromMilliseconds(30));
-        m.ObservePhase(RequestPhase.Consistency, TimeSpan.Zero);
+        m.Histogram("sgl_own_seconds", "A service's own.", MetricBuckets.TimeToFirstToken, "phase").WithLabels("vision").Observe(0.03);
         m.TimeToFirstToken.Observe(0.2);
-        m.KeptVisualTokens.Inc(12);
-        m.BeforeScrape(x => x.Waiting.Set(7));
+        m.Factory.CreateCounter("sgl_own_total", "A service's own.").Inc(12);
+        m.BeforeScrape(x => x.Running.Set(7));
         await host.Client.UnaryAsync(new ProbeRequest { Act = "fine" });
 
         var text = await host.MetricsTextAsync();
 
-        Assert.Equal(1, Value(text, "sgl_requests_total{path=\"exit\",service=\"probe\"}"));
-        Assert.Equal(2, Value(text, "sgl_requests_total{path=\"degraded\",service=\"probe\"}"));
-        Assert.Equal(0, Value(text, "sgl_exit_score_bucket{criterion=\"decision\",service=\"probe\",le=\"0.7\"}"));
-        Assert.Equal(1, Value(text, "sgl_exit_score_bucket{criterion=\"decision\",service=\"probe\",le=\"0.75\"}"));
-        Assert.Equal(1, Value(text, "sgl_exit_score_count{criterion=\"decision\",service=\"probe\"}"));
-        Assert.Equal(1, Value(text, "sgl_phase_seconds_bucket{phase=\"vision\",service=\"probe\",le=\"0.04\"}"));
-        Assert.DoesNotContain("phase=\"consistency\"", text, StringComparison.Ordinal);
+        Assert.Equal(1, Value(text, "sgl_own_seconds_bucket{phase=\"vision\",service=\"probe\",le=\"0.04\"}"));
         Assert.Equal(1, Value(text, "sgl_time_to_first_token_seconds_bucket{service=\"probe\",le=\"0.25\"}"));
-        Assert.Equal(12, Value(text, "sgl_kept_visual_tokens_total{service=\"probe\"}"));
-        Assert.Equal(7, Value(text, "sgl_requests_waiting{service=\"probe\"}"));
+        Assert.Equal(12, Value(text, "sgl_own_total{service=\"probe\"}"));
+        Assert.Equal(7, Value(text, "sgl_requests_running{service=\"probe\"}"));
         Assert.Equal(1, Value(text, "sgl_grpc_requests_total{method=\"/sgl.testing.Probe/Unary\",code=\"OK\",service=\"probe\"}"));
         Assert.Contains("process_cpu_seconds_total", text, StringComparison.Ordinal);
     }
@@ -44,14 +32,14 @@ public sealed class MetricsTests
         var registry = Prometheus.Metrics.NewCustomRegistry();
         await using var one = await ProbeHost.StartAsync(new ServiceSetup { Name = "one", HealthNames = [], Registry = registry });
         await using var two = await ProbeHost.StartAsync(new ServiceSetup { Name = "two", HealthNames = [], Registry = registry });
-        one.Metrics.CountRequest(RequestPath.Exit);
-        two.Metrics.CountRequest(RequestPath.Exit);
-        two.Metrics.CountRequest(RequestPath.Exit);
+        one.Metrics.Factory.CreateCounter("sgl_probe_total", "Probes.").Inc();
+        two.Metrics.Factory.CreateCounter("sgl_probe_total", "Probes.").Inc();
+        two.Metrics.Factory.CreateCounter("sgl_probe_total", "Probes.").Inc();
 
         var text = await one.MetricsTextAsync();
 
-        Assert.Equal(1, Value(text, "sgl_requests_total{path=\"exit\",service=\"one\"}"));
-        Assert.Equal(2, Value(text, "sgl_requests_total{path=\"exit\",service=\"two\"}"));
+        Assert.Equal(1, Value(text, "sgl_probe_total{service=\"one\"}"));
+        Assert.Equal(2, Value(text, "sgl_probe_total{service=\"two\"}"));
     }
 
     [Fact]
@@ -59,7 +47,7 @@ public sealed class MetricsTests
     {
         await using var one = await ProbeHost.StartAsync(new ServiceSetup { Name = "one", HealthNames = [] });
         await using var two = await ProbeHost.StartAsync(new ServiceSetup { Name = "two", HealthNames = [] });
-        one.Metrics.CountRequest(RequestPath.Exit);
+        one.Metrics.Factory.CreateCounter("sgl_probe_total", "Probes.").Inc();
 
         Assert.DoesNotContain("service=\"one\"", await two.MetricsTextAsync(), StringComparison.Ordinal);
     }

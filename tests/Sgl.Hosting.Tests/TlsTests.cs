@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Sgl.Testing;
 
 namespace Sgl.Hosting.Tests;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sgl.Testing;
 using Sgl.Text.Tests.Support;
 
 namespace Sgl.Text.Tests;
@@ -256,7 +257,7 @@ public sealed class PromptTemplateTests
     [InlineData("""{"chat_template": [{"name": "rag", "template": "x"}, {"name": "default", "template": "{{message['role'] + ' '}}<image>"}]}""", LlavaOneVisionFormat.HubSpace)]
     public void DetectFormat_ChatTemplate_GivesItsFormat(string json, LlavaOneVisionFormat expected)
     {
-        using var folder = new TempFolder().With("chat_template.json", json);
+        using var folder = new TemporaryFolder().With("chat_template.json", json);
         Assert.Equal(expected, LlavaOneVisionPromptTemplate.DetectFormat(folder.Path));
     }
 
@@ -266,14 +267,14 @@ public sealed class PromptTemplateTests
     [InlineData("{{'<|im_start|>' + message.role + ' '}}<image>", LlavaOneVisionFormat.HubSpace)]
     public void DetectFormat_TemplateInAFileOfItsOwn_IsPreferred(string jinja, LlavaOneVisionFormat expected)
     {
-        using var folder = new TempFolder().With("chat_template.jinja", jinja).With("tokenizer_config.json", """{"chat_template": "{{message['role']}}"}""");
+        using var folder = new TemporaryFolder().With("chat_template.jinja", jinja).With("tokenizer_config.json", """{"chat_template": "{{message['role']}}"}""");
         Assert.Equal(expected, LlavaOneVisionPromptTemplate.DetectFormat(folder.Path));
     }
 
     [Fact]
     public void DetectFormat_UnknownTemplateWithImages_IsRefused()
     {
-        using var folder = new TempFolder().With("tokenizer_config.json", """{"chat_template": "USER: <image>"}""");
+        using var folder = new TemporaryFolder().With("tokenizer_config.json", """{"chat_template": "USER: <image>"}""");
         Assert.Equal("chat_template", Assert.Throws<TokenizerException>(() => LlavaOneVisionPromptTemplate.DetectFormat(folder.Path)).Key);
     }
 

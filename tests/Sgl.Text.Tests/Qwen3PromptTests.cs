@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Sgl.Testing;
 using Sgl.Text.Tests.Support;
 
 namespace Sgl.Text.Tests;
@@ -72,14 +73,14 @@ public sealed class Qwen3PromptTests
     [InlineData("readme.txt", Thinking, false)]
     public void OpensThought_ChatTemplateOfTheFolder_Decides(string file, string template, bool expected)
     {
-        using var folder = new TempFolder().With(file, file.EndsWith(".json", StringComparison.Ordinal) ? new JsonObject { ["chat_template"] = template }.ToJsonString() : template);
+        using var folder = new TemporaryFolder().With(file, file.EndsWith(".json", StringComparison.Ordinal) ? new JsonObject { ["chat_template"] = template }.ToJsonString() : template);
         Assert.Equal(expected, Qwen3VlPromptTemplate.OpensThought(folder.Path));
     }
 
     [Fact]
     public void OpensThought_SeveralFiles_TheTemplatesOwnFileDecides()
     {
-        using var folder = new TempFolder().With("chat_template.jinja", Instruct).With("chat_template.json", new JsonObject { ["chat_template"] = Thinking }.ToJsonString());
+        using var folder = new TemporaryFolder().With("chat_template.jinja", Instruct).With("chat_template.json", new JsonObject { ["chat_template"] = Thinking }.ToJsonString());
         Assert.False(Qwen3VlPromptTemplate.OpensThought(folder.Path));
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
+using Sgl.Testing;
 using Sgl.Text.Tests.Support;
 
 namespace Sgl.Text.Tests;
@@ -16,7 +17,7 @@ public sealed class TokenizerLoaderTests
     [Fact]
     public void Open_EmptyFolder_ListsWhatIsExpected()
     {
-        using var folder = new TempFolder();
+        using var folder = new TemporaryFolder();
         Assert.Contains("tokenizer.model", Assert.Throws<TokenizerException>(() => TokenizerLoader.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 
@@ -25,21 +26,21 @@ public sealed class TokenizerLoaderTests
     [InlineData("vocab.json", "merges.txt", """{"tokenizer_class": "Qwen2Tokenizer"}""")]
     public void Open_HalfAVocabulary_NamesTheMissingFile(string missing, string present, string config)
     {
-        using var folder = new TempFolder().With(present, "{}").With("tokenizer_config.json", config);
+        using var folder = new TemporaryFolder().With(present, "{}").With("tokenizer_config.json", config);
         Assert.EndsWith(missing, Assert.Throws<TokenizerException>(() => TokenizerLoader.Open(folder.Path)).File, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Open_NoConfiguration_NamesTheMissingFile()
     {
-        using var folder = new TempFolder().With("tokenizer.model", File.ReadAllBytes(OracleData.FilePath("sp-plain.model")));
+        using var folder = new TemporaryFolder().With("tokenizer.model", File.ReadAllBytes(OracleData.FilePath("sp-plain.model")));
         Assert.EndsWith("tokenizer_config.json", Assert.Throws<TokenizerException>(() => TokenizerLoader.Open(folder.Path)).File, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Open_UnknownClass_NamesIt()
     {
-        using var folder = new TempFolder().With("tokenizer.model", [1]).With("tokenizer_config.json", """{"tokenizer_class": "T5Tokenizer"}""");
+        using var folder = new TemporaryFolder().With("tokenizer.model", [1]).With("tokenizer_config.json", """{"tokenizer_class": "T5Tokenizer"}""");
         var error = Assert.Throws<TokenizerException>(() => TokenizerLoader.Open(folder.Path));
         Assert.Equal("tokenizer_class", error.Key);
         Assert.Contains("T5Tokenizer", error.Message, StringComparison.Ordinal);
@@ -49,7 +50,7 @@ public sealed class TokenizerLoaderTests
     public void Open_SeveralKindsOfFiles_TakesWhatTheReferenceReads()
     {
         // All three at once: the class of the configuration decides.
-        using var folder = new TempFolder()
+        using var folder = new TemporaryFolder()
             .With("tokenizer.model", File.ReadAllBytes(OracleData.FilePath("sp-plain.model")))
             .With("tokenizer.json", File.ReadAllText(OracleData.FilePath("gpt2.tokenizer.json")))
             .With("vocab.json", "{ not read")
@@ -69,7 +70,7 @@ public sealed class TokenizerLoaderTests
         var json = JsonNode.Parse(File.ReadAllText(OracleData.FilePath(same + ".tokenizer.json")))!;
         var merges = json["model"]!["merges"]!.AsArray().Select(m => m is JsonArray pair ? $"{pair[0]} {pair[1]}" : m!.GetValue<string>());
         var added = json["added_tokens"]!.AsArray().ToDictionary(t => t!["id"]!.ToString(), t => t!.DeepClone());
-        using var folder = new TempFolder()
+        using var folder = new TemporaryFolder()
             .With("vocab.json", json["model"]!["vocab"]!.ToJsonString())
             .With("merges.txt", "#version: 0.2\n" + string.Join("\r\n", merges) + "\n")
             .With("tokenizer_config.json", new JsonObject { ["tokenizer_class"] = className, ["added_tokens_decoder"] = new JsonObject(added.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))) }.ToJsonString());
@@ -269,7 +270,7 @@ public sealed class TokenizerLoaderTests
     [Fact]
     public void Encode_TooLongText_IsRefused()
     {
-        using var folder = new TempFolder().With("tokenizer.json", File.ReadAllText(OracleData.FilePath("gpt2.tokenizer.json")));
+        using var folder = new TemporaryFolder().With("tokenizer.json", File.ReadAllText(OracleData.FilePath("gpt2.tokenizer.json")));
         var tokenizer = TokenizerLoader.Open(folder.Path, new TokenizerOptions { MaxTextLength = 10 });
         Assert.NotEmpty(tokenizer.Encode(new string('x', 10)));
         var error = Assert.Throws<TextTooLongException>(() => tokenizer.Encode(new string('x', 11)));
@@ -345,7 +346,7 @@ public sealed class TokenizerLoaderTests
         Mutations(original).Sample(
             data =>
             {
-                using var folder = new TempFolder().With("tokenizer.json", data);
+                using var folder = new TemporaryFolder().With("tokenizer.json", data);
                 return Survives(() => TokenizerLoader.Open(folder.Path));
             },
             iter: FuzzCount);
@@ -362,7 +363,7 @@ public sealed class TokenizerLoaderTests
         Gen.Select(Mutations(vocabulary), Mutations(merges), Mutations(config), Mutations(added), Gen.Int[0, 3]).Sample(
             (v, m, c, a, which) =>
             {
-                using var folder = new TempFolder()
+                using var folder = new TemporaryFolder()
                     .With("vocab.json", which == 0 ? v : vocabulary)
                     .With("merges.txt", which == 1 ? m : merges)
                     .With("tokenizer_config.json", which == 2 ? c : config)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Sgl.Rendering;
 
 namespace Sgl.Vision.Tests;
 

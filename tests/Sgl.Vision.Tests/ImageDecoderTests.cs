@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Text;
+using Sgl.Rendering;
 
 namespace Sgl.Vision.Tests;
 
@@ -147,18 +148,6 @@ public class ImageDecoderTests
         var error = Assert.Throws<ImageException>(() => Decoder.Decode(bytes));
         Assert.Equal(ImageErrorReason.Corrupt, error.Reason);
         Assert.Equal("The PNG image is damaged.", error.Message);
-    }
-
-    [Fact]
-    public void PngWriter_Encode_DecodesToTheSamePixels()
-    {
-        foreach (var (width, height) in (ReadOnlySpan<(int, int)>)[(1, 1), (3, 200), (200, 3), (257, 131)])
-        {
-            var image = VisionData.Picture(width, height, width);
-            var decoded = Decoder.Decode(PngWriter.Encode(image));
-            Assert.Equal((width, height), (decoded.Width, decoded.Height));
-            Assert.Equal(image.Pixels, decoded.Pixels);
-        }
     }
 
     private static ImageErrorReason Reason(byte[] bytes) => Assert.Throws<ImageException>(() => Decoder.Decode(bytes)).Reason;

@@ -33,26 +33,8 @@ internal static class VisionData
 
     public static T Load<T>(string name) => JsonSerializer.Deserialize<T>(File.ReadAllText(PathOf(name)), Json)!;
 
-    /// <summary>The oracle's <c>picture</c>: blocks of pure black and white beside fine texture.</summary>
-    public static RgbImage Picture(int width, int height, int seed)
-    {
-        var image = RgbImage.Create(width, height);
-        var o = 0;
-        for (var y = 0; y < height; y++)
-        {
-            for (var x = 0; x < width; x++)
-            {
-                for (var c = 0; c < 3; c++)
-                {
-                    var texture = ((x * x * 3) + (y * y * 5) + (x * y * 7 * (c + 1)) + (c * 91) + (seed * 13)) & 255;
-                    var blocks = (((x / 9) + (y / 7) + c + seed) & 1) * 255;
-                    image.Pixels[o++] = (byte)((((x >> 4) + (y >> 4)) & 1) != 0 ? texture : blocks);
-                }
-            }
-        }
-
-        return image;
-    }
+    /// <summary>The oracle's <c>picture</c>.</summary>
+    public static RgbImage Picture(int width, int height, int seed) => new(width, height, Textures.Blocks(width, height, seed));
 
     public static RgbImage ImageOf(TestSafetensors tensors, string name)
     {

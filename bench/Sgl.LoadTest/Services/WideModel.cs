@@ -1,4 +1,3 @@
-using Sgl.Bench;
 using Sgl.Testing;
 
 namespace Sgl.LoadTest;
@@ -16,7 +15,7 @@ internal static class WideModel
         if (!Directory.Exists(weights))
         {
             Console.WriteLine($"writing random weights to {weights} ...");
-            CheckpointWriter.Write(weights + ".partial", BenchShapes.OneB, StoredType.BFloat16);
+            CheckpointWriter.Write(weights + ".partial", RealShapes.OneB, StoredType.BFloat16);
             Directory.Move(weights + ".partial", weights);
         }
 

@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Text;
 using Sgl.Fuzz.Internal;
 using Sgl.Models;
-using Sgl.Models.Tests.Checkpoints;
+using Sgl.Testing;
 
 namespace Sgl.Fuzz;
 

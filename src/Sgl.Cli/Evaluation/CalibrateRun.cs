@@ -66,12 +66,9 @@ internal sealed class CalibrateRun(Terminal terminal)
         Say(policy, method);
         if (policy.Sample!.Labelled > 0)
         {
-            var name = Path.GetFileNameWithoutExtension(Output) + "-reliability";
-            PlotFiles.Write(
-                CalibrationPlots.Reliability($"Reliability of {Criterion}, {header.Small}", calibrator.Reliability()),
-                Path.GetDirectoryName(Path.GetFullPath(Output))!,
-                name);
-            terminal.Line($"diagram       {Beside("-reliability.svg")}, {name}.png");
+            CalibrationPlots.Reliability($"Reliability of {Criterion}, {header.Small}", calibrator.Reliability())
+                .Write(Path.GetDirectoryName(Path.GetFullPath(Output))!, Path.GetFileNameWithoutExtension(Output) + "-reliability");
+            terminal.Line($"diagram       {Beside("-reliability.svg")}");
         }
 
         terminal.Line($"policy        {Output}; a router loads it with Router:Policy:File, 'sgl serve' with --policy");

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using Sgl.Cli.Internal;
 using Sgl.Evaluation;
 using Sgl.Experiments;
+using Sgl.Rendering;
 using Sgl.Vision;
 
 namespace Sgl.Cli.Evaluation;

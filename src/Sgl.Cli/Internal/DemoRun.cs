@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Sgl.Evaluation;
+using Sgl.Rendering;
 using Sgl.Vision;
 using Spectre.Console;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Sgl.Guidance;
 using Sgl.Inference;
 using Sgl.Text;
+using Sgl.Rendering;
 using Sgl.Vision;
 using Spectre.Console;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Sgl.Guidance;
+using Sgl.Rendering;
 using Sgl.Vision;
-using Sgl.Vision.Rendering;
 
 namespace Sgl.Cli.Internal;
 

@@ -79,6 +79,15 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
     /// <summary>Height in CSS pixels.</summary>
     public double Height { get; init; } = 420;
 
+    /// <summary>Writes the drawing, replacing what is there.</summary>
+    /// <param name="folder">Created when missing.</param>
+    /// <param name="name">The file's name without <c>.svg</c>.</param>
+    public void Write(string folder, string name)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, name + ".svg"), ToSvg());
+    }
+
     /// <summary>The SVG text.</summary>
     public string ToSvg()
     {

@@ -3,10 +3,18 @@ using Sgl.Inference;
 
 namespace Sgl.ModelServing;
 
-/// <summary>What engine and requests of a model service tell the metrics.</summary>
+/// <summary>
+/// What engine and requests of a model service tell the metrics. The gauges <c>sgl_requests_waiting</c>, <c>sgl_requests_running</c> and <c>sgl_kv_bytes_*</c>
+/// are the load signals that an inference gateway or autoscaler reads.
+/// </summary>
 public sealed class EngineMetrics
 {
     private readonly ServiceMetrics _metrics;
+    private readonly Prometheus.Histogram _phases;
+    private readonly Prometheus.Counter _promptTokens;
+    private readonly Prometheus.Counter _generatedTokens;
+    private readonly Prometheus.Counter _visualTokens;
+    private readonly Prometheus.Counter _keptVisualTokens;
     private readonly Prometheus.Counter _finished;
     private readonly Prometheus.Counter _cachedVisualTokens;
     private readonly Prometheus.Counter _tiles;
@@ -22,6 +30,11 @@ public sealed class EngineMetrics
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(gate);
         _metrics = metrics;
+        _phases = metrics.Histogram("sgl_phase_seconds", "Time per phase of a request.", MetricBuckets.TimeToFirstToken, "phase");
+        _promptTokens = metrics.Factory.CreateCounter("sgl_prompt_tokens_total", "Prompt tokens, visual tokens included.");
+        _generatedTokens = metrics.Factory.CreateCounter("sgl_generated_tokens_total", "Generated tokens.");
+        _visualTokens = metrics.Factory.CreateCounter("sgl_visual_tokens_total", "Visual tokens of all images.");
+        _keptVisualTokens = metrics.Factory.CreateCounter("sgl_kept_visual_tokens_total", "Visual tokens that the last stage saw.");
         _finished = metrics.Factory.CreateCounter("sgl_generations_total", "Generations by the reason their answer ended.", ["finish_reason"]);
         _cachedVisualTokens = metrics.Factory.CreateCounter("sgl_cached_visual_tokens_total", "Visual tokens whose features were in the cache.");
         _prefillChunks = metrics.Factory.CreateCounter("sgl_prefill_chunks_total", "Pieces in which prompts ran, with decode steps of other requests between them.");
@@ -34,6 +47,10 @@ public sealed class EngineMetrics
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
         var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of linear layers are in.", ["kind", "bits"]);
+        var waiting = metrics.Factory.CreateGauge(
+            "sgl_requests_waiting", "Requests that arrived and are not worked on by the decoder yet: in preparation, at the vision tower, without guidance, in the queue.");
+        var kvUsed = metrics.Factory.CreateGauge("sgl_kv_bytes_used", "KV cache memory of running requests.");
+        var kvBudget = metrics.Factory.CreateGauge("sgl_kv_bytes_budget", "KV cache memory allowed.");
         var reuse = new ReuseMetrics(metrics.Factory);
         metrics.BeforeScrape(m =>
         {
@@ -47,9 +64,9 @@ public sealed class EngineMetrics
                 m.Running.Set(load.Running);
 
                 // All that are here and not in the batch, whatever they wait for.
-                m.Waiting.Set(Math.Max(0, gate.Inside - load.Running));
-                m.KvBytesUsed.Set(load.KvBytesOccupied);
-                m.KvBytesBudget.Set(load.KvBytesBudget);
+                waiting.Set(Math.Max(0, gate.Inside - load.Running));
+                kvUsed.Set(load.KvBytesOccupied);
+                kvBudget.Set(load.KvBytesBudget);
                 reuse.Set(load);
             }
         });
@@ -66,10 +83,10 @@ public sealed class EngineMetrics
         var (usage, timings) = (result.Usage, result.Timings);
         _finished.WithLabels(result.FinishReason == FinishReason.Stop ? "stop" : "length").Inc();
         _metrics.EndToEnd.Observe(timings.Total.TotalSeconds);
-        _metrics.PromptTokens.Inc(usage.PromptTokens);
-        _metrics.GeneratedTokens.Inc(usage.GeneratedTokens);
-        _metrics.VisualTokens.Inc(usage.VisualTokens);
-        _metrics.KeptVisualTokens.Inc(usage.KeptVisualTokens);
+        _promptTokens.Inc(usage.PromptTokens);
+        _generatedTokens.Inc(usage.GeneratedTokens);
+        _visualTokens.Inc(usage.VisualTokens);
+        _keptVisualTokens.Inc(usage.KeptVisualTokens);
         _cachedVisualTokens.Inc(usage.CachedVisualTokens);
         _prefillChunks.Inc(usage.PrefillChunks);
         _rowsBetweenTokens.Observe(usage.RowsBetweenTokens);
@@ -78,11 +95,20 @@ public sealed class EngineMetrics
         _tiles.WithLabels("left_out").Inc(usage.LeftOutTiles);
         _draftTokens.Inc(usage.DraftTokens);
         _acceptedDraftTokens.Inc(usage.AcceptedDraftTokens);
-        _metrics.ObservePhase(RequestPhase.Queue, timings.Queue);
-        _metrics.ObservePhase(RequestPhase.Preprocess, timings.Preprocess);
-        _metrics.ObservePhase(RequestPhase.Vision, timings.Vision);
-        _metrics.ObservePhase(RequestPhase.Prefill, timings.Prefill);
-        _metrics.ObservePhase(RequestPhase.Decode, timings.Decode);
-        _metrics.ObservePhase(RequestPhase.Consistency, timings.Consistency);
+        ObservePhase("queue", timings.Queue);
+        ObservePhase("preprocess", timings.Preprocess);
+        ObservePhase("vision", timings.Vision);
+        ObservePhase("prefill", timings.Prefill);
+        ObservePhase("decode", timings.Decode);
+        ObservePhase("consistency", timings.Consistency);
+    }
+
+    /// <summary>Records how long a phase took; zero means that it did not happen.</summary>
+    private void ObservePhase(string phase, TimeSpan duration)
+    {
+        if (duration > TimeSpan.Zero)
+        {
+            _phases.WithLabels(phase).Observe(duration.TotalSeconds);
+        }
     }
 }

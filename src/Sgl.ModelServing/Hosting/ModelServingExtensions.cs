@@ -25,7 +25,12 @@ public static class ModelServingExtensions
         services.PostConfigure<EngineOptions>(o => o.RequireTokenizer = true); // requests are text
         services.AddSettings<RequestLimits, RequestLimitsValidator>(builder.Configuration, RequestLimits.SectionName);
         services.AddSingleton<EngineHost>();
-        services.AddHostedService(s => s.GetRequiredService<EngineHost>());
+        services.AddHostedService(s =>
+        {
+            // The gauges that autoscalers read are there from the first scrape on, not from the first request.
+            s.GetRequiredService<EngineMetrics>();
+            return s.GetRequiredService<EngineHost>();
+        });
         services.AddSingleton<EngineMetrics>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<ICallGate>(s => s.GetRequiredService<RequestGate>());

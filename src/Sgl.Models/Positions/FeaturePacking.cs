@@ -86,7 +86,7 @@ public static class FeaturePacking
     /// <param name="output">Token rows after it.</param>
     /// <param name="first">First token row that is kept.</param>
     /// <param name="side">Token rows of a view.</param>
-    internal static int[][] Sources(int input, int output, int first, int side) => Array.ConvertAll(Axis(input, output), axis =>
+    public static int[][] Sources(int input, int output, int first, int side) => Array.ConvertAll(Axis(input, output), axis =>
     {
         var (near, far) = ((axis.First + first) / side, (axis.Second + first) / side);
         return near == far || axis.Weight1 == 0 ? [near]

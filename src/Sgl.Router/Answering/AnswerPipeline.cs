@@ -69,7 +69,7 @@ internal sealed class AnswerPipeline
             using var place = Reserve(policy);
             run = new AnswerRun(this, request, policy, models, call, place, emit, started);
             var completed = await run.AnswerAsync();
-            Metrics.Common.CountRequest(completed.Path switch
+            Metrics.CountRequest(completed.Path switch
             {
                 Wire.AnswerPath.Exit => RequestPath.Exit,
                 Wire.AnswerPath.Escalated => RequestPath.Escalated,
@@ -85,7 +85,7 @@ internal sealed class AnswerPipeline
         {
             if (Outcome(e, call) is { } outcome)
             {
-                Metrics.Common.CountRequest(outcome);
+                Metrics.CountRequest(outcome);
             }
 
             throw;

@@ -166,7 +166,7 @@ internal sealed class AnswerRun(
     {
         foreach (var c in System.Enum.GetValues<ExitCriterion>())
         {
-            pipeline.Metrics.Common.ObserveScore(WireGuidance.Name(c), scores[c]);
+            pipeline.Metrics.Scores.Observe(WireGuidance.Name(c), scores[c]);
         }
 
         if (policy.Force == Wire.Route.Unspecified)

@@ -1,3 +1,5 @@
+using Sgl.Testing;
+
 namespace Sgl.Models.Tests.Checkpoints;
 
 /// <summary>Each broken file gives a problem that names file, tensor, expected and found.</summary>

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using Sgl.Testing;
 
 namespace Sgl.Models.Tests.Checkpoints;
 

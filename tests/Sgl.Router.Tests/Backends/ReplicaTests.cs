@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using Sgl.Hosting;
-using Sgl.Hosting.Tests;
+using Sgl.Testing;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

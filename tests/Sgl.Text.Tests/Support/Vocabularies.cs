@@ -19,7 +19,7 @@ internal static class Vocabularies
 
     public static ITokenizer OpenJson(string json, string? config = null)
     {
-        using var folder = new TempFolder().With("tokenizer.json", json);
+        using var folder = new TemporaryFolder().With("tokenizer.json", json);
         if (config is not null)
         {
             folder.With("tokenizer_config.json", config);
@@ -54,7 +54,7 @@ internal static class Vocabularies
 
     public static ITokenizer OpenSentencePiece(byte[] model, string config, string? addedTokens = null)
     {
-        using var folder = new TempFolder().With("tokenizer.model", model).With("tokenizer_config.json", config);
+        using var folder = new TemporaryFolder().With("tokenizer.model", model).With("tokenizer_config.json", config);
         if (addedTokens is not null)
         {
             folder.With("added_tokens.json", addedTokens);
@@ -126,7 +126,7 @@ internal static class Vocabularies
     {
         var ranks = RankFile.Read(SharedData.Require("vocab", "qwen.tiktoken"));
         added ??= new Dictionary<string, int> { ["<|endoftext|>"] = 151643, ["<|im_start|>"] = 151644, ["<|im_end|>"] = 151645 };
-        using var folder = new TempFolder()
+        using var folder = new TemporaryFolder()
             .With("vocab.json", ranks.VocabularyJson())
             .With("merges.txt", ranks.MergesText())
             .With("tokenizer_config.json", $$"""

@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
+using Google.Protobuf;
+using Sgl.Rendering;
+using Sgl.Testing;
+using Sgl.Vision;
+using Wire = Sgl.V1;
+
+namespace Sgl.ModelServing.Fixtures;
+
+/// <summary>Good and bad images for requests.</summary>
+public static class TestImages
+{
+    /// <summary>A picture with a gradient, as PNG.</summary>
+    public static Wire.Image Png(int width, int height, string name = "")
+    {
+        var image = RgbImage.Create(width, height);
+        for (var y = 0; y < height; y++)
+        {
+            var row = image.Row(y);
+            for (var x = 0; x < width; x++)
+            {
+                row[3 * x] = (byte)(255 * x / width);
+                row[(3 * x) + 1] = (byte)(255 * y / height);
+                row[(3 * x) + 2] = (byte)((x ^ y) & 255);
+            }
+        }
+
+        return Of(PngWriter.Encode(image), name);
+    }
+
+    /// <summary>A text file.</summary>
+    public static Wire.Image TextFile(string name = "") => Of(Encoding.UTF8.GetBytes("This is not an image, whatever its name says.\n"), name);
+
+    /// <summary>A JPEG that ends in the middle.</summary>
+    public static Wire.Image TruncatedJpeg()
+    {
+        var whole = File.ReadAllBytes(Path.Combine(SharedData.RepositoryRoot, "tests", "Sgl.Vision.Tests", "Data", "files", "progressive.jpg"));
+        return Of(whole[..(whole.Length / 2)]);
+    }
+
+    /// <summary>A PNG of a few hundred bytes whose header announces 30000 x 30000 pixels.</summary>
+    public static Wire.Image Bomb()
+    {
+        using var file = new MemoryStream();
+        file.Write([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]);
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, 30000);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), 30000);
+        header[8] = 8;
+        header[9] = 2;
+        Chunk(file, "IHDR", header);
+        using var rows = new MemoryStream();
+        using (var zlib = new ZLibStream(rows, CompressionLevel.SmallestSize, leaveOpen: true))
+        {
+            zlib.Write(new byte[1 + (3 * 30000)]);
+        }
+
+        Chunk(file, "IDAT", rows.ToArray());
+        Chunk(file, "IEND", []);
+        return Of(file.ToArray());
+    }
+
+    /// <summary>An image of these bytes.</summary>
+    public static Wire.Image Of(byte[] data, string name = "") => new() { Data = ByteString.CopyFrom(data), Name = name };
+
+    private static void Chunk(Stream file, string type, byte[] data)
+    {
+        var body = Encoding.ASCII.GetBytes(type).Concat(data).ToArray();
+        Span<byte> number = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
+        file.Write(number);
+        file.Write(body);
+        BinaryPrimitives.WriteUInt32BigEndian(number, Crc(body));
+        file.Write(number);
+    }
+
+    private static uint Crc(byte[] bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var b in bytes)
+        {
+            crc ^= b;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xEDB88320 : crc >> 1;
+            }
+        }
+
+        return ~crc;
+    }
+}
