@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Sgl.Guidance;
 
 namespace Sgl.Fuzz;
 
@@ -12,7 +13,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> corpus, IReadOnlyList<string> 
     /// <summary>The case of a number.</summary>
     public (Seed Seed, byte[] Bytes) Case(long number)
     {
-        var random = new SplitMix(seed ^ ((ulong)number * 0x9E3779B97F4A7C15));
+        var random = new Numbers(seed ^ ((ulong)number * 0x9E3779B97F4A7C15));
         var origin = corpus[random.Below(corpus.Count)];
 
         // All seeds go in as they are first, and later one in 64: what is fine must stay fine.
@@ -35,7 +36,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> corpus, IReadOnlyList<string> 
         return (origin, [.. bytes.Take(LargestCase)]);
     }
 
-    private void Change(List<byte> bytes, SplitMix random)
+    private void Change(List<byte> bytes, Numbers random)
     {
         // Half of the places are near the beginning: headers are short and hold most of what can go wrong.
         var place = bytes.Count == 0 ? 0 : random.Below(2) == 0 ? random.Below(Math.Min(bytes.Count, 128)) : random.Below(bytes.Count);
@@ -80,7 +81,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> corpus, IReadOnlyList<string> 
         }
     }
 
-    private static void Overwrite(List<byte> bytes, int place, SplitMix random)
+    private static void Overwrite(List<byte> bytes, int place, Numbers random)
     {
         Span<byte> number = stackalloc byte[8];
         var value = Interesting[random.Below(Interesting.Length)];
@@ -111,18 +112,11 @@ internal sealed class Mutator(IReadOnlyList<Seed> corpus, IReadOnlyList<string> 
         return all;
     }
 
-    /// <summary>A small generator whose numbers no version of the runtime changes.</summary>
-    private sealed class SplitMix(ulong state)
+    /// <summary>A generator whose numbers no version of the runtime changes.</summary>
+    private sealed class Numbers(ulong seed)
     {
-        private ulong _state = state;
+        private SplitMix64 _random = new(seed);
 
-        public int Below(int limit)
-        {
-            _state += 0x9E3779B97F4A7C15;
-            var z = _state;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-            return (int)((z ^ (z >> 31)) % (ulong)Math.Max(1, limit));
-        }
+        public int Below(int limit) => (int)(_random.Next() % (ulong)Math.Max(1, limit));
     }
 }

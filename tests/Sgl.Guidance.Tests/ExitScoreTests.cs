@@ -38,8 +38,8 @@ public class ExitScoreTests
     {
         var p = Enumerable.Repeat(0.01f, 1000).ToArray();
         Assert.Equal(0f, p.Aggregate(1f, (product, x) => product * x));
-        Assert.Equal(0.01, ExitScores.ConfidenceFromProbabilities(p), 1e-8);
-        Assert.Equal(0, ExitScores.ConsistencyFromProbabilities(p));
+        Assert.Equal(0.01, ExitScores.Confidence(Logs(p)), 1e-8);
+        Assert.Equal(0, ExitScores.Consistency(Logs(p)));
         Assert.Equal(0.01, ExitScores.LengthNormalisedConsistency(Logs(p)), 1e-6);
     }
 
@@ -47,7 +47,7 @@ public class ExitScoreTests
     public void Confidence_ZeroProbability_IsZero()
     {
         Assert.Equal(0, ExitScores.Confidence([0f, float.NegativeInfinity]));
-        Assert.Equal(0, ExitScores.ConsistencyFromProbabilities([1f, 0f]));
+        Assert.Equal(0, ExitScores.Consistency(Logs([1f, 0f])));
     }
 
     [Fact]
@@ -65,7 +65,6 @@ public class ExitScoreTests
     public void Confidence_ProbabilitiesInsteadOfLogs_IsRefused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => ExitScores.Confidence([0.5f]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => ExitScores.ConfidenceFromProbabilities([-0.5f]));
         Assert.Throws<ArgumentException>(() => ExitScores.Confidence([]));
         Assert.Throws<ArgumentException>(() => ExitScores.Of([0f, 0f], [0f], 8, []));
     }
@@ -82,18 +81,6 @@ public class ExitScoreTests
     [Fact]
     public void Confidence_NaNStep_NeverExits() =>
         Assert.False(ExitDecision.Exits(ExitScores.Of([0f, float.NaN], [], 8, []).Confidence, 0));
-
-    [Fact]
-    public void StepEntropy_KnownDistributions_IsExact()
-    {
-        Assert.Equal(MathF.Log(4), ExitScores.StepEntropy([2, 2, 2, 2]), 1e-6f);
-        Assert.Equal(MathF.Log(2), ExitScores.StepEntropy([1000, float.NegativeInfinity, 1000]), 1e-6f);
-        Assert.Equal(0f, ExitScores.StepEntropy([0, 500]), 1e-6f);
-        Assert.Equal(
-            -((0.25f * MathF.Log(0.25f)) + (0.75f * MathF.Log(0.75f))),
-            ExitScores.StepEntropy([MathF.Log(0.25f), MathF.Log(0.75f)]),
-            1e-6f);
-    }
 
     private static float[] Logs(float[] p) => Array.ConvertAll(p, MathF.Log);
 }

@@ -174,13 +174,12 @@ public class GoldenTests
         var logs = golden.Small.Floats("step_logprob");
         var confidence = small.GetProperty("confidence").GetDouble();
 
-        NearRelative(confidence, ExitScores.ConfidenceFromProbabilities(steps), 1e-4);
+        NearRelative(confidence, ExitScores.Confidence(Array.ConvertAll(steps, MathF.Log)), 1e-4);
         NearRelative(confidence, ExitScores.Confidence(logs), 1e-4);
         foreach (var (text, _) in golden.Ratios())
         {
             var expected = small.GetProperty("consistency").GetProperty(text).GetDouble();
             var pruned = golden.Small.Floats($"consistency_step_prob_r{text}");
-            NearRelative(expected, ExitScores.ConsistencyFromProbabilities(pruned), 1e-4);
             NearRelative(expected, ExitScores.Consistency(Array.ConvertAll(pruned, MathF.Log)), 1e-4);
         }
 
@@ -200,9 +199,11 @@ public class GoldenTests
         var ids = GoldenCase.Ints(golden.Small, "generated_ids");
         var expected = golden.Small.Floats("step_logprob_raw");
         var vocabulary = logits.Length / ids.Length;
+        var weights = new float[vocabulary];
         for (var i = 0; i < ids.Length; i++)
         {
-            Assert.Equal(expected[i], ExitScores.LogProbability(logits.AsSpan(i * vocabulary, vocabulary), ids[i]), 6e-4f);
+            var step = logits.AsSpan(i * vocabulary, vocabulary);
+            Assert.Equal(expected[i], LogSoftmax.Of(step, weights).LogProbability(step[ids[i]]), 6e-4f);
         }
     }
 
@@ -237,6 +238,7 @@ public class GoldenTests
         var (layers, heads, length) = (shape[0], shape[1], shape[2]);
         var visual = golden.SmallVisual;
         var (start, end) = visual.PrefillRows(options.Rows);
+        var positions = visual.Positions();
         var accumulator = new ImportanceAccumulator(visual.Count, layers, options);
         for (var layer = 0; layer < layers; layer++)
         {
@@ -247,7 +249,7 @@ public class GoldenTests
                 {
                     for (var i = 0; i < sum.Length; i++)
                     {
-                        sum[i] += attention[(((((layer * heads) + head) * length) + row) * length) + visual.PositionOf(i)];
+                        sum[i] += attention[(((((layer * heads) + head) * length) + row) * length) + positions[i]];
                     }
                 }
             }

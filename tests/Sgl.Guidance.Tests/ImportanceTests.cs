@@ -25,15 +25,6 @@ public class ImportanceTests
         Assert.Equal(field, Assert.Throws<GuidanceException>(() => options.Layers(4)).Field);
     }
 
-    [Fact]
-    public void FastV_PruneLayer_ReadsTheLastPromptRowOfTheLayerBefore()
-    {
-        var options = ImportanceOptions.FastV(3);
-        Assert.Equal(new LayerRange(2, 1), options.Layers(8));
-        Assert.Equal(ImportanceRows.LastPrompt, options.Rows);
-        Assert.Throws<GuidanceException>(() => ImportanceOptions.FastV(0));
-    }
-
     [Theory]
     [InlineData(ImportanceSource.PromptAndGenerated, 11f, 100f)]
     [InlineData(ImportanceSource.Prompt, 11f, 0f)]

@@ -10,12 +10,12 @@ public class VisualTokensTests
         Gen.Int[6, 7].Array[1, 60], Gen.Bool.Array[60]);
 
     [Fact]
-    public void FromTokenIds_AnyPrompt_FindsEveryVisualTokenInOrder() => _prompts.Sample((ids, _) =>
+    public void Create_AnyPrompt_FindsEveryVisualTokenInOrder() => _prompts.Sample((ids, _) =>
     {
-        var visual = VisualTokens.FromTokenIds<int>(ids, Image);
+        var visual = Find(ids);
         var expected = Enumerable.Range(0, ids.Length).Where(i => ids[i] == Image).ToArray();
         Assert.Equal(expected, visual.Positions());
-        Assert.Equal(expected, Enumerable.Range(0, visual.Count).Select(visual.PositionOf));
+        Assert.Equal((expected.Length, ids.Length), (visual.Count, visual.SequenceLength));
         Assert.Equal(expected.Length == 0 ? -1 : expected[0], visual.First);
         Assert.Equal(expected.Length == 0 ? -1 : expected[^1], visual.Last);
         Assert.Equal(visual.Runs, VisualTokens.Create(visual.Runs, ids.Length).Runs);
@@ -24,29 +24,12 @@ public class VisualTokensTests
     [Fact]
     public void KeptPositions_AnyMask_AreTheTextAndTheKeptTokens() => _prompts.Sample((ids, keep) =>
     {
-        var visual = VisualTokens.FromTokenIds<int>(ids, Image);
+        var visual = Find(ids);
         var mask = KeepMask.FromIndices(visual.Count, Enumerable.Range(0, visual.Count).Where(i => keep[i]).ToArray());
         var index = 0;
         var expected = Enumerable.Range(0, ids.Length).Where(i => ids[i] != Image || keep[index++]).ToArray();
         Assert.Equal(expected, visual.KeptPositions(mask));
     });
-
-    [Fact]
-    public void GatherRows_TwoSteps_EqualsOneStep() => Gen.Select(_prompts, Gen.Bool.Array[60]).Sample((prompt, second) =>
-    {
-        var visual = VisualTokens.FromTokenIds<int>(prompt.Ids, Image);
-        var first = KeepMask.FromIndices(visual.Count, Enumerable.Range(0, visual.Count).Where(i => prompt.Keep[i]).ToArray());
-        var both = KeepMask.FromIndices(
-            visual.Count, Enumerable.Range(0, visual.Count).Where(i => prompt.Keep[i] && second[i]).ToArray());
-
-        var afterFirst = visual.GatherRows(null, first);
-        var afterBoth = visual.GatherRows(first, both).Select(row => afterFirst[row]);
-        Assert.Equal(visual.KeptPositions(both), afterBoth);
-    });
-
-    [Fact]
-    public void GatherRows_NotASubset_IsRefused() => Assert.Throws<GuidanceException>(() =>
-        VisualTokens.Create([new(1, 3)], 5).GatherRows(KeepMask.FromIndices(3, [0]), KeepMask.All(3)));
 
     [Theory]
     [InlineData(ImportanceSource.PromptAndGenerated, ImportanceVariant.Reference, 8, 12)]
@@ -80,4 +63,28 @@ public class VisualTokensTests
     [Fact]
     public void Create_OverlappingRuns_NamesTheSecond() => Assert.Equal(
         "runs[1]", Assert.Throws<GuidanceException>(() => VisualTokens.Create([new(0, 3), new(2, 1)], 5)).Field);
+
+    /// <summary>The runs of the image's id.</summary>
+    private static VisualTokens Find(int[] ids)
+    {
+        var runs = new List<VisualRun>();
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if (ids[i] != Image)
+            {
+                continue;
+            }
+
+            if (runs.Count > 0 && runs[^1].End == i)
+            {
+                runs[^1] = runs[^1] with { Length = runs[^1].Length + 1 };
+            }
+            else
+            {
+                runs.Add(new VisualRun(i, 1));
+            }
+        }
+
+        return VisualTokens.Create(runs, ids.Length);
+    }
 }

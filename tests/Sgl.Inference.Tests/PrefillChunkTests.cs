@@ -212,7 +212,7 @@ public class PrefillChunkTests
             ("importance", prompt, tokens with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.05 }),
             ("everything consistent", prompt, tokens with { Importance = new ImportanceOptions(), ConsistencyRatio = 1 }),
             ("paper's rows, half of the layers", prompt, tokens with { Importance = new ImportanceOptions { Variant = ImportanceVariant.Paper, LayerFraction = 0.5 } }),
-            ("last row of a layer", prompt, tokens with { Importance = ImportanceOptions.FastV(2) }),
+            ("last row of a layer", prompt, tokens with { Importance = new ImportanceOptions { Source = ImportanceSource.LastPrompt, SingleLayer = 1 } }),
             ("layer 0", prompt, Pruned((0, v => v % 4 == 1))),
             ("three steps", prompt, Pruned((0, v => v % 2 == 0), (1, v => v % 4 == 0), (3, v => v % 8 == 0))),
             ("nothing kept", prompt, Pruned((2, _ => false))),

@@ -143,7 +143,7 @@ public sealed class RequestTests : IAsyncLifetime
     public async Task GenerateAsync_FastV_EqualsAPlanOfTheSameTokens()
     {
         var prompt = TestEngine.Prompt(9, 5, 30, 8);
-        var ranking = await TestEngine.RunAsync(_engine, prompt, TestEngine.Tokens(1) with { Importance = ImportanceOptions.FastV(1) });
+        var ranking = await TestEngine.RunAsync(_engine, prompt, TestEngine.Tokens(1) with { Importance = new ImportanceOptions { Source = ImportanceSource.LastPrompt, SingleLayer = 0 } });
         var plan = PrunePlan.Create([new PruneStep(1, KeepMask.FromImportance(ranking.Importance, 0.3))], TestEngine.Shape.Layers, 30);
         var expected = await TestEngine.RunAsync(_engine, prompt, TestEngine.Tokens(12) with { Plan = plan });
         var actual = await TestEngine.RunAsync(_engine, prompt, TestEngine.Tokens(12) with { FastV = new FastVPruning(1, 0.3) });

@@ -101,17 +101,6 @@ public class TokenChooserTests
     public void Choose_NotNumbers_Fails(float bad) =>
         Assert.Throws<InvalidOperationException>(() => Chooser(new SamplingOptions(), [], 3).Choose([0, bad, 1], 0));
 
-    [Fact]
-    public void LogProbability_RawLogits_IsLogSoftmax() => Logits.Sample(logits =>
-    {
-        var work = new float[logits.Length];
-        var p = Softmax(logits);
-        for (var i = 0; i < logits.Length; i++)
-        {
-            Assert.Equal(Math.Log(p[i]), TokenChooser.LogProbability(logits, i, work), 1e-4);
-        }
-    });
-
     private static TokenChooser Chooser(SamplingOptions options, int[] ends, int vocabulary) => new(options, ends, vocabulary, vocabulary);
 
     private static IEnumerable<int> Ids(TokenChooser chooser, float[] logits, int count) => Enumerable.Range(0, count).Select(step => chooser.Choose(logits, step).Id);

@@ -101,7 +101,7 @@ public sealed class FamilyChatTests
         var prompt = await engine.PrepareAsync(input, CancellationToken.None);
         var tiles = prompt.Tiles;
         Assert.Equal(prompt.VisualTokenCount, tiles.TokenCount);
-        Assert.Equal((engine.Model.CutsTiles, !family.StartsWith("qwen", StringComparison.Ordinal)), (tiles.CanLeaveOut, engine.Model.CutsTiles));
+        Assert.Equal((engine.Model.CutsTiles, !family.StartsWith("qwen", StringComparison.Ordinal)), (tiles.Overviews().Contains(false), engine.Model.CutsTiles));
         bool[] stays = [.. Enumerable.Range(0, tiles.TileCount).Select(t => tiles.IsOverview(t) || t % 3 == 1)];
         var plan = TilePlan.Create([.. Enumerable.Range(0, tiles.TokenCount)], tiles, stays, [(engine.Model.PruneLayers[^1], 0.2)], engine.Model.Layers);
         var (whole, partial) = (new GenerationTrace(), new GenerationTrace());

@@ -19,17 +19,9 @@ public static class ExitScores
     public static double Confidence(ReadOnlySpan<float> logProbabilities) =>
         Math.Exp(Sum(logProbabilities) / logProbabilities.Length);
 
-    /// <summary>Eq. 6 from probabilities.</summary>
-    public static double ConfidenceFromProbabilities(ReadOnlySpan<float> probabilities) =>
-        Math.Exp(SumOfLogs(probabilities) / probabilities.Length);
-
     /// <summary>Eq. 8: the probability of the same answer with most visual tokens removed. Not length-normalised.</summary>
     /// <param name="logProbabilities">ln P of each generated id in the pruned, teacher-forced pass, at least one.</param>
     public static double Consistency(ReadOnlySpan<float> logProbabilities) => Math.Exp(Sum(logProbabilities));
-
-    /// <summary>Eq. 8 from probabilities.</summary>
-    public static double ConsistencyFromProbabilities(ReadOnlySpan<float> probabilities) =>
-        Math.Exp(SumOfLogs(probabilities));
 
     /// <summary>Eq. 8 with the N_G-th root of eq. 6, so that long answers are not judged harder.</summary>
     public static double LengthNormalisedConsistency(ReadOnlySpan<float> logProbabilities) => Confidence(logProbabilities);
@@ -38,7 +30,7 @@ public static class ExitScores
     public static double Decision(double confidence, double consistency) => (confidence + consistency) / 2;
 
     /// <summary>clip(1 - mean(H_i) / ln V, 0, 1).</summary>
-    /// <param name="stepEntropies">H_i of each step's distribution, in nats; see <see cref="StepEntropy"/>.</param>
+    /// <param name="stepEntropies">H_i of each step's distribution, in nats; see <see cref="LogSoftmax.Entropy"/>.</param>
     /// <param name="vocabularySize">V, at least 2: the number of logits.</param>
     public static double Entropy(ReadOnlySpan<float> stepEntropies, int vocabularySize)
     {
@@ -59,10 +51,9 @@ public static class ExitScores
     /// </summary>
     /// <param name="probabilities">Any monotone transform works alike: log-probabilities give the quantile's log.</param>
     /// <param name="q">0 to 1.</param>
-    public static double Quantile(ReadOnlySpan<float> probabilities, double q)
+    private static double Quantile(ReadOnlySpan<float> probabilities, double q)
     {
         RequireAny(probabilities);
-        KeepCount.RequireRatio(q, "quantile");
         var sorted = probabilities.ToArray();
         foreach (var p in sorted)
         {
@@ -105,54 +96,6 @@ public static class ExitScores
             prunedLogProbabilities.IsEmpty ? double.NaN : LengthNormalisedConsistency(prunedLogProbabilities));
     }
 
-    /// <summary>H = -sum p ln p of the softmax of one step's logits, in nats. Logits of minus infinity count as p = 0.</summary>
-    public static float StepEntropy(ReadOnlySpan<float> logits)
-    {
-        var max = Max(logits);
-        double sum = 0;
-        double weighted = 0;
-        foreach (var logit in logits)
-        {
-            if (float.IsNegativeInfinity(logit))
-            {
-                continue;
-            }
-
-            double shifted = logit - max;
-            var e = Math.Exp(shifted);
-            sum += e;
-            weighted += e * shifted;
-        }
-
-        // -sum p ln p with ln p = shifted - ln(sum).
-        return (float)Math.Max(0, Math.Log(sum) - (weighted / sum));
-    }
-
-    /// <summary>ln softmax(logits)[id].</summary>
-    public static float LogProbability(ReadOnlySpan<float> logits, int id)
-    {
-        var max = Max(logits);
-        double sum = 0;
-        foreach (var logit in logits)
-        {
-            sum += Math.Exp(logit - max);
-        }
-
-        return (float)(logits[id] - max - Math.Log(sum));
-    }
-
-    private static float Max(ReadOnlySpan<float> logits)
-    {
-        RequireAny(logits);
-        var max = float.NegativeInfinity;
-        foreach (var logit in logits)
-        {
-            max = MathF.Max(max, logit);
-        }
-
-        return max;
-    }
-
     private static double Sum(ReadOnlySpan<float> logProbabilities)
     {
         RequireAny(logProbabilities);
@@ -166,24 +109,6 @@ public static class ExitScores
             }
 
             sum += Math.Min(logProbability, 0f);
-        }
-
-        return sum;
-    }
-
-    private static double SumOfLogs(ReadOnlySpan<float> probabilities)
-    {
-        RequireAny(probabilities);
-        var sum = 0.0;
-        foreach (var probability in probabilities)
-        {
-            if (probability is < 0 or > 1 + LogProbabilitySlack)
-            {
-                throw new ArgumentOutOfRangeException(
-                    nameof(probabilities), probability, "a probability must be between 0 and 1");
-            }
-
-            sum += Math.Log(Math.Min(probability, 1f));
         }
 
         return sum;

@@ -31,21 +31,6 @@ public sealed record ImportanceOptions
     /// <value>The default is null.</value>
     public int? SingleLayer { get; init; }
 
-    /// <summary>
-    /// FastV: the last prompt row of the layer before the prune layer, in the large model. The sum over heads here and
-    /// FastV's mean rank the tokens alike.
-    /// </summary>
-    /// <param name="pruneLayer">K, at least 1: layer K-1 is read.</param>
-    public static ImportanceOptions FastV(int pruneLayer)
-    {
-        if (pruneLayer < 1)
-        {
-            throw new GuidanceException("prune_layer", "FastV needs a layer before the prune layer, so at least 1");
-        }
-
-        return new ImportanceOptions { Source = ImportanceSource.LastPrompt, SingleLayer = pruneLayer - 1 };
-    }
-
     /// <summary>The rows that are summed. N_G-1 generated rows exist in either variant: the last id is never fed back.</summary>
     public ImportanceRows Rows => Source switch
     {

@@ -11,23 +11,17 @@ public readonly record struct VisualRun(int Start, int Length)
 
 /// <summary>
 /// Where the visual tokens stand in a prompt of S tokens: one run per image (all tiles of an image are one run).
-/// Translates between visual indices (0..N_I-1, over all runs) and positions (0..S-1).
+/// Translates from visual indices (0..N_I-1, over all runs) to positions (0..S-1).
 /// </summary>
 public sealed class VisualTokens
 {
     private readonly VisualRun[] _runs;
-    private readonly int[] _firstIndex;
 
     private VisualTokens(VisualRun[] runs, int sequenceLength)
     {
         _runs = runs;
         SequenceLength = sequenceLength;
-        _firstIndex = new int[runs.Length];
-        for (var i = 0; i < runs.Length; i++)
-        {
-            _firstIndex[i] = Count;
-            Count += runs[i].Length;
-        }
+        Count = runs.Sum(r => r.Length);
     }
 
     /// <summary>The runs, by rising position.</summary>
@@ -66,40 +60,6 @@ public sealed class VisualTokens
         }
 
         return new VisualTokens(all, sequenceLength);
-    }
-
-    /// <summary>Finds the runs of the image context id in the prompt.</summary>
-    public static VisualTokens FromTokenIds<T>(ReadOnlySpan<T> ids, T imageContextId)
-        where T : IEquatable<T>
-    {
-        var runs = new List<VisualRun>();
-        for (var i = 0; i < ids.Length; i++)
-        {
-            if (!ids[i].Equals(imageContextId))
-            {
-                continue;
-            }
-
-            var start = i;
-            while (i + 1 < ids.Length && ids[i + 1].Equals(imageContextId))
-            {
-                i++;
-            }
-
-            runs.Add(new VisualRun(start, i + 1 - start));
-        }
-
-        return new VisualTokens([.. runs], ids.Length);
-    }
-
-    /// <summary>Position of a visual index in the prompt.</summary>
-    public int PositionOf(int visualIndex)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(visualIndex);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(visualIndex, Count);
-        var run = Array.BinarySearch(_firstIndex, visualIndex);
-        run = run >= 0 ? run : ~run - 1;
-        return _runs[run].Start + visualIndex - _firstIndex[run];
     }
 
     /// <summary>The positions of all N_I visual tokens, ascending.</summary>
@@ -152,39 +112,6 @@ public sealed class VisualTokens
         }
 
         return kept;
-    }
-
-    /// <summary>
-    /// The rows to gather from hidden states that <paramref name="before"/> (null: nothing) has already shortened, so that
-    /// the positions of <paramref name="after"/> remain.
-    /// </summary>
-    /// <exception cref="GuidanceException">A mask's length is not N_I, or <paramref name="after"/> is not a subset.</exception>
-    public int[] GatherRows(KeepMask? before, KeepMask after)
-    {
-        var wanted = KeptPositions(after);
-        if (before is null)
-        {
-            return wanted;
-        }
-
-        if (!after.IsSubsetOf(before))
-        {
-            throw new GuidanceException("mask", "keeps a token that an earlier step dropped");
-        }
-
-        var present = KeptPositions(before);
-        var row = 0;
-        for (var i = 0; i < wanted.Length; i++)
-        {
-            while (present[row] != wanted[i])
-            {
-                row++;
-            }
-
-            wanted[i] = row;
-        }
-
-        return wanted;
     }
 
     /// <summary>

@@ -25,9 +25,6 @@ public sealed class TileTokens
     /// <summary>N_I, visual tokens of all images.</summary>
     public int TokenCount => _isSeparator.Length;
 
-    /// <summary>Whether some tile may be left out.</summary>
-    public bool CanLeaveOut => _isOverview.Contains(false);
-
     /// <summary>Whether a tile shows its image as a whole (thumbnail, base view, an image that is not cut): such a tile always stays.</summary>
     public bool IsOverview(int tile) => _isOverview[tile];
 

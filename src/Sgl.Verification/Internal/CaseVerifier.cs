@@ -207,7 +207,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
     {
         var trace = new GenerationTrace();
         var result = await GenerateAsync(
-            engine, prompt, side, PrunePlan.None, ImportanceOptions.FastV(layer), null, trace, cancellationToken, maxNewTokens: 1).ConfigureAwait(false);
+            engine, prompt, side, PrunePlan.None, new ImportanceOptions { Source = ImportanceSource.LastPrompt, SingleLayer = layer - 1 }, null, trace, cancellationToken, maxNewTokens: 1).ConfigureAwait(false);
         var key = string.Create(CultureInfo.InvariantCulture, $"fastv_importance_K{layer}");
         if (golden.Has(key))
         {

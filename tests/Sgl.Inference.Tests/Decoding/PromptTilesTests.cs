@@ -23,7 +23,7 @@ public class PromptTilesTests
         Assert.Equal([0, cut], Enumerable.Range(0, tiles.TileCount).Where(tiles.IsOverview));
         Assert.Equal([0, .. Enumerable.Repeat(1, cut)], Enumerable.Range(0, tiles.TileCount).Select(tiles.ImageOf));
         Assert.All(Enumerable.Range(0, tiles.TokenCount), token => Assert.Equal([token / 4], tiles.TilesOf(token).ToArray()));
-        Assert.True(tiles.CanLeaveOut);
+        Assert.True(tiles.Overviews().Contains(false));
     }
 
     [Fact]
@@ -35,7 +35,7 @@ public class PromptTilesTests
         var tiles = PromptTiles.Of(images);
 
         Assert.Equal((2, images.Sum(i => i.Layout.TokenCount)), (tiles.TileCount, tiles.TokenCount));
-        Assert.False(tiles.CanLeaveOut);
+        Assert.False(tiles.Overviews().Contains(false));
     }
 
     /// <summary>The map must agree with what packing really does: a token changes with the views it is made from, and with no other.</summary>

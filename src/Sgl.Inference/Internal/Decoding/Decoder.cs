@@ -183,7 +183,8 @@ internal sealed class Decoder : IDisposable
         var logits = AnswerLogits(pass, first, result.Length);
         for (var i = 0; i < result.Length; i++)
         {
-            result[i] = TokenChooser.LogProbability(logits.Slice(i * _config.VocabularySize, _config.VocabularySize), pass.Sequence.Generated[first + i], _work);
+            var step = logits.Slice(i * _config.VocabularySize, _config.VocabularySize);
+            result[i] = LogSoftmax.Of(step, _work).LogProbability(step[pass.Sequence.Generated[first + i]]);
         }
 
         observe?.Invoke(logits);

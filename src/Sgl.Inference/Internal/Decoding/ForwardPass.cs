@@ -50,7 +50,7 @@ internal sealed class ForwardPass : IDisposable
         Rows = rows;
         _segments = [.. segments];
         _width = width;
-        _front = [.. Enumerable.Range(0, rows.Count).Where(row => RowQueue.Keeps(rows, row, segments[0].Mask))];
+        _front = rows.Kept(segments[0].Mask);
         _answers = new float[(rows.AnswerCount + 1) * width];
     }
 

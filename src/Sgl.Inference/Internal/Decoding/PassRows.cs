@@ -1,3 +1,4 @@
+using Sgl.Guidance;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Decoding;
@@ -49,6 +50,10 @@ internal sealed class PassRows
 
     /// <summary>Which visual token a row is; negative for text.</summary>
     public int VisualOf(int row) => _visualOf[row];
+
+    /// <summary>The rows that a mask leaves, ascending: text, the answer, and the visual tokens that it keeps; without a mask all.</summary>
+    public int[] Kept(KeepMask? mask) =>
+        [.. mask is null ? Enumerable.Range(0, PromptCount) : _sequence.Visual.KeptPositions(mask), .. Enumerable.Range(PromptCount, AnswerCount)];
 
     /// <summary>Position id of a row.</summary>
     public int Position(int axis, int row) => row < PromptCount ? _sequence.Positions.Axes[axis][row] : row + _sequence.Positions.Delta;

@@ -55,7 +55,7 @@ internal sealed class RowQueue(int width) : IDisposable
     public void Dispose() => _hidden.Dispose();
 
     /// <summary>Whether a mask lets a row through: text always.</summary>
-    public static bool Keeps(PassRows pass, int row, KeepMask? mask) => mask is null || pass.VisualOf(row) is not (>= 0 and var visual) || mask[visual];
+    private static bool Keeps(PassRows pass, int row, KeepMask? mask) => mask is null || pass.VisualOf(row) is not (>= 0 and var visual) || mask[visual];
 
     private Span<float> Row(int i) => _hidden.Span<float>((long)i * width * sizeof(float), width);
 

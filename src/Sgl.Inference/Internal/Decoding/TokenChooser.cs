@@ -1,5 +1,5 @@
-using System.Numerics;
 using System.Numerics.Tensors;
+using Sgl.Guidance;
 
 namespace Sgl.Inference.Internal.Decoding;
 
@@ -16,7 +16,7 @@ internal sealed class TokenChooser
     private readonly IReadOnlyList<int> _ends;
     private readonly int _choosable;
     private readonly SamplingBuffers _buffers;
-    private ulong _random;
+    private SplitMix64 _random;
 
     /// <param name="options">Sampling.</param>
     /// <param name="ends">End ids, masked while fewer than the minimum were generated.</param>
@@ -29,7 +29,7 @@ internal sealed class TokenChooser
         _ends = ends;
         _choosable = Math.Min(choosable, vocabulary);
         _buffers = buffers ?? new SamplingBuffers(vocabulary);
-        _random = options.Seed ?? (ulong)Random.Shared.NextInt64();
+        _random = new SplitMix64(options.Seed ?? (ulong)Random.Shared.NextInt64());
     }
 
     /// <summary>Chooses the id of step <paramref name="step"/> (0-based).</summary>
@@ -48,53 +48,16 @@ internal sealed class TokenChooser
             }
         }
 
-        // log-softmax around the maximum; work holds p.
-        var max = TensorPrimitives.Max<float>(scores);
-        if (!float.IsFinite(max))
+        var softmax = LogSoftmax.Of(scores, work);
+        if (!float.IsFinite(softmax.Max))
         {
             throw new InvalidOperationException("the model produced logits that are not numbers");
         }
 
-        TensorPrimitives.Subtract(scores, max, work);
-        TensorPrimitives.Exp<float>(work, work);
-        var sum = TensorPrimitives.Sum<float>(work);
-        var logSum = MathF.Log(sum);
-        var entropy = (float)(logSum - (WeightedScores(scores, work, max) / sum));
-        var id = _options.Temperature > 0 ? Sample(max) : TensorPrimitives.IndexOfMax<float>(scores.AsSpan(0, _choosable));
-        return new TokenChoice(id, scores[id] - max - logSum, entropy);
-    }
-
-    /// <summary>ln softmax(logits)[id] of raw logits.</summary>
-    public static float LogProbability(ReadOnlySpan<float> logits, int id, Span<float> work)
-    {
-        var max = TensorPrimitives.Max(logits);
-        TensorPrimitives.Subtract(logits, max, work);
-        TensorPrimitives.Exp<float>(work, work);
-        return logits[id] - max - MathF.Log(TensorPrimitives.Sum<float>(work));
-    }
-
-    /// <summary>Sum of p (score - max), of which the entropy is made: H = ln Z - sum / Z. Masked ids are left out.</summary>
-    private static double WeightedScores(ReadOnlySpan<float> scores, ReadOnlySpan<float> p, float max)
-    {
-        // The addends are of one sign and 152,000 of them: summed in double precision.
-        var (low, high) = (Vector<double>.Zero, Vector<double>.Zero);
-        var i = 0;
-        for (; i <= scores.Length - Vector<float>.Count; i += Vector<float>.Count)
-        {
-            var probability = new Vector<float>(p[i..]);
-            var addend = probability * (new Vector<float>(scores[i..]) - new Vector<float>(max));
-            Vector.Widen(Vector.ConditionalSelect(Vector.GreaterThan(probability, Vector<float>.Zero), addend, Vector<float>.Zero), out var a, out var b);
-            low += a;
-            high += b;
-        }
-
-        var sum = Vector.Sum(low) + Vector.Sum(high);
-        for (; i < scores.Length; i++)
-        {
-            sum += p[i] > 0 ? (double)p[i] * (scores[i] - max) : 0;
-        }
-
-        return sum;
+        // Before a draw, which takes the work space over.
+        var entropy = softmax.Entropy(scores, work);
+        var id = _options.Temperature > 0 ? Sample(softmax.Max) : TensorPrimitives.IndexOfMax<float>(scores.AsSpan(0, _choosable));
+        return new TokenChoice(id, softmax.LogProbability(scores[id]), entropy);
     }
 
     /// <summary>Draws from the tempered distribution, cut to the best k and then to the smallest nucleus.</summary>
@@ -131,15 +94,6 @@ internal sealed class TokenChooser
             nucleus = candidates.Walk(_options.TopP * nucleus).Sum;
         }
 
-        return candidates.Walk(NextUniform() * nucleus).Id;
-    }
-
-    /// <summary>SplitMix64: the same seed gives the same answer on every platform and version.</summary>
-    private double NextUniform()
-    {
-        var z = _random += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
+        return candidates.Walk(_random.NextDouble() * nucleus).Id;
     }
 }

@@ -89,7 +89,7 @@ internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int voc
     {
         using var pass = decoder.StartConsistency(sequence, kept);
         // All rows, those that the pass itself takes over from the prefill too.
-        var rows = Enumerable.Range(0, pass.Rows.Count).Where(row => RowQueue.Keeps(pass.Rows, row, kept)).ToArray();
+        var rows = pass.Rows.Kept(kept);
         int[][] positions = [.. Enumerable.Range(0, pass.Rows.Axes).Select(axis => rows.Select(row => pass.Rows.Position(axis, row)).ToArray())];
         while (!pass.Done)
         {

@@ -1,6 +1,7 @@
 using CsCheck;
+using Sgl.Guidance;
 
-namespace Sgl.Guidance.Tests;
+namespace Sgl.Evaluation.Tests;
 
 public class BaselineTests
 {
@@ -38,6 +39,15 @@ public class BaselineTests
             var gaps = indices.Zip(indices.Skip(1), (a, b) => b - a).ToArray();
             Assert.True(gaps.Length == 0 || gaps.Max() - gaps.Min() <= 1);
         });
+
+    [Fact]
+    public void FastV_PruneLayer_ReadsTheLastPromptRowOfTheLayerBefore()
+    {
+        var options = FastV.Importance(3);
+        Assert.Equal(new LayerRange(2, 1), options.Layers(8));
+        Assert.Equal(ImportanceRows.LastPrompt, options.Rows);
+        Assert.Throws<GuidanceException>(() => FastV.Importance(0));
+    }
 
     [Fact]
     public void Merge_TwoLikePairs_MergesThemByAverage()

@@ -1,4 +1,6 @@
-namespace Sgl.Guidance;
+using Sgl.Guidance;
+
+namespace Sgl.Evaluation;
 
 /// <summary>
 /// Masks that look at nothing: the controls any pruning method has to beat. Random pruning in particular is a strong

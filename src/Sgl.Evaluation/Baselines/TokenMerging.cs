@@ -1,7 +1,8 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Sgl.Guidance;
 
-namespace Sgl.Guidance;
+namespace Sgl.Evaluation;
 
 /// <summary>Visual tokens after merging, in the order of their representatives.</summary>
 /// <param name="Features">Row-major [Count, channels].</param>
