@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
 using Sgl.Testing;
+using Sgl.Text.Internal;
 using Sgl.Text.Tests.Support;
 
 namespace Sgl.Text.Tests;
@@ -201,6 +202,34 @@ public sealed class TokenizerLoaderTests
         Assert.Equal(key, error.Key);
         Assert.EndsWith("tokenizer.model", error.File, StringComparison.Ordinal);
         Assert.Contains(error.File, error.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string?, byte[]> DamagedModels() => new()
+    {
+        { null, [.. Model().ToArray(), 0x0A, 0x7F] }, // a piece that ends behind the file
+        { null, [.. Model().ToArray(), 0x0A] },
+        { null, [.. Model().ToArray(), 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF] }, // a number without an end
+        { null, [.. Model().ToArray(), .. Enumerable.Repeat((byte)0x3B, 100_000)] }, // groups in groups
+        { "pieces[2].piece", Model().Message(1, new ModelWriter().Bytes(1, [0xC3, 0x28])).ToArray() },
+        { "pieces[0].piece", [.. Enumerable.Repeat<byte[]>([0x0A, 0x00], 1_000_000).SelectMany(b => b)] },
+        { "pieces", [] },
+    };
+
+    [Theory]
+    [MemberData(nameof(DamagedModels))]
+    public void Open_DamagedModel_IsRefused(string? key, byte[] model) => Assert.Equal(key, Assert.Throws<TokenizerException>(
+        () => Vocabularies.OpenSentencePiece(model, InternLm2)).Key);
+
+    [Fact]
+    public void Open_ModelOfTooManyBytes_IsNotRead()
+    {
+        using var folder = new TemporaryFolder().With("tokenizer_config.json", InternLm2);
+        using (var file = File.Create(folder.Combine("tokenizer.model")))
+        {
+            file.SetLength(SentencePieceModel.MaxBytes + 1L);
+        }
+
+        Assert.Contains("more than", Assert.Throws<TokenizerException>(() => TokenizerLoader.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ internal static class SentencePieceLoader
     public static SentencePieceTokenizer Load(string path, TokenizerFiles files)
     {
         var config = files.Config!;
-        var model = SentencePieceModel.Read(path, TokenizerFiles.ReadBytes(path));
+        var model = SentencePieceModel.Read(path, TokenizerFiles.ReadBytes(path, SentencePieceModel.MaxBytes));
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var id = 0; id < model.Pieces.Count; id++)
         {

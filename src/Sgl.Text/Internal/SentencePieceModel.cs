@@ -1,5 +1,6 @@
-using System.Buffers.Binary;
 using System.Text;
+using Google.Protobuf;
+using Sgl.Text.Internal.SentencePieceFormat;
 
 namespace Sgl.Text.Internal;
 
@@ -23,289 +24,117 @@ internal readonly record struct SentencePiece(string Text, float Score, PieceKin
 /// </summary>
 internal sealed class SentencePieceModel
 {
-    private const int BpeModelType = 2;
+    /// <summary>Largest file that is read. Those of published models have up to 5 MB; a parsed one can take thirty times its size.</summary>
+    public const int MaxBytes = 32 << 20;
 
-    private SentencePieceModel(string file) => File = file;
+    private const int BpeModelType = 2;
+    private static readonly UTF8Encoding Strict = new(false, true);
+    private static readonly MessageParser<ModelProto> Parser = ModelProto.Parser.WithDiscardUnknownFields(true);
+
+    private SentencePieceModel(string file, ModelProto model)
+    {
+        File = file;
+        Pieces = [.. model.Pieces.Select(ReadPiece)];
+        ByteFallback = model.TrainerSpec?.ByteFallback ?? false;
+        var normalizer = model.NormalizerSpec ?? new NormalizerSpec();
+        AddDummyPrefix = normalizer.AddDummyPrefix;
+        RemoveExtraWhitespaces = normalizer.RemoveExtraWhitespaces;
+        EscapeWhitespaces = normalizer.EscapeWhitespaces;
+    }
 
     public string File { get; }
 
-    public List<SentencePiece> Pieces { get; } = [];
+    public List<SentencePiece> Pieces { get; }
 
-    public bool ByteFallback { get; private set; }
+    public bool ByteFallback { get; }
 
-    public bool AddDummyPrefix { get; private set; } = true;
+    public bool AddDummyPrefix { get; }
 
-    public bool RemoveExtraWhitespaces { get; private set; } = true;
+    public bool RemoveExtraWhitespaces { get; }
 
-    public bool EscapeWhitespaces { get; private set; } = true;
+    public bool EscapeWhitespaces { get; }
 
-    public static SentencePieceModel Read(string file, ReadOnlySpan<byte> data)
+    public static SentencePieceModel Read(string file, byte[] data)
     {
-        var model = new SentencePieceModel(file);
-        var modelType = 1; // TrainerSpec's default is UNIGRAM
-        var reader = new ProtoReader(data, file);
-        while (reader.TryReadField(out var field, out var value))
+        ModelProto proto;
+        try
         {
-            switch (field)
-            {
-                case 1:
-                    model.Pieces.Add(ReadPiece(value.Bytes(field), model.Pieces.Count, file));
-                    break;
-                case 2:
-                    model.ReadTrainer(value.Bytes(field), ref modelType);
-                    break;
-                case 3:
-                    model.ReadNormalizer(value.Bytes(field), "normalizer_spec");
-                    break;
-                case 5:
-                    model.ReadDenormalizer(value.Bytes(field));
-                    break;
-            }
+            proto = Parser.ParseFrom(data);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new TokenizerException(file, null, "not a SentencePiece model (the protobuf message is damaged)", e);
         }
 
+        var model = new SentencePieceModel(file, proto);
         if (model.Pieces.Count == 0)
         {
             throw new TokenizerException(file, "pieces", "no pieces: this is not a SentencePiece model");
         }
 
-        if (modelType != BpeModelType)
-        {
-            var name = modelType switch { 1 => "UNIGRAM", 3 => "WORD", 4 => "CHAR", _ => modelType.ToString(System.Globalization.CultureInfo.InvariantCulture) };
-            throw new TokenizerException(file, "trainer_spec.model_type", $"expected BPE, found {name}, which is not implemented");
-        }
-
+        model.RequireBpe(proto.TrainerSpec ?? new TrainerSpec());
+        model.RequireIdentity(proto);
         return model;
     }
 
-    private static SentencePiece ReadPiece(ReadOnlySpan<byte> data, int id, string file)
+    private SentencePiece ReadPiece(ModelProto.Types.SentencePiece piece, int id)
     {
-        var text = "";
-        var score = 0f;
-        var kind = 1;
-        var reader = new ProtoReader(data, file);
-        while (reader.TryReadField(out var field, out var value))
-        {
-            switch (field)
-            {
-                case 1:
-                    text = value.Text(field, $"pieces[{id}].piece");
-                    break;
-                case 2:
-                    score = value.Float(field);
-                    break;
-                case 3:
-                    kind = (int)value.Number(field);
-                    break;
-            }
-        }
-
+        var text = Text(piece.Piece, $"pieces[{id}].piece");
         if (text.Length == 0)
         {
-            throw new TokenizerException(file, $"pieces[{id}].piece", "is empty");
+            throw new TokenizerException(File, $"pieces[{id}].piece", "is empty");
         }
 
-        if (float.IsNaN(score))
+        if (float.IsNaN(piece.Score))
         {
-            throw new TokenizerException(file, $"pieces[{id}].score", "is not a number");
+            throw new TokenizerException(File, $"pieces[{id}].score", "is not a number");
         }
 
-        if (kind is < 1 or > 6)
+        if (piece.Type is < 1 or > 6)
         {
-            throw new TokenizerException(file, $"pieces[{id}].type", $"expected 1 to 6, found {kind}");
+            throw new TokenizerException(File, $"pieces[{id}].type", $"expected 1 to 6, found {piece.Type}");
         }
 
-        return new(text, score, (PieceKind)kind);
+        return new(text, piece.Score, (PieceKind)piece.Type);
     }
 
-    private void ReadTrainer(ReadOnlySpan<byte> data, ref int modelType)
+    private void RequireBpe(TrainerSpec trainer)
     {
-        var reader = new ProtoReader(data, File);
-        while (reader.TryReadField(out var field, out var value))
+        if (trainer.TreatWhitespaceAsSuffix)
         {
-            switch (field)
-            {
-                case 3:
-                    modelType = (int)value.Number(field);
-                    break;
-                case 24 when value.Number(field) != 0:
-                    throw new TokenizerException(File, "trainer_spec.treat_whitespace_as_suffix", "true is not implemented");
-                case 35:
-                    ByteFallback = value.Number(field) != 0;
-                    break;
-            }
+            throw new TokenizerException(File, "trainer_spec.treat_whitespace_as_suffix", "true is not implemented");
+        }
+
+        if (trainer.ModelType != BpeModelType)
+        {
+            var name = trainer.ModelType switch { 1 => "UNIGRAM", 3 => "WORD", 4 => "CHAR", var other => other.ToString(System.Globalization.CultureInfo.InvariantCulture) };
+            throw new TokenizerException(File, "trainer_spec.model_type", $"expected BPE, found {name}, which is not implemented");
         }
     }
 
-    private void ReadNormalizer(ReadOnlySpan<byte> data, string key)
+    private void RequireIdentity(ModelProto model)
     {
-        var name = "";
-        var hasMap = false;
-        var reader = new ProtoReader(data, File);
-        while (reader.TryReadField(out var field, out var value))
+        if (model.NormalizerSpec is { PrecompiledCharsmap.Length: > 0 } normalizer)
         {
-            switch (field)
-            {
-                case 1:
-                    name = value.Text(field, $"{key}.name");
-                    break;
-                case 2:
-                    hasMap = value.Bytes(field).Length > 0;
-                    break;
-                case 3:
-                    AddDummyPrefix = value.Number(field) != 0;
-                    break;
-                case 4:
-                    RemoveExtraWhitespaces = value.Number(field) != 0;
-                    break;
-                case 5:
-                    EscapeWhitespaces = value.Number(field) != 0;
-                    break;
-            }
+            throw new TokenizerException(
+                File, "normalizer_spec.name", $"expected the identity normaliser, found '{Text(normalizer.Name, "normalizer_spec.name")}', which is not implemented");
         }
 
-        if (hasMap)
+        if (model.DenormalizerSpec is { PrecompiledCharsmap.Length: > 0 })
         {
-            throw new TokenizerException(File, $"{key}.name", $"expected the identity normaliser, found '{name}', which is not implemented");
+            throw new TokenizerException(File, "denormalizer_spec", "a denormaliser is not implemented");
         }
     }
 
-    private void ReadDenormalizer(ReadOnlySpan<byte> data)
+    private string Text(ByteString bytes, string key)
     {
-        var reader = new ProtoReader(data, File);
-        while (reader.TryReadField(out var field, out var value))
+        try
         {
-            if (field == 2 && value.Bytes(field).Length > 0)
-            {
-                throw new TokenizerException(File, "denormalizer_spec", "a denormaliser is not implemented");
-            }
+            return Strict.GetString(bytes.Span);
         }
-    }
-
-    private enum WireType
-    {
-        Number = 0,
-        Fixed64 = 1,
-        Bytes = 2,
-        Fixed32 = 5,
-    }
-
-    /// <summary>Walks the fields of one protobuf message.</summary>
-    private ref struct ProtoReader(ReadOnlySpan<byte> data, string file)
-    {
-        private ReadOnlySpan<byte> _rest = data;
-
-        public bool TryReadField(out int field, out FieldValue value)
+        catch (DecoderFallbackException e)
         {
-            field = 0;
-            value = default;
-            if (_rest.IsEmpty)
-            {
-                return false;
-            }
-
-            var key = Varint();
-            field = (int)Math.Min(key >> 3, int.MaxValue);
-            var type = (WireType)(key & 7);
-            switch (type)
-            {
-                case WireType.Number:
-                    value = new(file, type, Varint(), default);
-                    return true;
-                case WireType.Fixed64:
-                    Take(8);
-                    value = new(file, type, 0, default);
-                    return true;
-                case WireType.Bytes:
-                    value = new(file, type, 0, Take(Varint()));
-                    return true;
-                case WireType.Fixed32:
-                    value = new(file, type, BinaryPrimitives.ReadUInt32LittleEndian(Take(4)), default);
-                    return true;
-                default:
-                    throw Damaged(file);
-            }
-        }
-
-        public static TokenizerException Damaged(string file) =>
-            new(file, null, "not a SentencePiece model (the protobuf message is damaged)");
-
-        private ReadOnlySpan<byte> Take(ulong count)
-        {
-            if (count > (ulong)_rest.Length)
-            {
-                throw Damaged(file);
-            }
-
-            var taken = _rest[..(int)count];
-            _rest = _rest[(int)count..];
-            return taken;
-        }
-
-        private ulong Varint()
-        {
-            var result = 0UL;
-            for (var i = 0; i < 10; i++)
-            {
-                if (i >= _rest.Length)
-                {
-                    throw Damaged(file);
-                }
-
-                result |= (ulong)(_rest[i] & 0x7F) << (7 * i);
-                if (_rest[i] < 0x80)
-                {
-                    _rest = _rest[(i + 1)..];
-                    return result;
-                }
-            }
-
-            throw Damaged(file);
-        }
-    }
-
-    /// <summary>The value of a field; reading it as another type than it has on the wire is an error of the file.</summary>
-    private readonly ref struct FieldValue(string file, WireType type, ulong number, ReadOnlySpan<byte> bytes)
-    {
-        private static readonly UTF8Encoding _strict = new(false, true);
-
-        private readonly ReadOnlySpan<byte> _bytes = bytes;
-
-        public long Number(int field)
-        {
-            Check(WireType.Number, field);
-            return (long)number;
-        }
-
-        public float Float(int field)
-        {
-            Check(WireType.Fixed32, field);
-            return BitConverter.UInt32BitsToSingle((uint)number);
-        }
-
-        public ReadOnlySpan<byte> Bytes(int field)
-        {
-            Check(WireType.Bytes, field);
-            return _bytes;
-        }
-
-        public string Text(int field, string key)
-        {
-            try
-            {
-                return _strict.GetString(Bytes(field));
-            }
-            catch (DecoderFallbackException e)
-            {
-                throw new TokenizerException(file, key, "is not UTF-8", e);
-            }
-        }
-
-        private void Check(WireType expected, int field)
-        {
-            if (type != expected)
-            {
-                throw new TokenizerException(file, $"field {field}", $"expected wire type {expected}, found {type}");
-            }
+            throw new TokenizerException(File, key, "is not UTF-8", e);
         }
     }
 }

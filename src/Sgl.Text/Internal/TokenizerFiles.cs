@@ -75,10 +75,17 @@ internal sealed record TokenizerFiles(string Folder, JsonFile? Config, string? C
     }
 
     /// <summary>Reads a file as bytes.</summary>
-    public static byte[] ReadBytes(string path)
+    /// <param name="path">Where.</param>
+    /// <param name="most">Its largest size, bytes.</param>
+    public static byte[] ReadBytes(string path, long most = long.MaxValue)
     {
         try
         {
+            if (new FileInfo(path).Length is var size && size > most)
+            {
+                throw new TokenizerException(path, null, $"has {size} bytes, more than the {most} that are read");
+            }
+
             var data = File.ReadAllBytes(path);
             return GitLfsPointer.Is(data) ? throw new TokenizerException(path, null, "is " + GitLfsPointer.Description) : data;
         }
