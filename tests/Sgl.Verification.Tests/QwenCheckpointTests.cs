@@ -4,6 +4,7 @@ using Sgl.Testing;
 using Sgl.Text;
 using Sgl.Verification.Tests.Reference;
 using Sgl.Vision;
+using static Sgl.Verification.Tests.Reference.Compare;
 
 namespace Sgl.Verification.Tests;
 
@@ -11,8 +12,6 @@ namespace Sgl.Verification.Tests;
 public class QwenCheckpointTests
 {
     private const int NewTokens = 5;
-    private const double LogitTolerance = 2e-4;
-    private const double ImportanceTolerance = 4e-4;
 
     private static readonly Dictionary<string, QwenShape> Shapes = new()
     {
@@ -55,17 +54,7 @@ public class QwenCheckpointTests
 
         var trace = new GenerationTrace { ConsistencyRatios = [0.4, 0.1, 0, 1] };
         var result = await Runs.GenerateAsync(engine, prompt, Options(trace) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.05 });
-        var pass = reference.Forward(result.TokenIds, []);
-        reference.Greedy(result.TokenIds, pass);
-        Close("logits", Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
-        Close("importance", result.Importance!, reference.Importance(pass, reference.LastVisual, result.TokenIds.Count), ImportanceTolerance);
-        foreach (var consistency in trace.Consistency)
-        {
-            var kept = KeepMask.FromImportance(result.Importance, consistency.Ratio);
-            Assert.Equal(kept.Indices(), consistency.Kept);
-            var teacher = reference.Forward(result.TokenIds, [(0, kept)], lastToo: true);
-            Close($"consistency at {consistency.Ratio}", consistency.Logits, reference.StepLogits(result.TokenIds, teacher), LogitTolerance);
-        }
+        reference.AssertUnpruned(result, trace);
     }
 
     [Theory]
@@ -99,11 +88,8 @@ public class QwenCheckpointTests
             var trace = new GenerationTrace();
             var steps = PrunePlan.Create(plan.Select(p => new PruneStep(p.Layer, p.Mask)), shape.Layers, n);
             var result = await Runs.GenerateAsync(engine, prompt, Options(trace) with { Plan = steps });
-            var pass = reference.Forward(result.TokenIds, plan);
-            reference.Greedy(result.TokenIds, pass);
-            Close(string.Join(", ", plan), Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
-            var expected = Enumerable.Range(0, shape.Layers).Select(l => prompt.Ids.Length - n + (steps.MaskAt(l)?.Count ?? n) + NewTokens - 1);
-            Assert.Equal(expected, result.Usage.KvLengths);
+            Assert.Equal(NewTokens, result.TokenIds.Count);
+            reference.AssertPruned(result, trace, plan, shape.Layers);
         }
     }
 
@@ -153,7 +139,7 @@ public class QwenCheckpointTests
         {
             var reference = new QwenReference(shape, requests[i].Prompt);
             var pass = reference.Forward(results[i].TokenIds, requests[i].Plan);
-            reference.Greedy(results[i].TokenIds, pass);
+            reference.AssertGreedy(results[i].TokenIds, pass);
             Close($"request {i}", Flat(traces[i].StepLogits), reference.StepLogits(results[i].TokenIds, pass), LogitTolerance);
         }
     }
@@ -308,15 +294,4 @@ public class QwenCheckpointTests
     };
 
     private static KeepMask Mask(int length, Func<int, bool> keep) => KeepMask.FromIndices(length, [.. Enumerable.Range(0, length).Where(keep)]);
-
-    private static float[] Flat(IEnumerable<float[]> rows) => [.. rows.SelectMany(r => r)];
-
-    private static void Close(string what, float[] actual, double[] expected, double tolerance)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++)
-        {
-            Assert.True(Math.Abs(actual[i] - expected[i]) <= tolerance, $"{what} [{i}]: expected {expected[i]}, found {actual[i]}");
-        }
-    }
 }

@@ -2,6 +2,7 @@ using Sgl.Guidance;
 using Sgl.Inference;
 using Sgl.Testing;
 using Sgl.Verification.Tests.Reference;
+using static Sgl.Verification.Tests.Reference.Compare;
 
 namespace Sgl.Verification.Tests;
 
@@ -9,8 +10,6 @@ namespace Sgl.Verification.Tests;
 public class UnseenCheckpointTests
 {
     private const int NewTokens = 6;
-    private const double LogitTolerance = 2e-4;
-    private const double ImportanceTolerance = 4e-4;
 
     private static readonly Dictionary<string, CheckpointShape> Shapes = new()
     {
@@ -42,18 +41,7 @@ public class UnseenCheckpointTests
         var trace = new GenerationTrace { ConsistencyRatios = [0.3, 0, 1] };
         var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.05 });
 
-        var pass = reference.Forward(result.TokenIds, []);
-        reference.Greedy(result.TokenIds, pass);
-        Close("logits", Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
-        // The authors' rows: from the last visual token on, the last generated id never being a query.
-        Close("importance", result.Importance!, reference.Importance(pass, reference.LastVisual, result.TokenIds.Count), ImportanceTolerance);
-        foreach (var consistency in trace.Consistency)
-        {
-            var kept = KeepMask.FromImportance(result.Importance, consistency.Ratio);
-            Assert.Equal(kept.Indices(), consistency.Kept);
-            var teacher = reference.Forward(result.TokenIds, [(0, kept)], lastToo: true);
-            Close($"consistency at {consistency.Ratio}", consistency.Logits, reference.StepLogits(result.TokenIds, teacher), LogitTolerance);
-        }
+        reference.AssertUnpruned(result, trace);
     }
 
     /// <summary>One token only: with every further one the base grows, and keys that are cached stay as they were rotated.</summary>
@@ -104,11 +92,8 @@ public class UnseenCheckpointTests
             var trace = new GenerationTrace();
             var steps = PrunePlan.Create(plan.Select(p => new PruneStep(p.Layer, p.Mask)), shape.Layers, n);
             var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Plan = steps });
-            var pass = reference.Forward(result.TokenIds, plan);
-            reference.Greedy(result.TokenIds, pass);
-            Close(string.Join(", ", plan), Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
-            var expected = Enumerable.Range(0, shape.Layers).Select(l => prompt.Prompt.Ids.Length - n + (steps.MaskAt(l)?.Count ?? n) + NewTokens - 1);
-            Assert.Equal(expected, result.Usage.KvLengths);
+            Assert.Equal(NewTokens, result.TokenIds.Count);
+            reference.AssertPruned(result, trace, plan, shape.Layers);
             Assert.Equal(plan[^1].Mask.Count, result.Usage.KeptVisualTokens);
         }
     }
@@ -125,11 +110,7 @@ public class UnseenCheckpointTests
         var reference = new ReferenceRun(shape, prompt);
         var trace = new GenerationTrace();
         var result = await Runs.GenerateAsync(engine, prompt.Prompt, Options(trace) with { Importance = new ImportanceOptions() });
-        var pass = reference.Forward(result.TokenIds, []);
-        reference.Greedy(result.TokenIds, pass);
-        Close("logits", Flat(trace.StepLogits), reference.StepLogits(result.TokenIds, pass), LogitTolerance);
-        // One rule for any number of images: rows from the last visual token of the prompt on.
-        Close("importance", result.Importance!, reference.Importance(pass, reference.LastVisual, result.TokenIds.Count), ImportanceTolerance);
+        reference.AssertUnpruned(result, trace);
 
         var n = prompt.Prompt.VisualTokenCount;
         var plan = new[] { (0, Mask(n, v => v % 3 != 0)), (1, Mask(n, v => v % 3 == 1)) };
@@ -170,15 +151,4 @@ public class UnseenCheckpointTests
     };
 
     private static KeepMask Mask(int length, Func<int, bool> keep) => KeepMask.FromIndices(length, [.. Enumerable.Range(0, length).Where(keep)]);
-
-    private static float[] Flat(IEnumerable<float[]> rows) => [.. rows.SelectMany(r => r)];
-
-    private static void Close(string what, float[] actual, double[] expected, double tolerance)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (var i = 0; i < expected.Length; i++)
-        {
-            Assert.True(Math.Abs(actual[i] - expected[i]) <= tolerance, $"{what} [{i}]: expected {expected[i]}, found {actual[i]}");
-        }
-    }
 }

@@ -29,8 +29,8 @@ internal sealed class QwenReference : ReferenceScores
     /// <summary>What replaces the embeddings, then what is added behind layers 0, 1, ...; [parts][tokens][hidden].</summary>
     public double[][][] Features { get; }
 
-    /// <summary>Teacher forcing over prompt and generated ids; the last id is no input unless asked for.</summary>
-    public ReferencePass Forward(IReadOnlyList<int> generated, IReadOnlyList<(int Layer, KeepMask Mask)> plan, bool lastToo = false)
+    /// <inheritdoc/>
+    public override ReferencePass Forward(IReadOnlyList<int> generated, IReadOnlyList<(int Layer, KeepMask Mask)> plan, bool lastToo = false)
     {
         int[] ids = [.. _prompt.Ids, .. generated.Take(generated.Count - (lastToo ? 0 : 1))];
         var positions = Positions(ids.Length);

@@ -21,8 +21,8 @@ internal sealed class ReferenceRun : ReferenceScores
 
     public double[][] Features { get; }
 
-    /// <summary>Teacher forcing over prompt and generated ids; the last id is no input unless asked for.</summary>
-    public ReferencePass Forward(IReadOnlyList<int> generated, IReadOnlyList<(int Layer, KeepMask Mask)> plan, bool lastToo = false)
+    /// <inheritdoc/>
+    public override ReferencePass Forward(IReadOnlyList<int> generated, IReadOnlyList<(int Layer, KeepMask Mask)> plan, bool lastToo = false)
     {
         var inputs = _prompt.Prompt.Ids.Select((id, row) => Array.IndexOf(_visual, row) is >= 0 and var v ? Features[v] : _model.Embed(id))
             .Concat(generated.Take(generated.Count - (lastToo ? 0 : 1)).Select(_model.Embed)).ToList();
