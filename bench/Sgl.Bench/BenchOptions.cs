@@ -70,14 +70,14 @@ internal sealed record BenchOptions
     /// <summary>The nearest folder above the program that holds the solution.</summary>
     public static string Repository { get; } = FindRepository();
 
-    /// <exception cref="FormatException">Something on the command line is not known.</exception>
+    /// <exception cref="UsageException">Something on the command line is not known.</exception>
     public static BenchOptions Parse(string[] args)
     {
         var result = new BenchOptions { CommandLine = "dotnet run -c Release --project bench/Sgl.Bench -- " + string.Join(' ', args) };
         var rest = new Queue<string>(args);
         while (rest.TryDequeue(out var word))
         {
-            string Value() => rest.TryDequeue(out var value) ? value : throw new FormatException($"{word} needs a value");
+            string Value() => rest.TryDequeue(out var value) ? value : throw new UsageException($"{word} needs a value");
             result = word switch
             {
                 "--bench" => result with { Benches = [.. Value().Split(',').Select(b => Known(b, [.. AllBenches, .. MoreBenches]))] },
@@ -107,10 +107,10 @@ internal sealed record BenchOptions
     }
 
     private static string Known(string name, string[] names) =>
-        names.Contains(name) ? name : throw new FormatException($"{name} is not one of {string.Join(", ", names)}");
+        names.Contains(name) ? name : throw new UsageException($"{name} is not one of {string.Join(", ", names)}");
 
     private static int Number(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? n : throw new FormatException($"{text} is not a positive number");
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? n : throw new UsageException($"{text} is not a positive number");
 
     private static string FindRepository()
     {

@@ -14,7 +14,7 @@ try
 {
     options = BenchOptions.Parse(args);
 }
-catch (FormatException e)
+catch (UsageException e)
 {
     Console.Error.WriteLine($"{e.Message}\n{BenchOptions.Usage}");
     return 1;

@@ -55,7 +55,7 @@ internal sealed record LoadOptions
           all          all of them
         """;
 
-    /// <exception cref="FormatException">With what is wrong.</exception>
+    /// <exception cref="UsageException">With what is wrong.</exception>
     public static LoadOptions Parse(string[] args)
     {
         var names = new List<string>();
@@ -69,7 +69,7 @@ internal sealed record LoadOptions
                 continue;
             }
 
-            var value = i + 1 < args.Length ? args[++i] : throw new FormatException($"{args[i]} needs a value");
+            var value = i + 1 < args.Length ? args[++i] : throw new UsageException($"{args[i]} needs a value");
             switch (args[i - 1])
             {
                 case "--set":
@@ -82,14 +82,14 @@ internal sealed record LoadOptions
         }
 
         IReadOnlyList<IScenario> scenarios = [.. names.SelectMany(Named)];
-        return scenarios.Count == 0 ? throw new FormatException("no scenario was named") : options with { Scenarios = scenarios, Settings = settings };
+        return scenarios.Count == 0 ? throw new UsageException("no scenario was named") : options with { Scenarios = scenarios, Settings = settings };
     }
 
     private static IEnumerable<IScenario> Named(string name) => name switch
     {
         "all" => IScenario.All,
         "load" => IScenario.Load,
-        _ => [IScenario.All.FirstOrDefault(s => s.Name == name) ?? throw new FormatException($"there is no scenario '{name}'")],
+        _ => [IScenario.All.FirstOrDefault(s => s.Name == name) ?? throw new UsageException($"there is no scenario '{name}'")],
     };
 
     private static LoadOptions With(LoadOptions options, string key, string value) => key switch
@@ -105,14 +105,14 @@ internal sealed record LoadOptions
         "--cache" => options with { Cache = value },
         "--seed" => options with { Seed = (int)Number(key, value) },
         "--out" => options with { Output = value },
-        _ => throw new FormatException($"there is no option {key}"),
+        _ => throw new UsageException($"there is no option {key}"),
     };
 
     private static (int Columns, int Rows) Pair(string key, string value) =>
-        value.Split('x') is [var columns, var rows] ? ((int)Number(key, columns), (int)Number(key, rows)) : throw new FormatException($"{key} needs COLUMNSxROWS, not '{value}'");
+        value.Split('x') is [var columns, var rows] ? ((int)Number(key, columns), (int)Number(key, rows)) : throw new UsageException($"{key} needs COLUMNSxROWS, not '{value}'");
 
     private static double Number(string key, string value) =>
-        double.TryParse(value, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : throw new FormatException($"{key} needs a number above 0, not '{value}'");
+        double.TryParse(value, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : throw new UsageException($"{key} needs a number above 0, not '{value}'");
 }
 
 /// <summary>Files of the repository, found from the program upwards.</summary>

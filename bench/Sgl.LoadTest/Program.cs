@@ -8,7 +8,7 @@ try
 {
     options = LoadOptions.Parse(args);
 }
-catch (FormatException e)
+catch (UsageException e)
 {
     Console.Error.WriteLine($"{e.Message}\n{LoadOptions.Usage}");
     return 2;

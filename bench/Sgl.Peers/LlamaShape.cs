@@ -7,6 +7,6 @@ internal sealed record LlamaShape(string Architecture, int Layers, int Hidden, i
     {
         "1b" => new LlamaShape("qwen2", 24, 896, 14, 2, 4864, 151655),
         "2b" => new LlamaShape("llama", 24, 2048, 16, 8, 8192, 92553),
-        _ => throw new FormatException($"'{target}' is not 1b or 2b"),
+        _ => throw new ArgumentException($"'{target}' is not 1b or 2b", nameof(target)),
     };
 }

@@ -41,7 +41,7 @@ public sealed class AccessOptionsValidator : IValidateOptions<AccessOptions>
                 errors.Require(
                     fromFile.Count > 0 || options.Keys.Count > 0 || options.Jwt.IsOn, nameof(options.KeysFile), $"'{options.KeysFile}' has no keys, so nobody could ask", "make one with 'sgl keys new'");
             }
-            catch (InvalidDataException e)
+            catch (SettingsFileException e)
             {
                 errors.Add(nameof(options.KeysFile), $"cannot be used: {e.Message}", "make it with 'sgl keys new --file'");
             }
@@ -67,7 +67,7 @@ public sealed class AccessOptionsValidator : IValidateOptions<AccessOptions>
             {
                 TokenKeys.Read(jwt.JwksFile);
             }
-            catch (InvalidDataException e)
+            catch (SettingsFileException e)
             {
                 errors.Add("Jwt:JwksFile", $"cannot be used: {e.Message}", "give a JSON web key set with public keys");
             }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Sgl.Access.Internal;
+using Sgl.Hosting;
 
 namespace Sgl.Access;
 
@@ -17,7 +18,7 @@ public static class KeyFiles
     };
 
     /// <summary>One key as it stands in a file.</summary>
-    /// <exception cref="InvalidDataException">It is not valid.</exception>
+    /// <exception cref="SettingsFileException">It is not valid.</exception>
     public static string ToJson(KeyOptions key)
     {
         Check([key]);
@@ -25,7 +26,7 @@ public static class KeyFiles
     }
 
     /// <summary>Adds a key to a file, or makes a file with it that only its owner can read. Whoever reads the file meanwhile sees the old or the new one whole.</summary>
-    /// <exception cref="InvalidDataException">The key is not valid, the file has one of that name, or it cannot be read or written.</exception>
+    /// <exception cref="SettingsFileException">The key is not valid, the file has one of that name, or it cannot be read or written.</exception>
     public static void Add(string path, KeyOptions key)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -54,7 +55,7 @@ public static class KeyFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"'{path}' cannot be written: {e.Message.TrimEnd('.')}", e);
+            throw new SettingsFileException($"'{path}' cannot be written: {e.Message.TrimEnd('.')}", e);
         }
     }
 
@@ -64,7 +65,7 @@ public static class KeyFiles
         CallerRules.Check(keys, (field, problem, remedy) => errors.Add($"{field} {problem}; {remedy}."), i => keys.Count == 1 ? "key" : FormattableString.Invariant($"keys[{i}]"));
         if (errors.Count > 0)
         {
-            throw new InvalidDataException(string.Join(" ", errors));
+            throw new SettingsFileException(string.Join(" ", errors));
         }
     }
 

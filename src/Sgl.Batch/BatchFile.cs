@@ -56,9 +56,9 @@ public sealed class BatchFile : IDisposable
         {
             return read == line.Length && BatchLine.Parse(line) is var found && found.CustomId == request.CustomId
                 ? line.AsSpan(found.Body).ToArray()
-                : throw new FormatException("it holds another request");
+                : throw new BadLineException("it holds another request");
         }
-        catch (Exception e) when (e is JsonException or FormatException)
+        catch (Exception e) when (e is JsonException or BadLineException)
         {
             throw new BatchException($"line {request.Line} of the requests was changed while the batch ran", e);
         }
@@ -81,13 +81,13 @@ public sealed class BatchFile : IDisposable
             {
                 if (line.Bytes is not { } bytes)
                 {
-                    throw new FormatException($"is longer than {LongestLine} bytes");
+                    throw new BadLineException($"is longer than {LongestLine} bytes");
                 }
 
                 var found = BatchLine.Parse(bytes.Span);
                 if (!lines.TryAdd(found.CustomId, line.Number))
                 {
-                    throw new FormatException($"custom_id '{Shown.Text(found.CustomId)}' is that of line {lines[found.CustomId]} already");
+                    throw new BadLineException($"custom_id '{Shown.Text(found.CustomId)}' is that of line {lines[found.CustomId]} already");
                 }
 
                 if (requests.Count == MostRequests)
@@ -97,7 +97,7 @@ public sealed class BatchFile : IDisposable
 
                 requests.Add(new BatchRequest(found.CustomId, found.Path, line.Number, line.Offset, bytes.Length));
             }
-            catch (Exception e) when (e is JsonException or FormatException)
+            catch (Exception e) when (e is JsonException or BadLineException)
             {
                 problems.Add($"{path}:{line.Number}: {(e is JsonException ? $"is not JSON: {e.Message}" : e.Message)}");
                 if (problems.Count == ProblemsShown)

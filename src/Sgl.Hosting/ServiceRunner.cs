@@ -74,6 +74,7 @@ public static class ServiceRunner
         AggregateException e when e.InnerExceptions.All(i => i is OptionsValidationException) =>
             (BadSettings, [.. e.InnerExceptions.Cast<OptionsValidationException>().SelectMany(i => i.Failures)]),
         InvalidDataException e when SettingsFile.Explain(e) is { } line => (BadSettings, [line]),
+        SettingsFileException e => (BadSettings, [e.Message]),
         StartupException e => (CannotLoad, [e.Message]),
         IOException { InnerException: AddressInUseException } e =>
             (CannotListen, [$"{Sentence(e.Message)}: another process has this port. Stop it, or choose another with Listen:Port, Listen:MetricsPort or Listen:HttpPort."]),

@@ -45,7 +45,7 @@ public static class DevicePlacement
     /// Reads the placement setting for a decoder of <paramref name="layers"/> layers: one device, <c>cuda*N</c> or <c>cpu*N</c> for equal shares on
     /// devices 0..N-1, or a list of ranges.
     /// </summary>
-    /// <exception cref="FormatException">The text does not cover every layer once, in order, on known devices; the message says what is wrong.</exception>
+    /// <exception cref="EngineSettingsException">The text does not cover every layer once, in order, on known devices; the message says what is wrong.</exception>
     public static IReadOnlyList<LayerPlacement> Parse(string placement, int layers)
     {
         if (DeviceId.TryParse(placement, out var single))
@@ -58,7 +58,7 @@ public static class DevicePlacement
         {
             return devices >= 1 && devices <= layers
                 ? [.. Enumerable.Range(0, devices).Select(d => new LayerPlacement(layers * d / devices, (layers * (d + 1) / devices) - 1, new DeviceId(kind, d)))]
-                : throw new FormatException($"'{placement}' spreads {layers} layers over {devices} devices: use 1 to {layers}");
+                : throw new EngineSettingsException($"'{placement}' spreads {layers} layers over {devices} devices: use 1 to {layers}");
         }
 
         var ranges = new List<LayerPlacement>();
@@ -73,12 +73,12 @@ public static class DevicePlacement
                 || !int.TryParse(bounds[1], NumberStyles.None, CultureInfo.InvariantCulture, out var last)
                 || !DeviceId.TryParse(part[(colon + 1)..], out var device))
             {
-                throw new FormatException($"'{part}' is not of the form FIRST-LAST:DEVICE with DEVICE cpu, cpu:N or cuda:N");
+                throw new EngineSettingsException($"'{part}' is not of the form FIRST-LAST:DEVICE with DEVICE cpu, cpu:N or cuda:N");
             }
 
             if (first != next || last < first)
             {
-                throw new FormatException($"'{part}' must start at layer {next} and end at or behind it: ranges follow each other without gaps");
+                throw new EngineSettingsException($"'{part}' must start at layer {next} and end at or behind it: ranges follow each other without gaps");
             }
 
             ranges.Add(new LayerPlacement(first, last, device));
@@ -87,7 +87,7 @@ public static class DevicePlacement
 
         return next == layers
             ? ranges
-            : throw new FormatException($"'{placement}' covers layers 0 to {next - 1}, the checkpoint has layers 0 to {layers - 1}");
+            : throw new EngineSettingsException($"'{placement}' covers layers 0 to {next - 1}, the checkpoint has layers 0 to {layers - 1}");
     }
 
     /// <summary>

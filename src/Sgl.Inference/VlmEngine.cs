@@ -75,7 +75,7 @@ public sealed class VlmEngine : IAsyncDisposable
 
     /// <summary>Opens a checkpoint folder, builds its graphs, creates the sessions and runs a first generation.</summary>
     /// <exception cref="CheckpointException">The folder is incomplete, inconsistent or of an unknown kind.</exception>
-    /// <exception cref="FormatException">The placement setting does not fit the checkpoint.</exception>
+    /// <exception cref="EngineSettingsException">The placement setting does not fit the checkpoint.</exception>
     public static Task<VlmEngine> LoadAsync(
         EngineOptions options,
         ILoggerFactory? loggers = null,

@@ -23,13 +23,13 @@ public sealed class GoldenVerifier
     public int Count => _cases.Count;
 
     /// <summary>Finds and reads every manifest under a folder.</summary>
-    /// <exception cref="InvalidDataException">The folder holds no cases, or a manifest cannot be read; the message names the file.</exception>
+    /// <exception cref="GoldenDataException">The folder holds no cases, or a manifest cannot be read; the message names the file.</exception>
     public static GoldenVerifier Open(string folder)
     {
         var root = Path.Combine(folder, "cases");
         if (!Directory.Exists(root))
         {
-            throw new InvalidDataException($"{folder} has no folder 'cases'");
+            throw new GoldenDataException($"{folder} has no folder 'cases'");
         }
 
         var cases = new List<GoldenManifest>();
@@ -41,11 +41,11 @@ public sealed class GoldenVerifier
             }
             catch (Exception e) when (e is System.Text.Json.JsonException or KeyNotFoundException or InvalidOperationException)
             {
-                throw new InvalidDataException($"{path}: {e.Message}", e);
+                throw new GoldenDataException($"{path}: {e.Message}", e);
             }
         }
 
-        return cases.Count > 0 ? new GoldenVerifier(folder, cases) : throw new InvalidDataException($"{root} holds no manifest.json");
+        return cases.Count > 0 ? new GoldenVerifier(folder, cases) : throw new GoldenDataException($"{root} holds no manifest.json");
     }
 
     /// <summary>Verifies the cases one by one.</summary>

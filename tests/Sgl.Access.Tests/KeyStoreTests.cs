@@ -172,7 +172,7 @@ public sealed class KeyStoreTests : IDisposable
         KeyFiles.Add(File, Key("alice", _keys.Alice));
         var before = System.IO.File.ReadAllText(File);
 
-        Assert.Throws<InvalidDataException>(() => KeyFiles.Add(File, Key("alice", _keys.Bob)));
+        Assert.Throws<SettingsFileException>(() => KeyFiles.Add(File, Key("alice", _keys.Bob)));
 
         Assert.Equal(before, System.IO.File.ReadAllText(File));
         Assert.Single(Directory.GetFiles(_folder));

@@ -52,17 +52,17 @@ public class DevicePlacementTests
     [InlineData("0-99999999999:cpu")]
     [InlineData("0-3:cpu,4-7:tpu:0")]
     [InlineData("a-b:cpu")]
-    public void Parse_Wrong_SaysSo(string text) => Assert.Throws<FormatException>(() => DevicePlacement.Parse(text, 8));
+    public void Parse_Wrong_SaysSo(string text) => Assert.Throws<EngineSettingsException>(() => DevicePlacement.Parse(text, 8));
 
     [Fact]
-    public void Parse_AnyText_GivesStagesOrAFormatException() => Gen.String[Gen.Char["0123456789-:,* cpuda"], 0, 12].Sample(text =>
+    public void Parse_AnyText_GivesStagesOrAnEngineSettingsException() => Gen.String[Gen.Char["0123456789-:,* cpuda"], 0, 12].Sample(text =>
     {
         try
         {
             var stages = DevicePlacement.Parse(text, 4);
             Assert.Equal([0, 1, 2, 3], stages.SelectMany(s => Enumerable.Range(s.First, s.Count)));
         }
-        catch (FormatException)
+        catch (EngineSettingsException)
         {
         }
     }, iter: 20_000);

@@ -77,7 +77,7 @@ public class LifetimeTests
     [Fact]
     public async Task LoadAsync_PruneLayerBehindTheLast_SaysWhichLayersExist()
     {
-        var error = await Assert.ThrowsAsync<FormatException>(() => TestEngine.LoadAsync(o => o.PruneLayers.Add(4)));
+        var error = await Assert.ThrowsAsync<EngineSettingsException>(() => TestEngine.LoadAsync(o => o.PruneLayers.Add(4)));
         Assert.Contains("0 to 3", error.Message, StringComparison.Ordinal);
     }
 

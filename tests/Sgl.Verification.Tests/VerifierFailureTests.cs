@@ -145,7 +145,7 @@ public sealed class VerifierFailureTests : IDisposable
     {
         var path = Path.Combine(CaseFolder, "manifest.json");
         File.WriteAllText(path, text);
-        var error = Assert.Throws<InvalidDataException>(() => GoldenVerifier.Open(_folder.Path));
+        var error = Assert.Throws<GoldenDataException>(() => GoldenVerifier.Open(_folder.Path));
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
     }
 
@@ -167,9 +167,9 @@ public sealed class VerifierFailureTests : IDisposable
     public void Open_FolderWithoutCases_SaysSo()
     {
         using var empty = new TemporaryFolder();
-        Assert.Throws<InvalidDataException>(() => GoldenVerifier.Open(empty.Path));
+        Assert.Throws<GoldenDataException>(() => GoldenVerifier.Open(empty.Path));
         Directory.CreateDirectory(empty.Combine("cases"));
-        Assert.Throws<InvalidDataException>(() => GoldenVerifier.Open(empty.Path));
+        Assert.Throws<GoldenDataException>(() => GoldenVerifier.Open(empty.Path));
     }
 
     public void Dispose() => _folder.Dispose();

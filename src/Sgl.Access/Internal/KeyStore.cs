@@ -56,7 +56,7 @@ internal sealed class KeyStore
         CallerRules.Check(keys, (field, problem, _) => errors.Add($"{field} {problem}"), i => FormattableString.Invariant($"key {i + 1}"));
         if (errors.Count > 0)
         {
-            throw new InvalidDataException(string.Join("; ", errors.Take(10)));
+            throw new SettingsFileException(string.Join("; ", errors.Take(10)));
         }
 
         var before = _ring;
@@ -81,7 +81,7 @@ internal sealed class KeyStore
             _metrics.CountReload(worked: true);
             AccessLog.Reloaded(_logger, file, _ring.Count);
         }
-        catch (InvalidDataException e)
+        catch (SettingsFileException e)
         {
             _metrics.CountReload(worked: false);
             AccessLog.NotReloaded(_logger, file, e.Message);

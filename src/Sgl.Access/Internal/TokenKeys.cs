@@ -1,4 +1,5 @@
 using Microsoft.IdentityModel.Tokens;
+using Sgl.Hosting;
 
 namespace Sgl.Access.Internal;
 
@@ -9,18 +10,18 @@ internal static class TokenKeys
     public static readonly string[] Algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
 
     /// <summary>The keys of a JSON web key set.</summary>
-    /// <exception cref="InvalidDataException">It cannot be read, or has none that can be used.</exception>
+    /// <exception cref="SettingsFileException">It cannot be read, or has none that can be used.</exception>
     public static IReadOnlyList<SecurityKey> Read(string path)
     {
         try
         {
             var keys = JsonWebKeySet.Create(File.ReadAllText(path)).GetSigningKeys().Where(k => k is not SymmetricSecurityKey).ToList();
-            return keys.Count > 0 ? keys : throw new InvalidDataException($"'{path}' has no public key for signatures");
+            return keys.Count > 0 ? keys : throw new SettingsFileException($"'{path}' has no public key for signatures");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or System.Text.Json.JsonException)
         {
             // What the library says may quote the file.
-            throw new InvalidDataException($"'{path}' {(e is IOException or UnauthorizedAccessException ? "cannot be read" : "is no JSON web key set")}", e);
+            throw new SettingsFileException($"'{path}' {(e is IOException or UnauthorizedAccessException ? "cannot be read" : "is no JSON web key set")}", e);
         }
     }
 }

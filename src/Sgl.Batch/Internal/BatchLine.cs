@@ -17,7 +17,7 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
 
     /// <summary>Reads a line.</summary>
     /// <exception cref="JsonException">It is not JSON.</exception>
-    /// <exception cref="FormatException">It is not a request; the message is the end of a sentence about the line.</exception>
+    /// <exception cref="BadLineException">It is not a request; the message is the end of a sentence about the line.</exception>
     public static BatchLine Parse(ReadOnlySpan<byte> line)
     {
         var mark = line.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]) ? 3 : 0;
@@ -25,7 +25,7 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new FormatException("must be an object with custom_id, method, url and body");
+            throw new BadLineException("must be an object with custom_id, method, url and body");
         }
 
         string? id = null, method = null, url = null;
@@ -49,7 +49,7 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
                 case "body":
                     if (body is not null || reader.TokenType != JsonTokenType.StartObject)
                     {
-                        throw new FormatException(body is null ? "body must be an object" : "has body twice");
+                        throw new BadLineException(body is null ? "body must be an object" : "has body twice");
                     }
 
                     var start = mark + (int)reader.TokenStartIndex;
@@ -57,13 +57,13 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
                     body = start..(mark + (int)reader.BytesConsumed);
                     break;
                 default:
-                    throw new FormatException($"has the field '{Shown.Text(name)}', which is none of custom_id, method, url and body");
+                    throw new BadLineException($"has the field '{Shown.Text(name)}', which is none of custom_id, method, url and body");
             }
         }
 
         if (reader.Read())
         {
-            throw new FormatException("holds more than one object");
+            throw new BadLineException("holds more than one object");
         }
 
         return Checked(id, method, url, body, streams);
@@ -73,25 +73,25 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
     {
         if (string.IsNullOrEmpty(id) || id.Length > LongestId)
         {
-            throw new FormatException($"needs custom_id, a string of 1 to {LongestId} characters");
+            throw new BadLineException($"needs custom_id, a string of 1 to {LongestId} characters");
         }
 
         if (method != "POST")
         {
-            throw new FormatException($"needs method, which is always \"POST\"{(method is null ? "" : $"; found '{Shown.Text(method)}'")}");
+            throw new BadLineException($"needs method, which is always \"POST\"{(method is null ? "" : $"; found '{Shown.Text(method)}'")}");
         }
 
         if (!Paths.Contains(url))
         {
-            throw new FormatException($"needs url, {string.Join(" or ", Paths)}{(url is null ? "" : $"; found '{Shown.Text(url)}'")}");
+            throw new BadLineException($"needs url, {string.Join(" or ", Paths)}{(url is null ? "" : $"; found '{Shown.Text(url)}'")}");
         }
 
         if (body is not { } found)
         {
-            throw new FormatException("needs body, the object that would be posted");
+            throw new BadLineException("needs body, the object that would be posted");
         }
 
-        return streams ? throw new FormatException("body.stream must not be true: a batch has whole answers") : new BatchLine(id, url!, found);
+        return streams ? throw new BadLineException("body.stream must not be true: a batch has whole answers") : new BatchLine(id, url!, found);
     }
 
     /// <summary>Passes over an object; whether its member <c>stream</c> is true.</summary>
@@ -110,10 +110,10 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
         return streams;
     }
 
-    private static string Once(string? before, string value, string name) => before is null ? value : throw new FormatException($"has {name} twice");
+    private static string Once(string? before, string value, string name) => before is null ? value : throw new BadLineException($"has {name} twice");
 
     private static string String(ref Utf8JsonReader reader, string name) =>
-        reader.TokenType == JsonTokenType.String ? Text(ref reader, name) : throw new FormatException($"{name} must be a string");
+        reader.TokenType == JsonTokenType.String ? Text(ref reader, name) : throw new BadLineException($"{name} must be a string");
 
     private static string Text(ref Utf8JsonReader reader, string what)
     {
@@ -123,7 +123,7 @@ internal readonly record struct BatchLine(string CustomId, string Path, Range Bo
         }
         catch (InvalidOperationException)
         {
-            throw new FormatException($"has text in {what} that is not valid Unicode");
+            throw new BadLineException($"has text in {what} that is not valid Unicode");
         }
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Sgl.Access;
 using Sgl.Cli.Internal;
+using Sgl.Hosting;
 
 namespace Sgl.Cli.Commands;
 
@@ -56,7 +57,7 @@ internal static class KeysCommand
                     terminal.Hint(string.Create(CultureInfo.InvariantCulture, $"for the list 'keys' of the router's file of keys:\n{KeyFiles.ToJson(entry)}\nThe key is shown only here:"));
                 }
             }
-            catch (InvalidDataException e)
+            catch (SettingsFileException e)
             {
                 throw new CliException(e.Message, ExitCodes.Usage, e);
             }

@@ -7,6 +7,7 @@ using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.Models;
 using Sgl.Text;
+using Sgl.Verification;
 using Sgl.Vision;
 
 namespace Sgl.Cli.Internal;
@@ -48,8 +49,8 @@ internal static class Failures
         StartupException { InnerException: CheckpointException e } => (Checkpoint(e), ExitCodes.Failed),
         EngineRequestException e => ([$"{e.Field}: {e.Message}"], ExitCodes.Failed),
         RpcException e => (Remote(e), ExitCodes.Failed),
-        EvaluationException or GuidanceException or ImageException or TokenizerException or PromptException or TextTooLongException => ([exception.Message], ExitCodes.Failed),
-        InvalidDataException or FormatException => ([exception.Message], ExitCodes.Failed),
+        EvaluationException or GuidanceException or ImageException or TokenizerException or PromptException or TextTooLongException
+            or EngineSettingsException or SettingsFileException or GoldenDataException => ([exception.Message], ExitCodes.Failed),
         OperationCanceledException => (["cancelled"], ExitCodes.Failed),
         _ when ServiceRunner.Explain(exception) is (not ServiceRunner.Failed, { Count: > 0 } lines) => (lines, ExitCodes.Failed),
         IOException or UnauthorizedAccessException => ([exception.Message], ExitCodes.Failed),

@@ -27,6 +27,6 @@ internal static class WireLayouts
         Wire.TileKind.Base => TileKind.Base,
         Wire.TileKind.Packed => TileKind.Packed,
         Wire.TileKind.Image => TileKind.Image,
-        _ => throw new InvalidDataException($"the router's layout has a tile of kind {kind}, which this program does not know"),
+        _ => throw new CliException($"the router's layout has a tile of kind {kind}, which this program does not know"),
     };
 }

@@ -122,7 +122,7 @@ internal static partial class EngineLoader
             var outside = options.PruneLayers.Where(l => l < 0 || l >= layers).ToList();
             return outside.Count == 0
                 ? [.. options.PruneLayers.Distinct().Order()]
-                : throw new FormatException($"PruneLayers names {string.Join(", ", outside)}, the checkpoint has layers 0 to {layers - 1}");
+                : throw new EngineSettingsException($"PruneLayers names {string.Join(", ", outside)}, the checkpoint has layers 0 to {layers - 1}");
         }
 
         double[] fractions = [0, 0.05, 0.1, 0.2, 0.3, 0.4];

@@ -1,4 +1,5 @@
 using Sgl.Hosting;
+using Sgl.Inference;
 using Sgl.Models;
 using Sgl.Text;
 
@@ -10,7 +11,7 @@ internal static class StartupFailures
     public static StartupException Explain(Exception exception, string checkpoint) => exception switch
     {
         CheckpointException or TokenizerException => new StartupException(exception.Message, exception),
-        FormatException => new StartupException($"{ModelServingExtensions.EngineSection}: {exception.Message}", exception),
+        EngineSettingsException => new StartupException($"{ModelServingExtensions.EngineSection}: {exception.Message}", exception),
         IOException or UnauthorizedAccessException => new StartupException($"Checkpoint '{checkpoint}' cannot be read: {exception.Message}", exception),
 
         // What nobody foresaw is shown whole: the stack trace is what its report needs.

@@ -141,7 +141,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             {
                 PolicyFile.Load(file);
             }
-            catch (InvalidDataException e)
+            catch (SettingsFileException e)
             {
                 errors.Add($"{key}:File", $"cannot be used: {e.Message.TrimEnd('.')}", "write it with 'sgl calibrate'");
             }

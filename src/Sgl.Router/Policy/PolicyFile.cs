@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sgl.Guidance;
+using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -55,7 +56,7 @@ public sealed record PolicyFile
     public IDictionary<string, JsonElement> Details { get; init; } = new Dictionary<string, JsonElement>();
 
     /// <summary>Reads and checks a file.</summary>
-    /// <exception cref="InvalidDataException">The file is missing or not such a policy; the message says why.</exception>
+    /// <exception cref="SettingsFileException">The file is missing or not such a policy; the message says why.</exception>
     public static PolicyFile Load(string path)
     {
         PolicyFile? policy;
@@ -66,19 +67,19 @@ public sealed record PolicyFile
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"'{path}' is not a policy: {e.Message}", e);
+            throw new SettingsFileException($"'{path}' is not a policy: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"'{path}' cannot be read: {e.Message}", e);
+            throw new SettingsFileException($"'{path}' cannot be read: {e.Message}", e);
         }
 
         return policy switch
         {
-            null => throw new InvalidDataException($"'{path}' is empty"),
-            { Version: not CurrentVersion } => throw new InvalidDataException($"'{path}' has version {policy.Version}, expected {CurrentVersion}"),
-            { Threshold: not >= 0 } => throw new InvalidDataException(FormattableString.Invariant($"'{path}' has threshold {policy.Threshold}, expected 0 or above")),
-            { TileThreshold: not null and not (>= 0 and <= 1) } => throw new InvalidDataException(FormattableString.Invariant($"'{path}' has tile_threshold {policy.TileThreshold}, expected 0 to 1")),
+            null => throw new SettingsFileException($"'{path}' is empty"),
+            { Version: not CurrentVersion } => throw new SettingsFileException($"'{path}' has version {policy.Version}, expected {CurrentVersion}"),
+            { Threshold: not >= 0 } => throw new SettingsFileException(FormattableString.Invariant($"'{path}' has threshold {policy.Threshold}, expected 0 or above")),
+            { TileThreshold: not null and not (>= 0 and <= 1) } => throw new SettingsFileException(FormattableString.Invariant($"'{path}' has tile_threshold {policy.TileThreshold}, expected 0 to 1")),
             _ => policy,
         };
     }

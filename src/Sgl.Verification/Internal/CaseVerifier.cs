@@ -172,7 +172,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
                 "sgp" => smallImportance,
                 "oracle" => full.Importance!,
                 "fastv" => await FastVAsync(engine, prompt, side, layer, golden, cancellationToken).ConfigureAwait(false),
-                _ => throw new InvalidDataException($"{manifest.Name}: run {run.Tag} ranks by '{run.Importance}', which is not known"),
+                _ => throw new GoldenDataException($"{manifest.Name}: run {run.Tag} ranks by '{run.Importance}', which is not known"),
             };
             var mask = KeepMask.FromImportance(ranking, run.Ratio);
             var plan = layer < engine.Model.Layers

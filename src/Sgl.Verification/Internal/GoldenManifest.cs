@@ -41,7 +41,7 @@ internal sealed record GoldenManifest
         {
             Name = $"{Text(root, "pair")}/{Text(root, "case")}",
             Folder = Path.GetDirectoryName(Path.GetFullPath(path))!,
-            SmallCheckpoint = Text(root, "small_checkpoint") ?? throw new InvalidDataException($"{path}: small_checkpoint is missing"),
+            SmallCheckpoint = Text(root, "small_checkpoint") ?? throw new GoldenDataException($"{path}: small_checkpoint is missing"),
             LargeCheckpoint = large,
             VisualTokens = root.GetProperty("visual_tokens").GetInt32(),
             ImageTokenId = (root.TryGetProperty("img_context_id", out var id) ? id : root.GetProperty("image_token_id")).GetInt32(),
@@ -168,7 +168,7 @@ internal sealed record GoldenRun(
         (int?)(GoldenSide.Number(run, "K") ?? GoldenSide.Number(run, "prune_layer")),
         GoldenSide.Number(run, "ratio") ?? 1,
         run.TryGetProperty("importance", out var importance) ? importance.GetString()! : tag.Split('_')[0],
-        GoldenSide.Ints(run, "generated_ids") ?? throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"run {tag} has no generated_ids")),
+        GoldenSide.Ints(run, "generated_ids") ?? throw new GoldenDataException(string.Create(CultureInfo.InvariantCulture, $"run {tag} has no generated_ids")),
         GoldenSide.Ints(run, "kv_lengths_after_prefill") ?? GoldenSide.Ints(run, "kv_prefill"),
         GoldenSide.Ints(run, "kv_lengths_after_last_decode") ?? GoldenSide.Ints(run, "kv_final"),
         GoldenSide.Ints(run, "decode_position_ids"),

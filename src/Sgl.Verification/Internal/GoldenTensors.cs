@@ -40,7 +40,7 @@ internal sealed class GoldenTensors : IDisposable
             {
                 TensorDataType.Int64 => checked((int)BitConverter.ToInt64(bytes[(i * 8)..])),
                 TensorDataType.Int32 => BitConverter.ToInt32(bytes[(i * 4)..]),
-                _ => throw new InvalidDataException($"{name} holds {entry.DataType}, not integers"),
+                _ => throw new GoldenDataException($"{name} holds {entry.DataType}, not integers"),
             };
         }
 

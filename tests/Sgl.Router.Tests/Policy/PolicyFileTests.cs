@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Hosting;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
@@ -56,7 +57,7 @@ public sealed class PolicyFileTests : IDisposable
     {
         File.WriteAllText(_path, text);
 
-        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => PolicyFile.Load(_path)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<SettingsFileException>(() => PolicyFile.Load(_path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -54,7 +54,7 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
         }
         catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
         {
-            throw new FormatException($"{device} cannot be used: build with -p:Gpu=true and install CUDA and cuDNN, or place the layers on cpu", e);
+            throw new EngineSettingsException($"{device} cannot be used: build with -p:Gpu=true and install CUDA and cuDNN, or place the layers on cpu", e);
         }
     }
 
