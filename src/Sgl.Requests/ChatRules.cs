@@ -43,16 +43,13 @@ public static class ChatRules
 
     private static void CheckRole(Wire.ChatRole role, string field, int turn, ViolationList violations)
     {
-        switch (role)
+        if (role == Wire.ChatRole.Unspecified)
         {
-            case Wire.ChatRole.User or Wire.ChatRole.Assistant or Wire.ChatRole.System:
-                break;
-            case Wire.ChatRole.Unspecified:
-                violations.Add($"{field}[{turn}].role", "is required");
-                break;
-            default:
-                violations.Add($"{field}[{turn}].role", $"{(int)role} is not a value of ChatRole");
-                break;
+            violations.Add($"{field}[{turn}].role", "is required");
+        }
+        else
+        {
+            violations.RequireKnown(role, $"{field}[{turn}].role");
         }
     }
 

@@ -25,9 +25,13 @@ public static class ImageLimitRules
 
         void Range(bool has, long value, long least, long most, string name)
         {
-            if (has && (value < least || value > most))
+            if (has && value < least && most == long.MaxValue)
             {
-                violations.Add($"{field}.{name}", most == long.MaxValue ? $"must be at least {least}, was {value}" : $"must be between {least} and {most}, was {value}");
+                violations.Add($"{field}.{name}", $"must be at least {least}, was {value}");
+            }
+            else if (has)
+            {
+                violations.RequireBetween(value, least, most, $"{field}.{name}");
             }
         }
     }

@@ -29,11 +29,7 @@ public static class SamplingRules
         }
 
         CheckCounts(sampling, maxNewTokens ?? int.MaxValue, field, violations);
-        if (!(sampling.Temperature >= 0 && sampling.Temperature <= MaxTemperature))
-        {
-            violations.Add($"{field}.temperature", FormattableString.Invariant($"must be between 0 and {MaxTemperature}, was {sampling.Temperature}"));
-        }
-
+        violations.RequireBetween(sampling.Temperature, 0, MaxTemperature, $"{field}.temperature");
         if (sampling.HasTopP && !(sampling.TopP > 0 && sampling.TopP <= 1))
         {
             violations.Add($"{field}.top_p", FormattableString.Invariant($"must be above 0 and at most 1, was {sampling.TopP}"));

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Sgl.Hosting;
 
 namespace Sgl.Requests;
@@ -53,6 +54,30 @@ public sealed class ViolationList
         if (_all.Count >= Most)
         {
             ThrowIfAny();
+        }
+    }
+
+    /// <summary>Notes a number outside its range; what is not a number is outside of every one.</summary>
+    /// <returns>Whether it is inside.</returns>
+    public bool RequireBetween<T>(T value, T least, T most, string field)
+        where T : INumber<T>
+    {
+        if (value >= least && value <= most)
+        {
+            return true;
+        }
+
+        Add(field, FormattableString.Invariant($"must be between {least} and {most}, was {value}"));
+        return false;
+    }
+
+    /// <summary>Notes a value that its enumeration does not have.</summary>
+    public void RequireKnown<T>(T value, string field)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+        {
+            Add(field, $"{value:D} is not a value of {typeof(T).Name}");
         }
     }
 

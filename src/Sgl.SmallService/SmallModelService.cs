@@ -76,7 +76,7 @@ public sealed class SmallModelService(
         {
             Answer = result.Text,
             FinishReason = WireResult.FinishReason(result.FinishReason),
-            Scores = scores is null ? null : WireScores.From(scores),
+            Scores = scores is null ? null : WireGuidance.From(scores),
             Usage = WireResult.Usage(result.Usage),
             Timings = WireResult.Timings(result.Timings),
         };

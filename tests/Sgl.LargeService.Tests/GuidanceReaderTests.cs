@@ -1,6 +1,7 @@
 using CsCheck;
 using Google.Protobuf;
 using Sgl.Guidance;
+using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.ModelServing;
 using Wire = Sgl.V1;
@@ -104,7 +105,7 @@ public sealed class GuidanceReaderTests
 
         var found = violations.All.Single();
         Assert.Equal("guidance.ranked.points[0].layer", found.Field);
-        Assert.Equal("layer 3 is not a prune layer of this model; allowed: 0, 2, 4", found.Description);
+        Assert.Equal($"3 is not a prune layer of {Model.Name}; use one of 0, 2, 4", found.Description);
     }
 
     [Fact]
@@ -166,12 +167,20 @@ public sealed class GuidanceReaderTests
     }
 
     [Fact]
-    public void Read_FractionBetweenPruneLayers_NamesLayerAndAllowedOnes()
+    public void Read_FractionBetweenPruneLayers_TakesTheNearestAsTheRouterDoes()
+    {
+        // 0.35 of 10 layers is layer 3, which is as near to 2 as to 4: the later one drops less.
+        var plan = Read(Ranked(Rising(), Fraction(0.35, 0.5)), out var fields);
+        Assert.Empty(fields);
+        Assert.Equal([(4, 10)], plan.Steps.Select(s => (s.Layer, s.Mask.Count)));
+    }
+
+    [Fact]
+    public void Read_FractionWithoutPruneLayers_NamesField()
     {
         var violations = new ViolationList();
-        GuidanceReader.CheckShape(Ranked(Rising(), Fraction(0.35, 0.5)), Model, violations);
-        Assert.Equal(
-            "0.35 of 10 layers is layer 3, not a prune layer of this model; allowed layers: 0, 2, 4", violations.All.Single().Description);
+        GuidanceReader.CheckShape(Ranked(Rising(), Fraction(0.35, 0.5)), Model with { PruneLayers = [] }, violations);
+        Assert.Equal(("guidance.ranked.points[0].layer_fraction", ErrorReasons.PruneLayerUnavailable), (violations.All.Single().Field, violations.All.Single().Reason));
     }
 
     [Fact]

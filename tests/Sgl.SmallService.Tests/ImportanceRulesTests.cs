@@ -59,7 +59,7 @@ public sealed class ImportanceRulesTests
     [Fact]
     public void From_ScoresNotComputed_AreAbsent()
     {
-        var wire = WireScores.From(new ExitScoreSet(0.9, double.NaN, double.NaN, 0.8, 0.5, 0.6, 0.7, double.NaN));
+        var wire = WireGuidance.From(new ExitScoreSet(0.9, double.NaN, double.NaN, 0.8, 0.5, 0.6, 0.7, double.NaN));
 
         Assert.Equal((0.9, 0.8, 0.5, 0.6, 0.7), (wire.Confidence, wire.Entropy, wire.QuantileQ1, wire.QuantileQ2, wire.QuantileQ3));
         Assert.False(wire.HasConsistency || wire.HasDecision || wire.HasLengthNormalisedConsistency);

@@ -3,6 +3,7 @@ using Sgl.Cli.Internal;
 using Sgl.Evaluation;
 using Sgl.Experiments;
 using Sgl.Guidance;
+using Sgl.Requests;
 
 namespace Sgl.Cli.Evaluation;
 
@@ -54,7 +55,7 @@ internal sealed class RouterSubject : IEvaluationSubject
         var answer = await AskAsync(question, new Wire.RoutingPolicy { Force = Wire.Route.Small }, cancellation);
         var run = answer.Completed.Small;
         return new SmallAnswer(
-            run.Answer, run.Usage.GeneratedTokenCount, run.Usage.VisualTokenCount, Scores(answer.Decision.Scores),
+            run.Answer, run.Usage.GeneratedTokenCount, run.Usage.VisualTokenCount, WireGuidance.To(answer.Decision.Scores),
             [.. importances.Select(_ => Array.Empty<float>())], Timings(run.Timings));
     }
 
@@ -80,8 +81,8 @@ internal sealed class RouterSubject : IEvaluationSubject
             policy.Importance = new Wire.ImportanceOptions
             {
                 LayerFraction = method.Importance.LayerFraction,
-                Source = Source(method.Importance.Source),
-                Variant = method.Importance.Variant == ImportanceVariant.Paper ? Wire.ImportanceVariant.Paper : Wire.ImportanceVariant.Reference,
+                Source = WireGuidance.From(method.Importance.Source),
+                Variant = WireGuidance.From(method.Importance.Variant),
             };
         }
 
@@ -110,24 +111,6 @@ internal sealed class RouterSubject : IEvaluationSubject
         request.OmitImportance = true;
         return await _client.AskAsync(request, _ => { }, cancellationToken);
     }
-
-    private static Wire.ImportanceSource Source(ImportanceSource source) => source switch
-    {
-        ImportanceSource.PromptAndGenerated => Wire.ImportanceSource.PromptAndGenerated,
-        ImportanceSource.Prompt => Wire.ImportanceSource.Prompt,
-        ImportanceSource.Generated => Wire.ImportanceSource.Generated,
-        _ => Wire.ImportanceSource.LastPromptToken,
-    };
-
-    private static ExitScoreSet Scores(Wire.ExitScores s) => new(
-        s.HasConfidence ? s.Confidence : double.NaN,
-        s.HasConsistency ? s.Consistency : double.NaN,
-        s.HasDecision ? s.Decision : double.NaN,
-        s.HasEntropy ? s.Entropy : double.NaN,
-        s.HasQuantileQ1 ? s.QuantileQ1 : double.NaN,
-        s.HasQuantileQ2 ? s.QuantileQ2 : double.NaN,
-        s.HasQuantileQ3 ? s.QuantileQ3 : double.NaN,
-        s.HasLengthNormalisedConsistency ? s.LengthNormalisedConsistency : double.NaN);
 
     private static AnswerTimings Timings(Wire.Timings t) => new(
         Seconds(t.Total), Seconds(t.Preprocess) + Seconds(t.Vision), Seconds(t.Prefill), Seconds(t.Decode), Seconds(t.Consistency));

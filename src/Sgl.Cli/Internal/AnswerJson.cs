@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sgl.Requests;
 
 namespace Sgl.Cli.Internal;
 
@@ -31,7 +32,7 @@ internal static class AnswerJson
                     Action = Name(decision.Action),
                     Criterion = Name(decision.Criterion),
                     decision.Threshold,
-                    Scores = decision.Scores is { } s ? Scores(s) : null,
+                    Scores = WireGuidance.Named(decision.Scores),
                 },
                 VisualTokenCount = answer.Layout.VisualTokenCount,
                 PromptTokenCount = answer.Layout.PromptTokenCount,
@@ -45,18 +46,6 @@ internal static class AnswerJson
             },
             Options);
     }
-
-    private static object Scores(Wire.ExitScores s) => new
-    {
-        Confidence = s.HasConfidence ? s.Confidence : (double?)null,
-        Consistency = s.HasConsistency ? s.Consistency : (double?)null,
-        Decision = s.HasDecision ? s.Decision : (double?)null,
-        Entropy = s.HasEntropy ? s.Entropy : (double?)null,
-        QuantileQ1 = s.HasQuantileQ1 ? s.QuantileQ1 : (double?)null,
-        QuantileQ2 = s.HasQuantileQ2 ? s.QuantileQ2 : (double?)null,
-        QuantileQ3 = s.HasQuantileQ3 ? s.QuantileQ3 : (double?)null,
-        LengthNormalisedConsistency = s.HasLengthNormalisedConsistency ? s.LengthNormalisedConsistency : (double?)null,
-    };
 
     private static object? Run(Wire.ModelRun? run) => run is null ? null : new
     {

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Requests;
 using Sgl.Router;
 
 namespace Sgl.Cli.Internal;
@@ -32,7 +33,7 @@ internal static class PolicyChoice
 
         if (criterion is { } c)
         {
-            policy.Criterion = Criterion(c);
+            policy.Criterion = WireGuidance.From(c);
         }
 
         if (keepRatio is not null || pruneLayer is not null)
@@ -52,17 +53,4 @@ internal static class PolicyChoice
 
         return policy;
     }
-
-    private static Wire.ExitCriterion Criterion(ExitCriterion criterion) => criterion switch
-    {
-        ExitCriterion.Decision => Wire.ExitCriterion.Decision,
-        ExitCriterion.Confidence => Wire.ExitCriterion.Confidence,
-        ExitCriterion.Consistency => Wire.ExitCriterion.Consistency,
-        ExitCriterion.Entropy => Wire.ExitCriterion.Entropy,
-        ExitCriterion.QuantileQ1 => Wire.ExitCriterion.QuantileQ1,
-        ExitCriterion.QuantileQ2 => Wire.ExitCriterion.QuantileQ2,
-        ExitCriterion.QuantileQ3 => Wire.ExitCriterion.QuantileQ3,
-        ExitCriterion.LengthNormalisedConsistency => Wire.ExitCriterion.LengthNormalisedConsistency,
-        _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, "has no counterpart in the contract"),
-    };
 }

@@ -1,3 +1,4 @@
+using Sgl.ModelServing;
 using Sgl.Vision;
 
 namespace Sgl.Cli.Internal;
@@ -11,7 +12,7 @@ internal static class WireLayouts
         layout.Height,
         [.. layout.Tiles.Select((tile, i) => new VisualTile(
             i,
-            Kind(tile.Kind),
+            WireLayout.Kinds.To(tile.Kind) ?? throw new CliException($"the router's layout has a tile of kind {tile.Kind}, which this program does not know"),
             tile.FirstToken - layout.FirstToken,
             tile.RowCount,
             tile.ColumnCount + tile.NewlineColumnCount,
@@ -19,14 +20,4 @@ internal static class WireLayouts
             tile.Area.Top,
             tile.Area.Width,
             tile.Area.Height) { NewlineColumns = tile.NewlineColumnCount })]);
-
-    private static TileKind Kind(Wire.TileKind kind) => kind switch
-    {
-        Wire.TileKind.Tile => TileKind.Tile,
-        Wire.TileKind.Thumbnail => TileKind.Thumbnail,
-        Wire.TileKind.Base => TileKind.Base,
-        Wire.TileKind.Packed => TileKind.Packed,
-        Wire.TileKind.Image => TileKind.Image,
-        _ => throw new CliException($"the router's layout has a tile of kind {kind}, which this program does not know"),
-    };
 }

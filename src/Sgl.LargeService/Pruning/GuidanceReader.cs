@@ -28,7 +28,12 @@ internal static class GuidanceReader
                     violations.Add($"{Field}.ranked", "one of importance and order is required");
                 }
 
-                PrunePointRules.Read(guidance.Ranked.Points, model, $"{Field}.ranked.points", violations);
+                if (guidance.Ranked.Points.Count == 0)
+                {
+                    violations.Add($"{Field}.ranked.points", "is required: at least one point that says where to prune and how much to keep");
+                }
+
+                Points(guidance.Ranked, model, violations);
                 break;
 
             case Wire.Guidance.KindOneofCase.Unpruned:
@@ -68,7 +73,7 @@ internal static class GuidanceReader
 
         for (var i = 0; i < masks.Steps.Count; i++)
         {
-            PrunePointRules.CheckLayer(masks.Steps[i].Layer, model, $"{Field}.masks.steps[{i}].layer", violations);
+            PrunePointRules.CheckLayer(masks.Steps[i].Layer, Prunable(model), $"{Field}.masks.steps[{i}].layer", violations);
             if (masks.Steps[i].Mask is null)
             {
                 violations.Add($"{Field}.masks.steps[{i}].mask", "is required");
@@ -100,7 +105,7 @@ internal static class GuidanceReader
         Wire.RankedGuidance ranked, ModelDescription model, int visualTokens, ViolationList violations, TileTokens? tiles, Wire.GuidedTiles? guided)
     {
         var ranking = ReadRanking(ranked, visualTokens, violations);
-        var points = PrunePointRules.Read(ranked.Points, model, $"{Field}.ranked.points", violations);
+        var points = Points(ranked, model, violations);
         if (ranking is null || violations.Any)
         {
             return PrunePlan.None;
@@ -114,7 +119,7 @@ internal static class GuidanceReader
         }
 
         var steps = new List<PruneStep>(points.Count);
-        foreach (var point in points.Where(p => p.Layer < model.Layers))
+        foreach (var point in points)
         {
             Collect(
                 $"{Field}.ranked.order.indices",
@@ -128,6 +133,11 @@ internal static class GuidanceReader
 
         return Plan(steps, model, visualTokens, $"{Field}.ranked.", violations);
     }
+
+    private static PrunableModel Prunable(ModelDescription model) => new(model.Name, model.Layers, model.PruneLayers);
+
+    private static IReadOnlyList<PrunePoint> Points(Wire.RankedGuidance ranked, ModelDescription model, ViolationList violations) =>
+        PrunePointRules.Read(ranked.Points, Prunable(model), $"{Field}.ranked.points", violations);
 
     private static int[]? ReadRanking(Wire.RankedGuidance ranked, int visualTokens, ViolationList violations)
     {

@@ -37,7 +37,7 @@ internal static class TileRules
     /// <param name="points">Where to prune.</param>
     /// <param name="model">The model that is pruned.</param>
     public static PrunePlan Plan(
-        Wire.GuidedTiles guided, float[] importance, int[] ranking, TileTokens tiles, IReadOnlyList<CheckedPoint> points, ModelDescription model) => TilePlan.Create(
+        Wire.GuidedTiles guided, float[] importance, int[] ranking, TileTokens tiles, IReadOnlyList<PrunePoint> points, ModelDescription model) => TilePlan.Create(
         ranking, tiles, TileSelection.Guided(importance, tiles, guided.HasThreshold ? guided.Threshold : TileSelection.DefaultThreshold),
         points.Select(p => (p.Layer, p.KeepRatio)), model.Layers);
 }

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Sgl.Guidance;
 using Wire = Sgl.V1;
 
@@ -14,11 +13,7 @@ internal static class WirePruning
         foreach (var step in plan.Steps)
         {
             outcome.KeptVisualTokenCounts.Add(step.Mask.Count);
-            outcome.Steps.Add(new Wire.PruneStep
-            {
-                Layer = step.Layer,
-                Mask = new Wire.KeepMask { VisualTokenCount = step.Mask.Length, Bits = UnsafeByteOperations.UnsafeWrap(step.Mask.ToBytes()) },
-            });
+            outcome.Steps.Add(new Wire.PruneStep { Layer = step.Layer, Mask = WireGuidance.From(step.Mask) });
         }
 
         return outcome;

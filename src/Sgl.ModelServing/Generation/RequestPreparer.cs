@@ -50,9 +50,7 @@ public sealed class RequestPreparer
     private async Task<PreparedRequest> PrepareAsync(VlmEngine engine, ChatInput input, ViolationList violations, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
-        ChatRules.Check(input.Messages, input.Images.Count, $"{input.Field}messages", violations);
-        SamplingRules.Check(input.Sampling, _engine.MaxNewTokens, $"{input.Field}sampling", violations);
-        ImageLimitRules.Check(input.ImageLimits, $"{input.Field}image_limits", violations);
+        RequestRules.Check(input, _engine.MaxNewTokens, violations);
         ImageLimitMapping.CheckKnown(input.ImageLimits, engine.Model.KnownImageLimits, $"{input.Field}image_limits", violations);
         var headers = _images.ReadHeaders(input.Images, _engine.MaxImages, $"{input.Field}images", violations);
         var cost = Cost(engine, input, headers, violations);

@@ -8,6 +8,14 @@ namespace Sgl.ModelServing;
 /// <summary>A prepared prompt as its clients see it.</summary>
 public static class WireLayout
 {
+    /// <summary>What a tile is.</summary>
+    public static EnumMap<TileKind, Wire.TileKind> Kinds { get; } = new(
+        (TileKind.Tile, Wire.TileKind.Tile),
+        (TileKind.Thumbnail, Wire.TileKind.Thumbnail),
+        (TileKind.Base, Wire.TileKind.Base),
+        (TileKind.Packed, Wire.TileKind.Packed),
+        (TileKind.Image, Wire.TileKind.Image));
+
     /// <summary>Which visual token shows which part of which image.</summary>
     /// <param name="prompt">The prepared prompt, images in prompt order.</param>
     /// <param name="headers">Of the request's images, in its order.</param>
@@ -54,7 +62,7 @@ public static class WireLayout
         };
         wire.Tiles.AddRange(layout.Tiles.Select(tile => new Wire.VisualTile
         {
-            Kind = Kind(tile.Kind),
+            Kind = Kinds.From(tile.Kind),
             FirstToken = firstToken + tile.FirstToken,
             RowCount = tile.Rows,
             ColumnCount = tile.ImageColumns,
@@ -71,14 +79,4 @@ public static class WireLayout
 
         return wire;
     }
-
-    private static Wire.TileKind Kind(TileKind kind) => kind switch
-    {
-        TileKind.Tile => Wire.TileKind.Tile,
-        TileKind.Thumbnail => Wire.TileKind.Thumbnail,
-        TileKind.Base => Wire.TileKind.Base,
-        TileKind.Packed => Wire.TileKind.Packed,
-        TileKind.Image => Wire.TileKind.Image,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no counterpart in the contract"),
-    };
 }

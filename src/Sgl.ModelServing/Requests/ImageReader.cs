@@ -21,9 +21,8 @@ public sealed class ImageReader(RequestLimits limits)
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(violations);
-        if (images.Count > maxImages)
+        if (!RequestRules.CheckImageCount(images.Count, maxImages, field, violations))
         {
-            violations.Add(field, $"at most {maxImages} images are accepted, found {images.Count}");
             return [];
         }
 

@@ -103,7 +103,12 @@ public sealed class ConfigReader
                 return null;
             }
 
-            CheckNames(document.RootElement);
+            if (JsonNames.FindBroken(utf8.Span) is { } place)
+            {
+                problems.Add(file, null, "valid JSON without duplicate keys", $"a key at byte {place} that is not valid Unicode");
+                return null;
+            }
+
             return new ConfigReader(document.RootElement.Clone(), file, string.Empty, problems);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -401,26 +406,6 @@ public sealed class ConfigReader
 
         Problem(key, "a list of strings");
         return [];
-    }
-
-    /// <summary>Throws where an escaped key is half a surrogate pair: no later look-up then meets one.</summary>
-    private static void CheckNames(JsonElement element)
-    {
-        if (element.ValueKind == JsonValueKind.Object)
-        {
-            foreach (var property in element.EnumerateObject())
-            {
-                ArgumentNullException.ThrowIfNull(property.Name);
-                CheckNames(property.Value);
-            }
-        }
-        else if (element.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var item in element.EnumerateArray())
-            {
-                CheckNames(item);
-            }
-        }
     }
 
     private double Number(string key, double? fallback, string expected, Func<double, bool> accepts)

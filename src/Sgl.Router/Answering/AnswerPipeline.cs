@@ -125,10 +125,15 @@ internal sealed class AnswerPipeline
         throw new OverloadedException("The small model has no capacity.", place.Replica.Standing.Limit.RetryAfter);
     }
 
+    /// <summary>
+    /// What needs no model is checked by the model services' own rules. What needs a tokenizer or an image decoder is checked by these, whose violations are passed
+    /// on under the same field names.
+    /// </summary>
     private RequestPolicy Check(Wire.AnswerRequest request, ModelPair models)
     {
         var violations = new ViolationList();
-        RequestRules.Check(request, models, violations);
+        RequestRules.CheckImages(request.Images, models.Least(m => m.MaxImageCount), models.Least(m => m.MaxImageBytes), violations);
+        RequestRules.Check(new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits), models.Least(m => m.MaxNewTokens), violations);
         var policy = PolicyRules.Resolve(request.Policy, Policies, models.Large.Info, violations);
         violations.ThrowIfAny();
         return policy;

@@ -210,7 +210,7 @@ internal sealed class AnswerRun(
         }
 
         var violations = new ViolationList();
-        var points = PrunePoints.Resolve(policy.Prune, large.Info, policy.PruneField, violations);
+        var points = PrunePointRules.Read(policy.Prune, PrunableModel.Of(large.Info), policy.PruneField, violations);
         violations.ThrowIfAny();
 
         var guidance = LargeHop.Guidance(points, policy.TileThreshold, _small);

@@ -196,7 +196,7 @@ internal sealed class LargeHop
     /// <param name="points">By rising layer, keep ratios not rising; so each mask is a subset of the one before.</param>
     /// <param name="tileThreshold">Of guided tiles; null: all are encoded.</param>
     /// <param name="small">The small model's answer; null: it was not asked.</param>
-    public static Wire.Guidance Guidance(IReadOnlyList<ResolvedPoint> points, double? tileThreshold, SmallAnswer? small)
+    public static Wire.Guidance Guidance(IReadOnlyList<PrunePoint> points, double? tileThreshold, SmallAnswer? small)
     {
         if (tileThreshold is { } threshold && small is { Layout.VisualTokenCount: > 0 })
         {
@@ -212,22 +212,14 @@ internal sealed class LargeHop
         var masks = new Wire.MaskGuidance();
         foreach (var point in points)
         {
-            masks.Steps.Add(new Wire.PruneStep
-            {
-                Layer = point.Layer,
-                Mask = new Wire.KeepMask
-                {
-                    VisualTokenCount = importance.Length,
-                    Bits = Google.Protobuf.ByteString.CopyFrom(KeepMask.FromImportance(importance, point.KeepRatio).ToBytes()),
-                },
-            });
+            masks.Steps.Add(new Wire.PruneStep { Layer = point.Layer, Mask = WireGuidance.From(KeepMask.FromImportance(importance, point.KeepRatio)) });
         }
 
         return new Wire.Guidance { Masks = masks, Digest = small.Layout.Digest };
     }
 
     // Which tokens are a tile's is known to the large service, not here: it makes the masks.
-    private static Wire.Guidance GuidedTiles(IReadOnlyList<ResolvedPoint> points, double threshold, SmallAnswer small)
+    private static Wire.Guidance GuidedTiles(IReadOnlyList<PrunePoint> points, double threshold, SmallAnswer small)
     {
         var ranked = new Wire.RankedGuidance { Importance = small.Completed.Importance };
         ranked.Points.AddRange(points.Select(p => new Wire.PrunePoint { Layer = p.Layer, KeepRatio = p.KeepRatio }));

@@ -50,7 +50,7 @@ internal static class Pairing
                 + $"'{large.VisualLayoutKey}'), so importance from one says nothing about the other; serve two models of one family with equal tile settings";
         }
 
-        var violations = policies.All.DistinctBy(p => p.PruneField).SelectMany(p => ViolationList.Of(v => PrunePoints.Resolve(p.Prune, large, p.PruneField, v)));
+        var violations = policies.All.DistinctBy(p => p.PruneField).SelectMany(p => ViolationList.Of(v => PrunePointRules.Read(p.Prune, PrunableModel.Of(large), p.PruneField, v)));
         return string.Join("; ", violations.Select(v => $"{v.Field} {v.Description}"));
     }
 }

@@ -170,7 +170,6 @@ internal sealed class ChatBody : IDisposable
 
             // Of two members of one name, which one counts is anybody's guess.
             var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            CheckNames(document.RootElement);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
                 return document;
@@ -187,26 +186,6 @@ internal sealed class ChatBody : IDisposable
         catch (InvalidOperationException)
         {
             throw new InvalidRequestException("body", "has a member whose name is no Unicode text");
-        }
-    }
-
-    /// <summary>Throws where an escaped name is half a surrogate pair: no later look-up then meets one.</summary>
-    private static void CheckNames(JsonElement element)
-    {
-        if (element.ValueKind == JsonValueKind.Object)
-        {
-            foreach (var member in element.EnumerateObject())
-            {
-                ArgumentNullException.ThrowIfNull(member.Name);
-                CheckNames(member.Value);
-            }
-        }
-        else if (element.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var item in element.EnumerateArray())
-            {
-                CheckNames(item);
-            }
         }
     }
 

@@ -243,19 +243,14 @@ internal sealed record ChatDecision
 
     public Dictionary<string, double>? Scores { get; init; }
 
-    public static ChatDecision From(Wire.Decision decision)
+    public static ChatDecision From(Wire.Decision decision) => new()
     {
-        var scores = WireGuidance.To(decision.Scores);
-        return new ChatDecision
-        {
-            Action = decision.Action.ToString().ToLowerInvariant(),
-            Reason = Name(decision.Reason),
-            Criterion = WireGuidance.To(decision.Criterion) is { } criterion ? WireGuidance.Name(criterion) : null,
-            Threshold = double.IsFinite(decision.Threshold) ? decision.Threshold : null,
-            Scores = decision.Scores is null ? null : Enum.GetValues<Guidance.ExitCriterion>()
-                .Where(c => double.IsFinite(scores[c])).ToDictionary(WireGuidance.Name, c => scores[c]),
-        };
-    }
+        Action = decision.Action.ToString().ToLowerInvariant(),
+        Reason = Name(decision.Reason),
+        Criterion = WireGuidance.To(decision.Criterion) is { } criterion ? WireGuidance.Name(criterion) : null,
+        Threshold = double.IsFinite(decision.Threshold) ? decision.Threshold : null,
+        Scores = WireGuidance.Named(decision.Scores),
+    };
 
     internal static string Name(Wire.RoutingReason reason) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.ToString());
 }

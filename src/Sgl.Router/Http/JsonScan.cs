@@ -18,6 +18,7 @@ internal static class JsonScan
     /// <summary>The first thing that is too many; null where nothing is.</summary>
     /// <param name="json">A document in UTF-8.</param>
     /// <exception cref="JsonException">It is not JSON, or nested deeper than 64.</exception>
+    /// <exception cref="InvalidOperationException">A name is no Unicode text: half of an escaped surrogate pair.</exception>
     public static FieldViolation? Check(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = Deepest });
@@ -32,6 +33,7 @@ internal static class JsonScan
                 case JsonTokenType.PropertyName:
                     var start = (int)reader.TokenStartIndex + 1;
                     names[depth] = start..(start + reader.ValueSpan.Length);
+                    _ = reader.ValueIsEscaped ? reader.GetString() : null; // no later look-up then meets one that is no text
                     continue;
                 case JsonTokenType.EndObject or JsonTokenType.EndArray:
                     depth--;

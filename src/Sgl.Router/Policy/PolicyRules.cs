@@ -27,15 +27,15 @@ internal static class PolicyRules
         var criterion = policy.Criterion == Wire.ExitCriterion.Unspecified ? defaults.Criterion : WireGuidance.To(policy.Criterion);
         if (criterion is null)
         {
-            violations.Add($"{Field}.criterion", $"{(int)policy.Criterion} is not a known criterion");
+            violations.RequireKnown(policy.Criterion, $"{Field}.criterion");
         }
 
         var importance = Importance(policy.Importance, defaults.Importance, violations);
         Threshold(policy, criterion, force, importance, defaults, violations);
         var (prune, pruneField) = Prune(policy, defaults, violations);
-        PrunePoints.Resolve(prune, large, pruneField, violations);
-        Known(policy.Force, $"{Field}.force", violations);
-        Known(policy.OnLargeFailure, $"{Field}.on_large_failure", violations);
+        PrunePointRules.Read(prune, PrunableModel.Of(large), pruneField, violations);
+        violations.RequireKnown(policy.Force, $"{Field}.force");
+        violations.RequireKnown(policy.OnLargeFailure, $"{Field}.on_large_failure");
         return new RequestPolicy
         {
             Criterion = criterion ?? defaults.Criterion,
@@ -98,7 +98,7 @@ internal static class PolicyRules
 
     private static double? TileThreshold(Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
     {
-        Known(policy.Tiles, $"{Field}.tiles", violations);
+        violations.RequireKnown(policy.Tiles, $"{Field}.tiles");
         var isOwn = policy.Tiles != Wire.TileMode.Unspecified;
         var guided = isOwn ? policy.Tiles == Wire.TileMode.Guided : defaults.Tiles == TilePolicy.Guided;
         if (policy.HasTileThreshold && !(policy.TileThreshold >= 0 && policy.TileThreshold <= 1))
@@ -122,26 +122,10 @@ internal static class PolicyRules
 
     private static Wire.ImportanceOptions Importance(Wire.ImportanceOptions? wanted, Wire.ImportanceOptions defaults, ViolationList violations)
     {
-        const string at = $"{Field}.importance";
-        var options = defaults.Clone();
-        if (wanted is null)
-        {
-            return options;
-        }
-
-        Known(wanted.Variant, $"{at}.variant", violations);
-        Known(wanted.Source, $"{at}.source", violations);
-        if (wanted.HasLayerFraction && !(wanted.LayerFraction > 0 && wanted.LayerFraction <= 1))
-        {
-            violations.Add($"{at}.layer_fraction", FormattableString.Invariant($"must be above 0 and at most 1, was {wanted.LayerFraction}"));
-        }
-
-        if (wanted.HasConsistencyRatio && !(wanted.ConsistencyRatio >= 0 && wanted.ConsistencyRatio <= 1))
-        {
-            violations.Add($"{at}.consistency_ratio", FormattableString.Invariant($"must be between 0 and 1, was {wanted.ConsistencyRatio}"));
-        }
+        ImportanceRules.Check(wanted, $"{Field}.importance", violations);
 
         // Merging takes every field that the request set and leaves the router's value in the others.
+        var options = defaults.Clone();
         options.MergeFrom(wanted);
         return options;
     }
@@ -169,14 +153,5 @@ internal static class PolicyRules
 
         violations.Add(at, $"must be above 0 and at most {LongestTimeout.TotalSeconds:0} s");
         return null;
-    }
-
-    private static void Known<T>(T value, string field, ViolationList violations)
-        where T : struct, System.Enum
-    {
-        if (!System.Enum.IsDefined(value))
-        {
-            violations.Add(field, $"{value:D} is not a known value");
-        }
     }
 }

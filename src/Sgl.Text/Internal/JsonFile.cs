@@ -52,7 +52,11 @@ internal sealed class JsonFile
             }
 
             using var document = JsonDocument.Parse(utf8);
-            CheckNames(path, utf8.Span);
+            if (JsonNames.FindBroken(utf8.Span) is { } place)
+            {
+                throw new TokenizerException(path, null, $"has a name at byte {place} that is not valid Unicode");
+            }
+
             var file = new JsonFile(path, document.RootElement.Clone());
             Expect(file, file.Root, JsonValueKind.Object, "(root)");
             return file;
@@ -148,28 +152,6 @@ internal sealed class JsonFile
 
     public TokenizerException NotImplemented(string key, string found) =>
         new(Path, key, $"'{found}' is not implemented");
-
-    /// <summary>Refuses names with half of an escaped surrogate pair: every look-up beside one would throw.</summary>
-    private static void CheckNames(string path, ReadOnlySpan<byte> utf8)
-    {
-        var reader = new Utf8JsonReader(utf8);
-        while (reader.Read())
-        {
-            if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueIsEscaped)
-            {
-                continue;
-            }
-
-            try
-            {
-                reader.GetString();
-            }
-            catch (InvalidOperationException e)
-            {
-                throw new TokenizerException(path, null, $"has a name at byte {reader.TokenStartIndex} that is not valid Unicode", e);
-            }
-        }
-    }
 
     private static void Expect(JsonFile file, JsonElement value, JsonValueKind kind, string key)
     {

@@ -5,6 +5,7 @@ using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Sgl.Guidance;
 using Sgl.Hosting;
+using Sgl.Requests;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
