@@ -21,7 +21,7 @@ namespace Sgl.Hosting;
 /// <summary>What all services have in common: listeners, gRPC with rich errors, health, reflection, metrics, request ids, draining.</summary>
 public static class SglHostingExtensions
 {
-    /// <summary>Adds all of it. Map the gRPC services on the built application, then call <see cref="MapSglHosting"/>.</summary>
+    /// <summary>Adds all of it. On the built application call <see cref="MapSglHosting"/>, then map the gRPC services: its middleware has to stand in front of them.</summary>
     /// <param name="builder">Builder of the service; its configuration has the section <c>Listen</c>.</param>
     /// <param name="setup">What this service is.</param>
     public static WebApplicationBuilder AddSglHosting(this WebApplicationBuilder builder, ServiceSetup setup)
@@ -78,7 +78,7 @@ public static class SglHostingExtensions
         return builder;
     }
 
-    /// <summary>Maps health, reflection and metrics, and the middleware for request ids and message limits.</summary>
+    /// <summary>Maps health, reflection and metrics, and the middleware for request ids and message limits. To be called before other endpoints are mapped.</summary>
     /// <param name="app">The application.</param>
     /// <param name="guard">Adds what stands in front of all endpoints and sees no body, e.g. authentication; none by default.</param>
     public static WebApplication MapSglHosting(this WebApplication app, Action<IApplicationBuilder>? guard = null)

@@ -84,7 +84,7 @@ public sealed class Qwen3PromptTests
         Assert.False(Qwen3VlPromptTemplate.OpensThought(folder.Path));
     }
 
-    /// <summary>The published vocabulary with the special tokens of Qwen3 (specs: families 2, section 1.5).</summary>
+    /// <summary>The published vocabulary with the special tokens of Qwen3.</summary>
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]

@@ -4,7 +4,7 @@ using Sgl.Testing;
 
 namespace Sgl.Verification.Tests;
 
-/// <summary>LLaVA-OneVision as version 5 of the transformers library saves it: other names and keys, the same numbers (specs: families 2, section 5).</summary>
+/// <summary>LLaVA-OneVision as version 5 of the transformers library saves it: other names and keys, the same numbers.</summary>
 public sealed class SavedAgainTests
 {
     [Theory]

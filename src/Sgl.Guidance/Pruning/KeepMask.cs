@@ -9,7 +9,7 @@ namespace Sgl.Guidance;
 /// </summary>
 /// <remarks>
 /// The index is relative to the first visual token, so one mask fits the small and the large model even where their
-/// prompts differ in length before the image (specs of the pairings).
+/// prompts differ in length before the image.
 /// </remarks>
 public sealed class KeepMask : IEquatable<KeepMask>
 {

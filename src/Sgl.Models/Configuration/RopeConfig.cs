@@ -13,7 +13,7 @@ public abstract record RopeConfig(double Theta)
     /// <param name="Factor"><c>rope_scaling.factor</c>.</param>
     public sealed record Linear(double Theta, double Factor) : RopeConfig(Theta);
 
-    /// <summary>Dynamic NTK: the base grows once the sequence is longer than the trained length (specs: families, note f).</summary>
+    /// <summary>Dynamic NTK: the base grows once the sequence is longer than the trained length.</summary>
     /// <param name="Theta"><c>rope_theta</c>.</param>
     /// <param name="Factor"><c>rope_scaling.factor</c>.</param>
     /// <param name="MaxPositions"><c>max_position_embeddings</c>.</param>

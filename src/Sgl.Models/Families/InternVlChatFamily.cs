@@ -5,7 +5,7 @@ using Sgl.Vision;
 namespace Sgl.Models;
 
 /// <summary>
-/// InternVL2, 2.5, 3 and 3.5 in the authors' layout (specs: families, sections 1, 2.1, 2.2, 3.1; families-2, section 1): InternViT in tiles of a dynamic
+/// InternVL2, 2.5, 3 and 3.5 in the authors' layout: InternViT in tiles of a dynamic
 /// grid, pixel shuffle, a two-layer projector, and one of five decoders.
 /// </summary>
 public sealed class InternVlChatFamily : IVlmFamily
@@ -119,7 +119,7 @@ public sealed class InternVlChatFamily : IVlmFamily
     {
         var kind = Class(text);
 
-        // The model class of the generations before Qwen3 unties the head whatever the file says (specs: families, note d).
+        // The model class of the generations before Qwen3 unties the head whatever the file says.
         return LanguageModelParser.Parse(text, kind, kind.Architecture == DecoderArchitecture.Qwen3 && CommonKeys.TiedHead(config, text, classDefault: false));
     }
 

@@ -5,7 +5,7 @@ using Sgl.Vision;
 namespace Sgl.Models;
 
 /// <summary>
-/// InternVL in the layout of the transformers library (specs: families-2, section 2), with the published and the re-saved tensor names: the model of
+/// InternVL in the layout of the transformers library, with the published and the re-saved tensor names: the model of
 /// <see cref="InternVlChatFamily"/> with a Qwen2, Qwen3 or Llama decoder. Images are always tiled: the library's processor overrules
 /// <c>crop_to_patches</c>, which the published files set to false.
 /// </summary>

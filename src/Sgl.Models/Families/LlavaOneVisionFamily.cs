@@ -5,7 +5,7 @@ using Sgl.Vision;
 namespace Sgl.Models;
 
 /// <summary>
-/// LLaVA-OneVision (specs: families, sections 2.4, 3.3, 3.4): SigLIP on the whole image and on tiles of a padded canvas, packed with newline
+/// LLaVA-OneVision: SigLIP on the whole image and on tiles of a padded canvas, packed with newline
 /// tokens, Qwen2. Reads transformers' files, old and new names, and the authors' original ones.
 /// </summary>
 public sealed class LlavaOneVisionFamily : IVlmFamily

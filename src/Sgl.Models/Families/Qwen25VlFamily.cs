@@ -2,7 +2,7 @@ using Sgl.Models.Internal;
 
 namespace Sgl.Models;
 
-/// <summary>Qwen2.5-VL (specs: families 2, section 3): Qwen2-VL's decoder behind a tower with RMSNorm, gated MLP and windows of attention.</summary>
+/// <summary>Qwen2.5-VL: Qwen2-VL's decoder behind a tower with RMSNorm, gated MLP and windows of attention.</summary>
 public sealed class Qwen25VlFamily : QwenVlFamily
 {
     /// <inheritdoc/>

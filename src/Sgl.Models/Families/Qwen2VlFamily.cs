@@ -2,7 +2,7 @@ using Sgl.Models.Internal;
 
 namespace Sgl.Models;
 
-/// <summary>Qwen2-VL (specs: families, sections 2.3, 3.5, 3.6): 2-D rotary vision tower, merger, Qwen2 with M-RoPE.</summary>
+/// <summary>Qwen2-VL: 2-D rotary vision tower, merger, Qwen2 with M-RoPE.</summary>
 public sealed class Qwen2VlFamily : QwenVlFamily
 {
     /// <inheritdoc/>

@@ -4,7 +4,7 @@ using Sgl.Vision;
 
 namespace Sgl.Models;
 
-/// <summary>Qwen3-VL, dense (specs: families 2, section 4): Qwen3 with interleaved M-RoPE, a tower with a position table, DeepStack.</summary>
+/// <summary>Qwen3-VL, dense: Qwen3 with interleaved M-RoPE, a tower with a position table, DeepStack.</summary>
 public sealed class Qwen3VlFamily : QwenVlFamily
 {
     private const string TableKey = "num_position_embeddings";

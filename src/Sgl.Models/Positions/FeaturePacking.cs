@@ -4,8 +4,8 @@ using Sgl.Vision;
 namespace Sgl.Models;
 
 /// <summary>
-/// Joins LLaVA-OneVision's projected features of an image's views to the row of visual tokens that the decoder sees (specs: families,
-/// section 3.4): the base view's tokens, then the grid of the other views without padding, reduced where it is too large, one newline at the
+/// Joins LLaVA-OneVision's projected features of an image's views to the row of visual tokens that the decoder sees:
+/// the base view's tokens, then the grid of the other views without padding, reduced where it is too large, one newline at the
 /// end of each row.
 /// </summary>
 public static class FeaturePacking

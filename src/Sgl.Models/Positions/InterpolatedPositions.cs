@@ -1,7 +1,7 @@
 namespace Sgl.Models;
 
 /// <summary>
-/// Where Qwen3-VL's patches lie in its square position table (specs: families 2, section 4.3): the grid is stretched over the table, corner on corner,
+/// Where Qwen3-VL's patches lie in its square position table: the grid is stretched over the table, corner on corner,
 /// and each patch takes the weighted sum of the four rows around its place.
 /// </summary>
 internal sealed class InterpolatedPositions

@@ -2,7 +2,7 @@ namespace Sgl.Models;
 
 /// <summary>
 /// Position ids of a prompt, and how they go on in decode. Pruning never renumbers: <see cref="Select"/> keeps the original ids, and the
-/// generated tokens continue as if nothing had been dropped (specs: families, sections 3.6, 3.7).
+/// generated tokens continue as if nothing had been dropped.
 /// </summary>
 public sealed class PositionIds
 {

@@ -6,7 +6,7 @@ namespace Sgl.Models;
 /// </summary>
 /// <remarks>
 /// The scalings that depend on length choose by the largest position of the current forward call: keys that were cached before stay as they
-/// were rotated then (specs: families, section 1.1, Phi-3).
+/// were rotated then.
 /// </remarks>
 public sealed class RotaryTable
 {

@@ -1,6 +1,6 @@
 namespace Sgl.Models;
 
-/// <summary>The 2-D rotary embedding of the Qwen families' vision towers (specs: families, section 3.5).</summary>
+/// <summary>The 2-D rotary embedding of the Qwen families' vision towers.</summary>
 public sealed class VisionRotaryTable
 {
     /// <summary>Base of the frequencies, which no configuration changes.</summary>

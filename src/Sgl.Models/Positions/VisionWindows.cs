@@ -1,7 +1,7 @@
 namespace Sgl.Models;
 
 /// <summary>
-/// Qwen2.5-VL's attention windows (specs: families 2, section 3.3): squares of merged tokens, cut off at the right and lower edge. A window is a row of
+/// Qwen2.5-VL's attention windows: squares of merged tokens, cut off at the right and lower edge. A window is a row of
 /// slots for patches; the slots behind its last patch repeat its first, and are to be masked.
 /// </summary>
 internal sealed class VisionWindows

@@ -1,6 +1,6 @@
 namespace Sgl.Models;
 
-/// <summary>The tensors, with shapes, that a model of given configuration and names consists of (specs: families, section 2).</summary>
+/// <summary>The tensors, with shapes, that a model of given configuration and names consists of.</summary>
 public static class ExpectedTensors
 {
     /// <summary>Decoder, embedding table and head.</summary>

@@ -77,7 +77,7 @@ internal static class RopeParser
             owner.Problem("original_max_position_embeddings", $"at most max_position_embeddings ({maxPositions})");
         }
 
-        // m of specs: families, section 1.1; the class's default when the file does not give it.
+        // The factor on cos and sin, as the model's class derives it where the file gives none.
         var scale = (double)maxPositions / original;
         var m = scale <= 1 || original < 2 ? 1 : yarn ? (0.1 * Math.Log(scale)) + 1 : Math.Sqrt(1 + (Math.Log(scale) / Math.Log(original)));
         return new RopeConfig.Long(

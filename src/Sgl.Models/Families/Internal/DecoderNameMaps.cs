@@ -1,6 +1,6 @@
 namespace Sgl.Models.Internal;
 
-/// <summary>Tensor names of the decoder architectures (specs: families, section 2.2).</summary>
+/// <summary>Tensor names of the decoder architectures.</summary>
 internal static class DecoderNameMaps
 {
     /// <param name="config">Decoder configuration.</param>

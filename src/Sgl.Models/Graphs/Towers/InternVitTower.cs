@@ -1,6 +1,6 @@
 namespace Sgl.Models.Graphs.Towers;
 
-/// <summary>InternViT with pixel shuffle and <c>mlp1</c> (specs: families, section 3.1).</summary>
+/// <summary>InternViT with pixel shuffle and <c>mlp1</c>.</summary>
 internal sealed class InternVitTower : IVisionTower
 {
     private const float ProjectorNormEps = 1e-5f;
@@ -17,7 +17,7 @@ internal sealed class InternVitTower : IVisionTower
         var tiles = VisionAttention.Tiles(g, vision, patches + 1);
         var last = VisionBlocks.Build(g, g.Reshape(x, -1, width), vision, names, _ => tiles);
 
-        // Pixel shuffle: a square of merge x merge patches becomes one token, row-major in the square (specs: reference notes, section 8).
+        // Pixel shuffle: a square of merge x merge patches becomes one token, row-major in the square.
         long merge = vision.MergeSize, half = side / merge;
         var grid = g.Slice(g.Reshape(last, -1, patches + 1, width), 1, 1, patches + 1);
         grid = g.Reshape(grid, -1, half, merge, half, merge * width);

@@ -2,7 +2,7 @@ using E = Sgl.Models.Graphs.GraphBuilder.ElementType;
 
 namespace Sgl.Models.Graphs.Towers;
 
-/// <summary>Qwen2.5-VL's tower: most blocks attend inside windows, some to the whole image (specs: families 2, section 3.3).</summary>
+/// <summary>Qwen2.5-VL's tower: most blocks attend inside windows, some to the whole image.</summary>
 internal sealed class Qwen25VlTower : IVisionTower
 {
     public TowerOutput Build(GraphBuilder g, VlmConfig config, VisionNames names)

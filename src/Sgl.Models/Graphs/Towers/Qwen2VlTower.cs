@@ -1,6 +1,6 @@
 namespace Sgl.Models.Graphs.Towers;
 
-/// <summary>Qwen2-VL's tower: attention is full inside the image (specs: families, section 3.5).</summary>
+/// <summary>Qwen2-VL's tower: attention is full inside the image.</summary>
 internal sealed class Qwen2VlTower : IVisionTower
 {
     public TowerOutput Build(GraphBuilder g, VlmConfig config, VisionNames names)

@@ -2,7 +2,7 @@ using E = Sgl.Models.Graphs.GraphBuilder.ElementType;
 
 namespace Sgl.Models.Graphs.Towers;
 
-/// <summary>Qwen3-VL's tower: an interpolated position table beside the rotary embedding, and DeepStack (specs: families 2, section 4.3).</summary>
+/// <summary>Qwen3-VL's tower: an interpolated position table beside the rotary embedding, and DeepStack.</summary>
 internal sealed class Qwen3VlTower : IVisionTower
 {
     public TowerOutput Build(GraphBuilder g, VlmConfig config, VisionNames names)

@@ -1,6 +1,6 @@
 namespace Sgl.Models.Graphs.Towers;
 
-/// <summary>SigLIP without its last norm, and LLaVA's projector (specs: families, section 3.3).</summary>
+/// <summary>SigLIP without its last norm, and LLaVA's projector.</summary>
 internal sealed class SigLipTower : IVisionTower
 {
     public TowerOutput Build(GraphBuilder g, VlmConfig config, VisionNames names)
