@@ -1,7 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http;
 using Sgl.Access.Internal;
-using Sgl.Hosting;
 
 namespace Sgl.Access;
 

@@ -7,14 +7,14 @@ namespace Sgl.Experiments;
 /// <summary>Which methods a run compares, as somebody asks for them: names, retentions or layer and ratio, and attention sources.</summary>
 public sealed record MethodSelection
 {
-    private static readonly (string Name, PruningMethod Method)[] _names =
+    private static readonly (string Name, PruningMethod Method)[] Known =
     [
         ("none", PruningMethod.None), ("sgp", PruningMethod.Sgp), ("tiles", PruningMethod.GuidedTiles), ("fastv", PruningMethod.FastV), ("oracle", PruningMethod.FastVOracle),
         ("tome", PruningMethod.TokenMerging), ("random", PruningMethod.Random), ("uniform", PruningMethod.Uniform),
     ];
 
     /// <summary>The methods' names.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. _names.Select(n => n.Name)];
+    public static IReadOnlyList<string> Names { get; } = [.. Known.Select(n => n.Name)];
 
     /// <summary>The methods. The unpruned model is added where it is missing: it is the 100 % of every table.</summary>
     public IReadOnlyList<PruningMethod> Methods { get; init; } = [PruningMethod.None, PruningMethod.Sgp];
@@ -47,12 +47,12 @@ public sealed record MethodSelection
     /// <exception cref="EvaluationException">There is none; the message lists those there are.</exception>
     public static PruningMethod Named(string name)
     {
-        var at = Array.FindIndex(_names, n => n.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
-        return at >= 0 ? _names[at].Method : throw new EvaluationException($"unknown method '{name}'; known are {string.Join(", ", Names)}");
+        var at = Array.FindIndex(Known, n => n.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+        return at >= 0 ? Known[at].Method : throw new EvaluationException($"unknown method '{name}'; known are {string.Join(", ", Names)}");
     }
 
     /// <summary>The name of a method.</summary>
-    public static string NameOf(PruningMethod method) => _names.First(n => n.Method == method).Name;
+    public static string NameOf(PruningMethod method) => Known.First(n => n.Method == method).Name;
 
     /// <summary>One row per configuration: the unpruned model, the small model, then the others; what comes out equal stands once.</summary>
     /// <param name="layers">L of the large model.</param>

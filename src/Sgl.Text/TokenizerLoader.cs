@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Sgl.Text.Internal;
 
 namespace Sgl.Text;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Sgl.Models;
 using Sgl.Verification.Internal;
 
 namespace Sgl.Verification;

@@ -8,7 +8,7 @@ namespace Sgl.Evaluation.Tests;
 
 public sealed class ReportTests : IDisposable
 {
-    private static readonly RunHeader _header = new() { Small = "small", Large = "large", LargeLayers = 48 };
+    private static readonly RunHeader Header = new() { Small = "small", Large = "large", LargeLayers = 48 };
 
     private readonly TemporaryFolder _folder = new();
 
@@ -39,7 +39,7 @@ public sealed class ReportTests : IDisposable
     public async Task MethodTable_Run_HasTheShapeOfTableOne()
     {
         var records = await RunAsync();
-        var report = new EvaluationReport(_header, records, resamples: 200);
+        var report = new EvaluationReport(Header, records, resamples: 200);
         var sgp = MethodConfiguration.At(PruningMethod.Sgp, PruneSchedule.Paper(9), 48);
         var uniform = MethodConfiguration.At(PruningMethod.Uniform, PruneSchedule.Paper(9), 48);
         var table = report.MethodTable("Table 1", [
@@ -63,7 +63,7 @@ public sealed class ReportTests : IDisposable
     [InlineData(4)]
     public async Task PaperExperiments_AnyDepth_CoverEveryTableAndFigure(int layers)
     {
-        var header = _header with { LargeLayers = layers };
+        var header = Header with { LargeLayers = layers };
         using var store = ResultStore.Open(Path.Combine(_folder.Path, "paper.jsonl"), header);
         var methods = PaperExperiment.AllMethods(layers);
         await new EvaluationRunner(new SyntheticSubject(), store).RunAsync(RunnerTests.Data(20), methods, null, CancellationToken.None);
@@ -89,7 +89,7 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public async Task KindTable_Run_SplitsByKind()
     {
-        var report = new EvaluationReport(_header, await RunAsync(), resamples: 50);
+        var report = new EvaluationReport(Header, await RunAsync(), resamples: 50);
         var table = report.KindTable("Kinds", "synthetic", [("large", "none"), ("small", ResultRecord.SmallMethod)]);
         Assert.Equal(["method", "count", "text", "all"], table.Columns);
         Assert.StartsWith("66.7 [", table.Rows[1][1], StringComparison.Ordinal);
@@ -99,7 +99,7 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public async Task ExitCriteria_Run_RanksAKnowingCriterionAboveAnIgnorantOne()
     {
-        var report = new EvaluationReport(_header, await RunAsync(), resamples: 100);
+        var report = new EvaluationReport(Header, await RunAsync(), resamples: 100);
         var (plot, table) = report.ExitCriteria("synthetic", "none");
         Assert.Equal(8, table.Rows.Count);
         // The small model is right on two thirds and surer there: flat at 100 to 2/3, then down to 66.67.
@@ -112,7 +112,7 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public async Task ScoreAgainstTime_Exits_CostTheSmallModelsTimeOnly()
     {
-        var report = new EvaluationReport(_header, await RunAsync(), resamples: 50);
+        var report = new EvaluationReport(Header, await RunAsync(), resamples: 50);
         var sgp = MethodConfiguration.At(PruningMethod.Sgp, PruneSchedule.Paper(9), 48).Key;
         var (plot, table) = report.ScoreAgainstTime("synthetic", [
             ("large", null, [("100%", "none")]), ("SGP", 0, [("9%", sgp)]), ("SGP 60% SEE", 0.6, [("9%", sgp)])]);
@@ -203,7 +203,7 @@ public sealed class ReportTests : IDisposable
 
     private async Task<IReadOnlyList<ResultRecord>> RunAsync()
     {
-        using var store = ResultStore.Open(Path.Combine(_folder.Path, "results.jsonl"), _header);
+        using var store = ResultStore.Open(Path.Combine(_folder.Path, "results.jsonl"), Header);
         MethodConfiguration[] methods =
         [
             MethodConfiguration.Unpruned,

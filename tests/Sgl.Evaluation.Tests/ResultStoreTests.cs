@@ -6,7 +6,7 @@ namespace Sgl.Evaluation.Tests;
 
 public sealed class ResultStoreTests : IDisposable
 {
-    private static readonly RunHeader _header = new() { Small = "s", Large = "l", LargeLayers = 8, Seed = 3 };
+    private static readonly RunHeader Header = new() { Small = "s", Large = "l", LargeLayers = 8, Seed = 3 };
 
     private readonly TemporaryFolder _folder = new();
 
@@ -17,14 +17,14 @@ public sealed class ResultStoreTests : IDisposable
     [Fact]
     public void Open_Again_HasEveryResultOnce()
     {
-        using (var store = ResultStore.Open(File, _header))
+        using (var store = ResultStore.Open(File, Header))
         {
             Assert.True(store.Add(Record("1")));
             Assert.False(store.Add(Record("1")));
             Assert.True(store.Add(Record("2")));
         }
 
-        using var again = ResultStore.Open(File, _header with { Commit = "another" });
+        using var again = ResultStore.Open(File, Header with { Commit = "another" });
         Assert.Equal((2, 0), (again.Count, again.TornBytes));
         Assert.True(again.Contains("synthetic", "2", "none"));
         Assert.False(again.Contains("synthetic", "2", "sgp"));
@@ -35,7 +35,7 @@ public sealed class ResultStoreTests : IDisposable
     [Fact]
     public void Open_CutAtAnyByte_KeepsTheWholeLinesAndGoesOn()
     {
-        using (var store = ResultStore.Open(File, _header))
+        using (var store = ResultStore.Open(File, Header))
         {
             store.Add(Record("1"));
             store.Add(Record("2"));
@@ -47,7 +47,7 @@ public sealed class ResultStoreTests : IDisposable
             var path = Path.Combine(_folder.Path, $"cut{length}.jsonl");
             System.IO.File.WriteAllBytes(path, whole[..length]);
             var linesLeft = whole[..length].Count(b => b == '\n');
-            using (var store = ResultStore.Open(path, _header))
+            using (var store = ResultStore.Open(path, Header))
             {
                 Assert.Equal(Math.Max(0, linesLeft - 1), store.Count);
                 store.Add(Record("1"));
@@ -62,27 +62,27 @@ public sealed class ResultStoreTests : IDisposable
     [Fact]
     public void Open_LastLineOfWrongBytes_IsCutOff()
     {
-        using (var store = ResultStore.Open(File, _header))
+        using (var store = ResultStore.Open(File, Header))
         {
             store.Add(Record("1"));
         }
 
         System.IO.File.AppendAllText(File, "\0\0\0\0\0\n");
-        using var again = ResultStore.Open(File, _header);
+        using var again = ResultStore.Open(File, Header);
         Assert.Equal((1, 6), (again.Count, again.TornBytes));
     }
 
     [Fact]
     public void Open_BrokenLineInside_NamesTheLine()
     {
-        using (var store = ResultStore.Open(File, _header))
+        using (var store = ResultStore.Open(File, Header))
         {
             store.Add(Record("1"));
         }
 
         var lines = System.IO.File.ReadAllLines(File);
         System.IO.File.WriteAllLines(File, [lines[0], "broken", lines[1]]);
-        var error = Assert.Throws<EvaluationException>(() => ResultStore.Open(File, _header));
+        var error = Assert.Throws<EvaluationException>(() => ResultStore.Open(File, Header));
         Assert.StartsWith($"{File}:2: ", error.Message, StringComparison.Ordinal);
     }
 
@@ -93,29 +93,29 @@ public sealed class ResultStoreTests : IDisposable
     public void Open_SomebodyElsesFile_IsLeftAlone(string text)
     {
         var path = _folder.Write("notes.txt", text);
-        Assert.Throws<EvaluationException>(() => ResultStore.Open(path, _header));
+        Assert.Throws<EvaluationException>(() => ResultStore.Open(path, Header));
         Assert.Equal(text, System.IO.File.ReadAllText(path));
     }
 
     [Fact]
     public void Open_AnotherRun_NamesTheDifference()
     {
-        ResultStore.Open(File, _header).Dispose();
-        var error = Assert.Throws<EvaluationException>(() => ResultStore.Open(File, _header with { Seed = 4 }));
+        ResultStore.Open(File, Header).Dispose();
+        var error = Assert.Throws<EvaluationException>(() => ResultStore.Open(File, Header with { Seed = 4 }));
         Assert.Contains("seed 3, now 4", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Open_FileInUse_IsRefused()
     {
-        using var first = ResultStore.Open(File, _header);
-        Assert.Contains("cannot be opened", Assert.Throws<EvaluationException>(() => ResultStore.Open(File, _header)).Message, StringComparison.Ordinal);
+        using var first = ResultStore.Open(File, Header);
+        Assert.Contains("cannot be opened", Assert.Throws<EvaluationException>(() => ResultStore.Open(File, Header)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Add_FromManyThreads_WritesWholeLines()
     {
-        using (var store = ResultStore.Open(File, _header))
+        using (var store = ResultStore.Open(File, Header))
         {
             Parallel.For(0, 400, i => store.Add(Record((i / 2).ToString(System.Globalization.CultureInfo.InvariantCulture))));
         }
@@ -134,7 +134,7 @@ public sealed class ResultStoreTests : IDisposable
             Timings = new AnswerTimings(1, 0.25, 0.5, 0.125),
             PeakMemoryBytes = 5_000_000_000,
         };
-        using (var store = ResultStore.Open(File, _header))
+        using (var store = ResultStore.Open(File, Header))
         {
             store.Add(record);
         }

@@ -5,9 +5,9 @@ namespace Sgl.Evaluation.Tests;
 
 public sealed class RunnerTests : IDisposable
 {
-    private static readonly RunHeader _header = new() { Small = "small", Large = "large", LargeLayers = 48 };
+    private static readonly RunHeader Header = new() { Small = "small", Large = "large", LargeLayers = 48 };
 
-    private static readonly MethodConfiguration[] _methods =
+    private static readonly MethodConfiguration[] Methods =
     [
         MethodConfiguration.Unpruned,
         MethodConfiguration.At(PruningMethod.Sgp, PruneSchedule.Paper(9), 48),
@@ -29,19 +29,19 @@ public sealed class RunnerTests : IDisposable
     {
         var subject = new SyntheticSubject();
         var progress = new Progress();
-        using var store = ResultStore.Open(File, _header);
-        await new EvaluationRunner(subject, store, concurrency: concurrency).RunAsync(Data(60), _methods, progress, CancellationToken.None);
+        using var store = ResultStore.Open(File, Header);
+        await new EvaluationRunner(subject, store, concurrency: concurrency).RunAsync(Data(60), Methods, progress, CancellationToken.None);
 
         Assert.Equal(60 * 6, subject.Calls);
         Assert.Equal(60 * 6, store.Count);
         Assert.Equal(new EvaluationProgress(360, 360, 0), progress.Last);
-        var report = new EvaluationReport(_header, store.Records());
-        string[] keys = [ResultRecord.SmallMethod, .. _methods.Select(m => m.Key)];
+        var report = new EvaluationReport(Header, store.Records());
+        string[] keys = [ResultRecord.SmallMethod, .. Methods.Select(m => m.Key)];
         Assert.Equal(100, report.Score("synthetic", "none", keys)!.Value.Value);
-        Assert.Equal(100, report.Score("synthetic", _methods[1].Key, keys)!.Value.Value);
+        Assert.Equal(100, report.Score("synthetic", Methods[1].Key, keys)!.Value.Value);
         // One of twenty tokens is kept: without importance it is token 0, which answers every twentieth question.
-        Assert.Equal(5, report.Score("synthetic", _methods[2].Key, keys)!.Value.Value, 9);
-        Assert.Equal(20, report.Score("synthetic", _methods[4].Key, keys)!.Value.Value, 9);
+        Assert.Equal(5, report.Score("synthetic", Methods[2].Key, keys)!.Value.Value, 9);
+        Assert.Equal(20, report.Score("synthetic", Methods[4].Key, keys)!.Value.Value, 9);
         Assert.Equal(200 / 3.0, report.Score("synthetic", ResultRecord.SmallMethod, keys)!.Value.Value, 9);
     }
 
@@ -49,19 +49,19 @@ public sealed class RunnerTests : IDisposable
     public async Task RunAsync_KilledAnywhere_GoesOnWithoutLossOrRepeat()
     {
         var whole = Path.Combine(_folder.Path, "whole.jsonl");
-        using (var store = ResultStore.Open(whole, _header))
+        using (var store = ResultStore.Open(whole, Header))
         {
-            await new EvaluationRunner(new SyntheticSubject(), store).RunAsync(Data(7), _methods, null, CancellationToken.None);
+            await new EvaluationRunner(new SyntheticSubject(), store).RunAsync(Data(7), Methods, null, CancellationToken.None);
         }
 
         var restarts = 0;
         for (var stop = 1; ; stop += 3)
         {
-            using var store = ResultStore.Open(File, _header);
+            using var store = ResultStore.Open(File, Header);
             try
             {
                 var subject = new SyntheticSubject { StopsAfter = stop };
-                await new EvaluationRunner(subject, store).RunAsync(Data(7), _methods, null, CancellationToken.None);
+                await new EvaluationRunner(subject, store).RunAsync(Data(7), Methods, null, CancellationToken.None);
                 break;
             }
             catch (OperationCanceledException)
@@ -77,20 +77,20 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public async Task RunAsync_Finished_AsksNothingAgain()
     {
-        using var store = ResultStore.Open(File, _header);
-        await new EvaluationRunner(new SyntheticSubject(), store).RunAsync(Data(5), _methods, null, CancellationToken.None);
+        using var store = ResultStore.Open(File, Header);
+        await new EvaluationRunner(new SyntheticSubject(), store).RunAsync(Data(5), Methods, null, CancellationToken.None);
         var subject = new SyntheticSubject();
-        await new EvaluationRunner(subject, store).RunAsync(Data(5), _methods, null, CancellationToken.None);
+        await new EvaluationRunner(subject, store).RunAsync(Data(5), Methods, null, CancellationToken.None);
         Assert.Equal(0, subject.Calls);
     }
 
     [Fact]
     public async Task RunAsync_QuestionFails_StopsAndNamesIt()
     {
-        using var store = ResultStore.Open(File, _header);
+        using var store = ResultStore.Open(File, Header);
         var subject = new SyntheticSubject { FailsAt = "3" };
         var error = await Assert.ThrowsAsync<EvaluationException>(
-            () => new EvaluationRunner(subject, store).RunAsync(Data(5), _methods, null, CancellationToken.None));
+            () => new EvaluationRunner(subject, store).RunAsync(Data(5), Methods, null, CancellationToken.None));
         Assert.Contains("question 3 (page.png)", error.Message, StringComparison.Ordinal);
         Assert.Contains("the image is broken", error.Message, StringComparison.Ordinal);
         Assert.True(store.Contains("synthetic", "2", "none"));
@@ -99,24 +99,24 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public async Task RunAsync_SkipBad_CountsItAndComparesTheOthers()
     {
-        using var store = ResultStore.Open(File, _header);
+        using var store = ResultStore.Open(File, Header);
         var progress = new Progress();
         await new EvaluationRunner(new SyntheticSubject { FailsAt = "3" }, store, skipBad: true)
-            .RunAsync(Data(5), _methods, progress, CancellationToken.None);
+            .RunAsync(Data(5), Methods, progress, CancellationToken.None);
         Assert.Equal("the image is broken", store.Find("synthetic", "3", "none")!.Error);
         Assert.Equal(30, progress.Last.Done);
         Assert.True(progress.Last.Failed >= 2);
-        var table = new EvaluationReport(_header, store.Records())
-            .MethodTable("t", [("all", "100%", "none"), ("SGP", "9%", _methods[1].Key)]);
+        var table = new EvaluationReport(Header, store.Records())
+            .MethodTable("t", [("all", "100%", "none"), ("SGP", "9%", Methods[1].Key)]);
         Assert.Contains(table.Notes, n => n.StartsWith("synthetic: 4 questions", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task RunAsync_MethodTwice_IsRefused()
     {
-        using var store = ResultStore.Open(File, _header);
+        using var store = ResultStore.Open(File, Header);
         await Assert.ThrowsAsync<EvaluationException>(() => new EvaluationRunner(new SyntheticSubject(), store)
-            .RunAsync(Data(1), [_methods[0], _methods[0]], null, CancellationToken.None));
+            .RunAsync(Data(1), [Methods[0], Methods[0]], null, CancellationToken.None));
     }
 
     [Fact]

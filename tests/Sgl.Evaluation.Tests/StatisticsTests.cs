@@ -4,7 +4,7 @@ namespace Sgl.Evaluation.Tests;
 
 public class StatisticsTests
 {
-    private static readonly Gen<ExitSample[]> _samples = Gen.Select(Gen.Int[0, 5], Gen.Bool, Gen.Bool)
+    private static readonly Gen<ExitSample[]> Samples = Gen.Select(Gen.Int[0, 5], Gen.Bool, Gen.Bool)
         .Select((score, small, large) => new ExitSample(score == 0 ? double.NaN : score / 5.0, small ? 1 : 0, large ? 1 : 0)).Array[1, 40];
 
     [Fact]
@@ -65,7 +65,7 @@ public class StatisticsTests
     }
 
     [Fact]
-    public void ExitCurve_AnySamples_StartsLargeEndsSmallAndIgnoresOrder() => Gen.Select(_samples, Gen.Int).Sample((samples, seed) =>
+    public void ExitCurve_AnySamples_StartsLargeEndsSmallAndIgnoresOrder() => Gen.Select(Samples, Gen.Int).Sample((samples, seed) =>
     {
         var curve = ExitCurve.Of(samples);
         Assert.Equal(100 * samples.Average(s => s.Large), curve.ScoreAt(0), 9);
@@ -80,7 +80,7 @@ public class StatisticsTests
     });
 
     [Fact]
-    public void ExitCurve_Oracle_BeatsEveryOrder() => _samples.Sample(samples =>
+    public void ExitCurve_Oracle_BeatsEveryOrder() => Samples.Sample(samples =>
     {
         var best = samples.Select(s => s with { ExitScore = s.Small - s.Large }).ToArray();
         Assert.True(ExitCurve.Of(best).Area >= ExitCurve.Of(samples).Area - 1e-9);

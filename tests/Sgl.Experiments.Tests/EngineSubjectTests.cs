@@ -6,7 +6,7 @@ namespace Sgl.Experiments.Tests;
 
 public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
 {
-    private static readonly IReadOnlyList<EvaluationQuestion> _questions = DemoPair.Questions(8).Questions;
+    private static readonly IReadOnlyList<EvaluationQuestion> Asked = DemoPair.Questions(8).Questions;
 
     [Theory]
     [InlineData(1, 0.25)]
@@ -18,7 +18,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
         var ranked = fastV with { Method = PruningMethod.FastVOracle, Importance = FastV.Importance(layer) };
         var wrong = fastV with { Method = PruningMethod.Uniform };
         var differs = 0;
-        foreach (var question in _questions)
+        foreach (var question in Asked)
         {
             var (answer, expected, other) = (await Ask(question, fastV), await Ask(question, ranked), await Ask(question, wrong));
 
@@ -34,8 +34,8 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
     [InlineData(0.09)]
     public async Task AnswerLargeAsync_TokenMerging_ShortensThePrompt(double ratio)
     {
-        var merged = await Ask(_questions[0], new() { Method = PruningMethod.TokenMerging, KeepRatio = ratio });
-        var whole = await Ask(_questions[0], MethodConfiguration.Unpruned);
+        var merged = await Ask(Asked[0], new() { Method = PruningMethod.TokenMerging, KeepRatio = ratio });
+        var whole = await Ask(Asked[0], MethodConfiguration.Unpruned);
 
         var kept = KeepCount.Of(whole.VisualTokens, ratio);
         Assert.Equal((double)kept / whole.VisualTokens, merged.AverageRetention, 12);
@@ -50,7 +50,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
         foreach (var threshold in new[] { 0, 0.4, 1 })
         {
             var (tiles, encoded) = (0, 0);
-            foreach (var question in _questions)
+            foreach (var question in Asked)
             {
                 var importance = (await pair.Subject.AnswerSmallAsync(question, [new ImportanceOptions()], CancellationToken.None)).Importances[0];
                 var sgp = new MethodConfiguration { Method = PruningMethod.Sgp, PruneLayer = 1, KeepRatio = 0.25 };
@@ -103,7 +103,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
     [Fact]
     public async Task AnswerLargeAsync_NothingDropped_AnswersAsUnpruned()
     {
-        foreach (var question in _questions)
+        foreach (var question in Asked)
         {
             var small = await pair.Subject.AnswerSmallAsync(question, [new ImportanceOptions()], CancellationToken.None);
             var whole = await Ask(question, MethodConfiguration.Unpruned);
@@ -129,7 +129,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
             new() { Source = ImportanceSource.Generated }, new() { LayerFraction = 0.25 },
         ];
 
-        var answer = await pair.Subject.AnswerSmallAsync(_questions[0], wanted, CancellationToken.None);
+        var answer = await pair.Subject.AnswerSmallAsync(Asked[0], wanted, CancellationToken.None);
 
         Assert.All(answer.Importances, a => Assert.Equal(answer.VisualTokens, a.Length));
         for (var token = 0; token < answer.VisualTokens; token++)

@@ -6,7 +6,7 @@ namespace Sgl.Experiments.Tests;
 
 public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, IDisposable
 {
-    private static readonly MethodConfiguration[] _methods =
+    private static readonly MethodConfiguration[] Methods =
     [
         MethodConfiguration.Unpruned,
         PaperExperiment.Row("", PruningMethod.Sgp, 9, DemoPair.Layers).Method!,
@@ -28,7 +28,7 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
         var dataset = DemoPair.Questions(3);
         await RunAsync(dataset, skipBad: false);
         var (_, whole) = ResultStore.Read(File);
-        Assert.Equal(3 * (1 + _methods.Length), whole.Count);
+        Assert.Equal(3 * (1 + Methods.Length), whole.Count);
         var lines = await System.IO.File.ReadAllLinesAsync(File);
         await System.IO.File.WriteAllTextAsync(File, string.Concat(lines.Where((_, i) => i == 0 || i % 2 == 1).Select(l => l + "\n")) + lines[2][..40]);
 
@@ -89,7 +89,7 @@ public sealed class ResumedRunTests(DemoPair pair) : IClassFixture<DemoPair>, ID
     private async Task RunAsync(Dataset dataset, bool skipBad)
     {
         using var store = ResultStore.Open(File, RunHeaders.Of(pair.Subject.Description, "test", 0));
-        await new EvaluationRunner(pair.Subject, store, skipBad).RunAsync(dataset, _methods, null, CancellationToken.None);
+        await new EvaluationRunner(pair.Subject, store, skipBad).RunAsync(dataset, Methods, null, CancellationToken.None);
     }
 
     private static IEnumerable<ResultRecord> Comparable(IEnumerable<ResultRecord> records) =>

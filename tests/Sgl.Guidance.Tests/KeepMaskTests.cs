@@ -4,13 +4,13 @@ namespace Sgl.Guidance.Tests;
 
 public class KeepMaskTests
 {
-    private static readonly Gen<bool[]> _bits = Gen.Bool.Array[0, 300];
+    private static readonly Gen<bool[]> Bits = Gen.Bool.Array[0, 300];
 
-    private static readonly Gen<float[]> _importance = Gen.OneOf(
+    private static readonly Gen<float[]> Importance = Gen.OneOf(
         Gen.Float[-100, 100], Gen.Const(0f), Gen.Const(-0f), Gen.Const(1f), Gen.Const(float.PositiveInfinity)).Array[0, 200];
 
     [Fact]
-    public void ToBytes_AnyMask_RoundTrips() => _bits.Sample(bits =>
+    public void ToBytes_AnyMask_RoundTrips() => Bits.Sample(bits =>
     {
         var mask = FromBools(bits);
         var bytes = mask.ToBytes();
@@ -28,7 +28,7 @@ public class KeepMaskTests
     });
 
     [Fact]
-    public void Indices_AnyMask_AreAscendingAndRoundTrip() => _bits.Sample(bits =>
+    public void Indices_AnyMask_AreAscendingAndRoundTrip() => Bits.Sample(bits =>
     {
         var mask = FromBools(bits);
         var indices = mask.Indices();
@@ -51,7 +51,7 @@ public class KeepMaskTests
 
     [Fact]
     public void FromImportance_AnyNumbers_KeepsWhatAStableSortPutsFirst() =>
-        Gen.Select(_importance, Gen.Double[0, 1]).Sample((importance, ratio) =>
+        Gen.Select(Importance, Gen.Double[0, 1]).Sample((importance, ratio) =>
         {
             var count = KeepCount.Of(importance.Length, ratio);
             var sorted = importance.Select((value, index) => (value, index)).OrderByDescending(p => p.value).Select(p => p.index).ToArray();
@@ -62,7 +62,7 @@ public class KeepMaskTests
 
     [Fact]
     public void FromImportance_SmallerRatio_IsASubset() =>
-        Gen.Select(_importance, Gen.Double[0, 1], Gen.Double[0, 1]).Sample((importance, r, s) =>
+        Gen.Select(Importance, Gen.Double[0, 1], Gen.Double[0, 1]).Sample((importance, r, s) =>
             Assert.True(KeepMask.FromImportance(importance, Math.Min(r, s))
                 .IsSubsetOf(KeepMask.FromImportance(importance, Math.Max(r, s)))));
 

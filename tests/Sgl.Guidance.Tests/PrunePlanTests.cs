@@ -2,18 +2,18 @@ namespace Sgl.Guidance.Tests;
 
 public class PrunePlanTests
 {
-    private static readonly KeepMask _half = KeepMask.FromIndices(10, [0, 2, 4, 6, 8]);
-    private static readonly KeepMask _fifth = KeepMask.FromIndices(10, [2, 8]);
+    private static readonly KeepMask Half = KeepMask.FromIndices(10, [0, 2, 4, 6, 8]);
+    private static readonly KeepMask Fifth = KeepMask.FromIndices(10, [2, 8]);
 
     [Fact]
     public void Create_StepsOutOfOrder_AreSorted()
     {
-        var plan = PrunePlan.Create([new(5, _fifth), new(2, _half)], 8, 10);
+        var plan = PrunePlan.Create([new(5, Fifth), new(2, Half)], 8, 10);
         Assert.Equal([2, 5], plan.Steps.Select(s => s.Layer));
         Assert.Null(plan.MaskAt(1));
-        Assert.Equal(_half, plan.MaskAt(2));
-        Assert.Equal(_half, plan.MaskAt(4));
-        Assert.Equal(_fifth, plan.MaskAt(7));
+        Assert.Equal(Half, plan.MaskAt(2));
+        Assert.Equal(Half, plan.MaskAt(4));
+        Assert.Equal(Fifth, plan.MaskAt(7));
         Assert.Equal((2 + (3 * 0.5) + (3 * 0.2)) / 8, plan.AverageRetention(8), 12);
     }
 
@@ -28,13 +28,13 @@ public class PrunePlanTests
     [InlineData(-1)]
     [InlineData(8)]
     public void Create_LayerOutOfRange_NamesTheLayer(int layer) =>
-        AssertField("steps[0].layer", [new(layer, _half)]);
+        AssertField("steps[0].layer", [new(layer, Half)]);
 
     [Fact]
-    public void Create_SameLayerTwice_NamesTheLayer() => AssertField("steps[1].layer", [new(2, _half), new(2, _fifth)]);
+    public void Create_SameLayerTwice_NamesTheLayer() => AssertField("steps[1].layer", [new(2, Half), new(2, Fifth)]);
 
     [Fact]
-    public void Create_NotASubset_NamesTheLaterMask() => AssertField("steps[0].mask", [new(5, _half), new(2, _fifth)]);
+    public void Create_NotASubset_NamesTheLaterMask() => AssertField("steps[0].mask", [new(5, Half), new(2, Fifth)]);
 
     [Fact]
     public void Create_WrongLength_NamesTheMask() => AssertField("steps[0].mask", [new(2, KeepMask.All(9))]);

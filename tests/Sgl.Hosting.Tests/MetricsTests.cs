@@ -1,5 +1,4 @@
 using System.Globalization;
-using Prometheus;
 
 namespace Sgl.Hosting.Tests;
 

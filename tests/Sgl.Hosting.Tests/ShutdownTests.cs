@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Google.Rpc;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Status = Grpc.Core.Status;
 
 namespace Sgl.Hosting.Tests;
 

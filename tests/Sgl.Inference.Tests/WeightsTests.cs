@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.ML.OnnxRuntime;
 using Sgl.Inference.Internal.Runtime;
 using Sgl.Inference.Tests.Support;
 using Sgl.Models;

@@ -3,7 +3,6 @@ using Google.Protobuf;
 using Sgl.Guidance;
 using Sgl.Hosting;
 using Sgl.Inference;
-using Sgl.ModelServing;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

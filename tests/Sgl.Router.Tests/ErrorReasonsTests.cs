@@ -1,5 +1,4 @@
 using System.Reflection;
-using Google.Protobuf.Reflection;
 using Sgl.Hosting;
 using Wire = Sgl.V1;
 

@@ -1,5 +1,4 @@
 using Sgl.Guidance;
-using Sgl.ModelServing;
 using Wire = Sgl.V1;
 
 namespace Sgl.SmallService;

@@ -9,14 +9,14 @@ public sealed class PromptTests
     private const string Question = "What is written on the sign?\nAnswer the question using a single word or phrase.";
     private const string RefQuestion = "Please provide the bounding box coordinate of the region this sentence describes: <ref>left dog</ref>";
 
-    private static readonly Dictionary<string, int[]> _expected =
+    private static readonly Dictionary<string, int[]> Expected =
         JsonSerializer.Deserialize<Dictionary<string, int[]>>(File.ReadAllText(OracleData.FilePath("prompts.expected.json")))!;
 
     [SkippableFact]
     public void Build_InternLm2OneImage_GivesTheReferenceIds()
     {
         var prompt = new InternVlPromptTemplate(Vocabularies.InternVl2(), "internlm2-chat").Build(Ask(Question, 4));
-        Assert.Equal(_expected["internlm2-chat"], prompt.Ids);
+        Assert.Equal(Expected["internlm2-chat"], prompt.Ids);
         var span = Assert.Single(prompt.Images);
         Assert.Equal(0, span.ImageIndex);
         Assert.Equal(4, span.Count);
@@ -27,7 +27,7 @@ public sealed class PromptTests
     public void Build_QuestionWithRegionMarkers_RecognisesThem()
     {
         var prompt = new InternVlPromptTemplate(Vocabularies.InternVl2(), "internlm2-chat").Build(Ask(RefQuestion, 4));
-        Assert.Equal(_expected["internlm2-chat-ref"], prompt.Ids);
+        Assert.Equal(Expected["internlm2-chat-ref"], prompt.Ids);
     }
 
     [SkippableFact]
@@ -43,7 +43,7 @@ public sealed class PromptTests
     public void Build_Phi3OneImage_GivesTheReferenceIds()
     {
         var template = new InternVlPromptTemplate(Vocabularies.InternVl2Phi3(), "phi3-chat");
-        Assert.Equal(_expected["phi3-chat"], template.Build(Ask(Question, 4)).Ids);
+        Assert.Equal(Expected["phi3-chat"], template.Build(Ask(Question, 4)).Ids);
         Assert.Equal([32007], template.StopTokenIds);
         Assert.Equal("<|end|>", template.Separator);
     }

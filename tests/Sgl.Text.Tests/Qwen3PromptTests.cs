@@ -11,16 +11,16 @@ public sealed class Qwen3PromptTests
     private const string Instruct = """{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}""";
     private const string Thinking = """{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{%- endif %}""";
 
-    private static readonly ITokenizer _tokenizer = Tokenizer("<think>", "</think>");
+    private static readonly ITokenizer Published = Tokenizer("<think>", "</think>");
 
     [Fact]
     public void Build_NoSystemMessage_HasNoSystemTurn()
     {
-        var template = new Qwen3VlPromptTemplate(_tokenizer);
+        var template = new Qwen3VlPromptTemplate(Published);
         Assert.Equal(
             "<|im_start|>user\n<|vision_start|>[3]<|vision_end|>What?<|im_end|>\n<|im_start|>assistant\n",
             Show(template.Build(new([User(new ChatPart.Image(0), new ChatPart.Text("What?"))], [3]))));
-        Assert.Equal(["<|im_end|>", "<|endoftext|>"], template.StopTokenIds.Select(id => _tokenizer.IdToToken(id)));
+        Assert.Equal(["<|im_end|>", "<|endoftext|>"], template.StopTokenIds.Select(id => Published.IdToToken(id)));
         Assert.Equal("qwen3-vl", template.Name);
     }
 
@@ -37,13 +37,13 @@ public sealed class Qwen3PromptTests
         Assert.Equal(
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nLeft: <|vision_start|>[2]<|vision_end|> right: <|vision_start|>[4]<|vision_end|><|im_end|>\n"
             + "<|im_start|>assistant\nTwo cats.<|im_end|>\n<|im_start|>user\nSure?<|im_end|>\n<|im_start|>assistant\n",
-            Show(new Qwen3VlPromptTemplate(_tokenizer).Build(new(chat, [2, 4]))));
+            Show(new Qwen3VlPromptTemplate(Published).Build(new(chat, [2, 4]))));
     }
 
     [Fact]
     public void Build_ThinkingCheckpoint_OpensTheThought()
     {
-        var template = new Qwen3VlPromptTemplate(_tokenizer, opensThought: true);
+        var template = new Qwen3VlPromptTemplate(Published, opensThought: true);
         Assert.Equal("<|im_start|>user\nWhat?<|im_end|>\n<|im_start|>assistant\n<think>\n", Show(template.Build(new([User(new ChatPart.Text("What?"))], []))));
         Assert.Equal("qwen3-vl-thinking", template.Name);
         Assert.Throws<ArgumentException>(() => new Qwen3VlPromptTemplate(Tokenizer(), opensThought: true));
@@ -60,7 +60,7 @@ public sealed class Qwen3PromptTests
             new(ChatRole.Assistant, [new ChatPart.Text("I see fur.\n</think>\n\nTwo </think> no.</thi"), new ChatPart.Text("nk>\nTwo cats.\n")]),
             User(new ChatPart.Text("</think>Sure?")),
         ];
-        var prompt = Show(new Qwen3VlPromptTemplate(_tokenizer, thinking).Build(new(chat, [])));
+        var prompt = Show(new Qwen3VlPromptTemplate(Published, thinking).Build(new(chat, [])));
         Assert.Contains($"<|im_start|>assistant\n{expected}<|im_end|>\n<|im_start|>user\n</think>Sure?<|im_end|>", prompt, StringComparison.Ordinal);
     }
 
@@ -115,12 +115,12 @@ public sealed class Qwen3PromptTests
         var (text, position) = ("", 0);
         foreach (var image in prompt.Images)
         {
-            Assert.All(prompt.Ids[image.Start..(image.Start + image.Count)], id => Assert.Equal("<|image_pad|>", _tokenizer.IdToToken(id)));
-            text += _tokenizer.Decode(prompt.Ids.AsSpan(position, image.Start - position), false) + FormattableString.Invariant($"[{image.Count}]");
+            Assert.All(prompt.Ids[image.Start..(image.Start + image.Count)], id => Assert.Equal("<|image_pad|>", Published.IdToToken(id)));
+            text += Published.Decode(prompt.Ids.AsSpan(position, image.Start - position), false) + FormattableString.Invariant($"[{image.Count}]");
             position = image.Start + image.Count;
         }
 
-        return text + _tokenizer.Decode(prompt.Ids.AsSpan(position), false);
+        return text + Published.Decode(prompt.Ids.AsSpan(position), false);
     }
 
     private static ITokenizer Tokenizer(params string[] more)

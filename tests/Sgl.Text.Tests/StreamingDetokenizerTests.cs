@@ -6,16 +6,16 @@ namespace Sgl.Text.Tests;
 
 public sealed class StreamingDetokenizerTests
 {
-    private static readonly string[] _names = [.. Vocabularies.SmallSentencePiece, .. Vocabularies.SmallJson];
-    private static readonly Dictionary<string, ITokenizer> _tokenizers = _names.ToDictionary(n => n, Vocabularies.Small);
+    private static readonly string[] Families = [.. Vocabularies.SmallSentencePiece, .. Vocabularies.SmallJson];
+    private static readonly Dictionary<string, ITokenizer> Tokenizers = Families.ToDictionary(n => n, Vocabularies.Small);
 
-    public static TheoryData<string> Names { get; } = [.. _names];
+    public static TheoryData<string> Names { get; } = [.. Families];
 
     [Theory]
     [MemberData(nameof(Names))]
     public void Push_AnyIds_JoinedIsTheDecodedText(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         Gen.Int[-1, tokenizer.VocabularySize + 1].Array[0, 30].Sample(ids =>
         {
             var stream = new StreamingDetokenizer(tokenizer);
@@ -28,7 +28,7 @@ public sealed class StreamingDetokenizerTests
     [MemberData(nameof(Names))]
     public void Push_EncodedText_NeverGivesHalfACharacter(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         TextGen.Any.Sample(text =>
         {
             var stream = new StreamingDetokenizer(tokenizer);
@@ -42,7 +42,7 @@ public sealed class StreamingDetokenizerTests
     [Fact]
     public void Push_CharacterOfSeveralTokens_ComesOutWhole()
     {
-        var tokenizer = _tokenizers["gpt2"];
+        var tokenizer = Tokenizers["gpt2"];
         var ids = tokenizer.Encode("a\U0010FFFDb");
         Assert.Equal(6, ids.Length);
         var stream = new StreamingDetokenizer(tokenizer);
@@ -52,7 +52,7 @@ public sealed class StreamingDetokenizerTests
     [Fact]
     public void Flush_CutOffCharacter_IsAReplacementCharacter()
     {
-        var tokenizer = _tokenizers["gpt2"];
+        var tokenizer = Tokenizers["gpt2"];
         var stream = new StreamingDetokenizer(tokenizer);
         var ids = tokenizer.Encode("\U0010FFFD")[..3];
         Assert.All(ids, id => Assert.Equal("", stream.Push(id)));
@@ -63,7 +63,7 @@ public sealed class StreamingDetokenizerTests
     [Fact]
     public void Push_SentencePieceWords_KeepTheSpacesBetweenThem()
     {
-        var tokenizer = _tokenizers["sp-dummy"];
+        var tokenizer = Tokenizers["sp-dummy"];
         var stream = new StreamingDetokenizer(tokenizer);
         var pieces = tokenizer.Encode("the red box").Select(stream.Push).ToList();
         Assert.Equal("the red box", string.Concat(pieces));
@@ -85,7 +85,7 @@ public sealed class StreamingDetokenizerTests
     [MemberData(nameof(Names))]
     public void Push_StopString_GivesOnlyTheTextBeforeIt(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         var stop = Gen.String[Gen.Char["ab \u00e9\n"], 1, 4];
         Gen.Select(Gen.String[Gen.Char["ab \u00e9\n"], 0, 30], stop.Array[1, 3]).Sample((text, stops) =>
         {
@@ -104,7 +104,7 @@ public sealed class StreamingDetokenizerTests
     [Fact]
     public void Push_BeginningOfAStopString_IsHeldBack()
     {
-        var tokenizer = _tokenizers["gpt2"];
+        var tokenizer = Tokenizers["gpt2"];
         var stream = new StreamingDetokenizer(tokenizer, ["###"]);
         Assert.Equal("a", string.Concat(tokenizer.Encode("a").Select(stream.Push)));
         var hash = tokenizer.TokenToId("#")!.Value;
@@ -118,7 +118,7 @@ public sealed class StreamingDetokenizerTests
 
     [Fact]
     public void Constructor_EmptyStopString_IsRefused() =>
-        Assert.Throws<ArgumentException>(() => new StreamingDetokenizer(_tokenizers["gpt2"], [""]));
+        Assert.Throws<ArgumentException>(() => new StreamingDetokenizer(Tokenizers["gpt2"], [""]));
 
     [Fact]
     public void Push_TokenizerWithoutBytes_UsesItsDecodedText()

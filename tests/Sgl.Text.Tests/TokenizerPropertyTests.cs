@@ -6,19 +6,19 @@ namespace Sgl.Text.Tests;
 
 public sealed class TokenizerPropertyTests
 {
-    private static readonly string[] _lossless = ["sp-dummy", "sp-plain", "gpt2", "llama3", "qwen2", "llama-normalizer", "llama-metaspace"];
-    private static readonly string[] _names = [.. Vocabularies.SmallSentencePiece, .. Vocabularies.SmallJson];
-    private static readonly Dictionary<string, ITokenizer> _tokenizers = _names.ToDictionary(n => n, Vocabularies.Small);
+    private static readonly string[] LosslessFamilies = ["sp-dummy", "sp-plain", "gpt2", "llama3", "qwen2", "llama-normalizer", "llama-metaspace"];
+    private static readonly string[] Families = [.. Vocabularies.SmallSentencePiece, .. Vocabularies.SmallJson];
+    private static readonly Dictionary<string, ITokenizer> Tokenizers = Families.ToDictionary(n => n, Vocabularies.Small);
 
-    public static TheoryData<string> Names { get; } = [.. _names];
+    public static TheoryData<string> Names { get; } = [.. Families];
 
-    public static TheoryData<string> Lossless { get; } = [.. _lossless];
+    public static TheoryData<string> Lossless { get; } = [.. LosslessFamilies];
 
     [Theory]
     [MemberData(nameof(Lossless))]
     public void Decode_EncodedLiteralText_IsTheText(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         TextGen.Any.Sample(text =>
         {
             var ids = tokenizer.Encode(text, [new(0, text.Length)], addSpecialTokens: false);
@@ -36,7 +36,7 @@ public sealed class TokenizerPropertyTests
     [MemberData(nameof(Names))]
     public void Encode_LiteralRanges_NeverGiveAddedTokens(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         TextGen.Any.Sample(text =>
         {
             var ids = tokenizer.Encode(text, [new(0, text.Length)], addSpecialTokens: false);
@@ -48,7 +48,7 @@ public sealed class TokenizerPropertyTests
     [MemberData(nameof(Names))]
     public void Encode_PartlyLiteral_GivesAtMostTheTokensOutside(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         Gen.Select(TextGen.Any, TextGen.Any, TextGen.Any).Sample((before, inside, after) =>
         {
             var text = before + inside + after;
@@ -65,7 +65,7 @@ public sealed class TokenizerPropertyTests
     [MemberData(nameof(Names))]
     public void Encode_NoLiteral_IsTheSameAsEmptyRanges(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         TextGen.Any.Sample(text => tokenizer.Encode(text).SequenceEqual(tokenizer.Encode(text, [new(0, 0), new(text.Length, 0)])));
     }
 
@@ -73,7 +73,7 @@ public sealed class TokenizerPropertyTests
     [MemberData(nameof(Names))]
     public void Encode_TextWithoutTokens_DoesNotDependOnLiteralRanges(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         Gen.Select(Gen.String[Gen.Char["ab theredbox3\u4f60 .\n"], 0, 40], Gen.Int[0, 40], Gen.Int[0, 40]).Sample((text, a, b) =>
         {
             var (start, end) = (Math.Min(Math.Min(a, b), text.Length), Math.Min(Math.Max(a, b), text.Length));
@@ -85,7 +85,7 @@ public sealed class TokenizerPropertyTests
     [MemberData(nameof(Names))]
     public void Encode_AnyUtf16_GivesIdsOfTheVocabulary(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         Gen.String[Gen.Char, 0, 30].Sample(text => tokenizer.Encode(text).All(id => tokenizer.IdToToken(id) is not null));
     }
 
@@ -93,7 +93,7 @@ public sealed class TokenizerPropertyTests
     [MemberData(nameof(Names))]
     public void TokenToId_EveryIdInUse_IsItsOwnInverse(string name)
     {
-        var tokenizer = _tokenizers[name];
+        var tokenizer = Tokenizers[name];
         var used = 0;
         for (var id = 0; id < tokenizer.VocabularySize; id++)
         {
@@ -114,7 +114,7 @@ public sealed class TokenizerPropertyTests
     [Fact]
     public void Encode_LoneSurrogate_IsAReplacementCharacter()
     {
-        foreach (var tokenizer in _tokenizers.Values)
+        foreach (var tokenizer in Tokenizers.Values)
         {
             Assert.Equal(tokenizer.Encode("a\uFFFDb"), tokenizer.Encode("a\uD800b"));
             Assert.Equal(tokenizer.Encode("a\uFFFD\U0001F680"), tokenizer.Encode("a\uDC00\U0001F680"));

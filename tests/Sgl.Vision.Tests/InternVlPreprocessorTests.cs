@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Sgl.Testing;
 
 namespace Sgl.Vision.Tests;
 

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Builder;
 using Sgl.LargeService;
 using Sgl.Router;
 using Sgl.SmallService;

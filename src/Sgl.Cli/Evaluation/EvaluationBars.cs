@@ -7,7 +7,7 @@ namespace Sgl.Cli.Evaluation;
 /// <summary>Shows how a run goes on: a bar where a person watches, otherwise a line now and then.</summary>
 internal static class EvaluationBars
 {
-    private static readonly TimeSpan _between = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Between = TimeSpan.FromSeconds(15);
 
     /// <summary>Runs <paramref name="work"/> with its progress shown.</summary>
     public static async Task RunAsync(Terminal terminal, int alreadyThere, Func<IProgress<EvaluationProgress>, Task> work)
@@ -42,7 +42,7 @@ internal static class EvaluationBars
         {
             lock (gate)
             {
-                if (p.Done == p.Total || TimeProvider.System.GetElapsedTime(last) >= _between)
+                if (p.Done == p.Total || TimeProvider.System.GetElapsedTime(last) >= Between)
                 {
                     last = TimeProvider.System.GetTimestamp();
                     terminal.Hint(pace.Describe(p));

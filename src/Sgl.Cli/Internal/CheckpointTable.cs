@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sgl.Guidance;
 using Sgl.Models;
 using Spectre.Console;

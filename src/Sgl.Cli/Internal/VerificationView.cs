@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sgl.Verification;
 using Spectre.Console;
 

@@ -54,7 +54,7 @@ public sealed record PolicySample
 /// <summary>The exit rule of a router with how it was found: the file that <c>sgl calibrate</c> writes and a router loads.</summary>
 public sealed record ExitPolicy
 {
-    private static readonly JsonSerializerOptions _json = new()
+    private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -128,7 +128,7 @@ public sealed record ExitPolicy
         ExitPolicy policy;
         try
         {
-            policy = JsonSerializer.Deserialize<ExitPolicy>(json, _json) ?? throw new JsonException("null is no policy");
+            policy = JsonSerializer.Deserialize<ExitPolicy>(json, Json) ?? throw new JsonException("null is no policy");
         }
         catch (JsonException e)
         {
@@ -143,7 +143,7 @@ public sealed record ExitPolicy
     public string ToJson()
     {
         Validate();
-        return JsonSerializer.Serialize(this, _json) + "\n";
+        return JsonSerializer.Serialize(this, Json) + "\n";
     }
 
     /// <summary>Writes the file; a reader sees the old one or the new one, never half of it.</summary>

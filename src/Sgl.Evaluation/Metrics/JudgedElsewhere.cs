@@ -8,7 +8,7 @@ namespace Sgl.Evaluation;
 /// </summary>
 public sealed class JudgedElsewhere : Metric
 {
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     internal JudgedElsewhere()
         : base("judged_elsewhere")
@@ -25,6 +25,6 @@ public sealed class JudgedElsewhere : Metric
     public static void WriteAnswerFile(string path, IEnumerable<(string QuestionId, string Answer)> answers)
     {
         var entries = answers.ToDictionary(a => $"v1_{a.QuestionId}", a => a.Answer);
-        File.WriteAllText(path, JsonSerializer.Serialize(entries, _indented));
+        File.WriteAllText(path, JsonSerializer.Serialize(entries, Indented));
     }
 }

@@ -1,5 +1,3 @@
-using Sgl.Evaluation.Internal;
-
 namespace Sgl.Evaluation;
 
 /// <summary>One answered question with its score, as an aggregate needs it.</summary>

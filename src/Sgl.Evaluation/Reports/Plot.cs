@@ -68,7 +68,7 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
     private const double LegendRow = 20;
 
     // Colours that stay apart for colour-blind readers (Okabe and Ito), and a marker for those who print in grey.
-    private static readonly string[] _colours =
+    private static readonly string[] Colours =
         ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333", "#8c6d1f"];
 
     private const string ReferenceColour = "#777777";
@@ -121,7 +121,7 @@ public sealed record Plot(string Title, PlotAxis X, PlotAxis Y, IReadOnlyList<Pl
     }
 
     private string Colour(int series) => Series[series].Style is SeriesStyle.Level or SeriesStyle.Dashed
-        ? ReferenceColour : _colours[series % _colours.Length];
+        ? ReferenceColour : Colours[series % Colours.Length];
 
     private void Axes(StringBuilder svg, Area area)
     {

@@ -1,5 +1,3 @@
-using Sgl.Guidance;
-
 namespace Sgl.Evaluation;
 
 /// <summary>How far a run is.</summary>

@@ -15,7 +15,7 @@ internal sealed class IdleMemoryTrim(CallTracker calls, ServerMemory server, Tim
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     // Of the process: services that share one must not collect one after the other.
-    private static long s_trimmedAt;
+    private static long _trimmedAt;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -26,11 +26,11 @@ internal sealed class IdleMemoryTrim(CallTracker calls, ServerMemory server, Tim
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 var allocated = GC.GetTotalAllocatedBytes();
-                var trimmedAt = Interlocked.Read(ref s_trimmedAt);
+                var trimmedAt = Interlocked.Read(ref _trimmedAt);
                 if (calls.Count == 0
                     && allocated - seen < Quiet
                     && allocated - trimmedAt >= Worthwhile
-                    && Interlocked.CompareExchange(ref s_trimmedAt, allocated, trimmedAt) == trimmedAt)
+                    && Interlocked.CompareExchange(ref _trimmedAt, allocated, trimmedAt) == trimmedAt)
                 {
                     var before = Environment.WorkingSet;
                     server.Clear();

@@ -1,6 +1,5 @@
 using Sgl.Hosting;
 using Sgl.Inference;
-using Sgl.ModelServing;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

@@ -1,6 +1,5 @@
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.ModelServing;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

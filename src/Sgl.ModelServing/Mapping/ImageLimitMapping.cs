@@ -1,4 +1,3 @@
-using Sgl.Requests;
 using Sgl.Vision;
 using Wire = Sgl.V1;
 

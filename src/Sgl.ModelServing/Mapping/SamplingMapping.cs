@@ -1,5 +1,4 @@
 using Sgl.Inference;
-using Sgl.Requests;
 using Wire = Sgl.V1;
 
 namespace Sgl.ModelServing;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Google.Rpc;
 using Grpc.Core;
 using Sgl.Hosting;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Sgl.Guidance;
 using Sgl.Hosting;
 
 namespace Sgl.Router.Internal;

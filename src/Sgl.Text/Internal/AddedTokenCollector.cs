@@ -10,7 +10,7 @@ namespace Sgl.Text.Internal;
 /// </summary>
 internal sealed class AddedTokenCollector
 {
-    private static readonly string[] _names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+    private static readonly string[] Names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
     private readonly Dictionary<string, AddedToken> _byContent = new(StringComparer.Ordinal);
     private readonly Dictionary<int, string> _byId = [];
@@ -78,7 +78,7 @@ internal sealed class AddedTokenCollector
     /// <param name="modelId">The id of a token in the model's own vocabulary.</param>
     public void AddNamed(JsonFile file, Func<string, int?> modelId)
     {
-        foreach (var name in _names)
+        foreach (var name in Names)
         {
             if (file.Find(file.Root, name) is { } value)
             {

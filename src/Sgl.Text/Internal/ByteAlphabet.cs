@@ -3,12 +3,12 @@ namespace Sgl.Text.Internal;
 /// <summary>The byte alphabet of GPT-2: every byte is one printable character, so that vocabularies are text.</summary>
 internal static class ByteAlphabet
 {
-    private static readonly char[] _chars = BuildChars();
-    private static readonly Dictionary<char, byte> _bytes = BuildBytes();
+    private static readonly char[] Chars = BuildChars();
+    private static readonly Dictionary<char, byte> Bytes = BuildBytes();
 
-    public static char CharOf(byte value) => _chars[value];
+    public static char CharOf(byte value) => Chars[value];
 
-    public static bool TryGetByte(char unit, out byte value) => _bytes.TryGetValue(unit, out value);
+    public static bool TryGetByte(char unit, out byte value) => Bytes.TryGetValue(unit, out value);
 
     private static char[] BuildChars()
     {
@@ -28,7 +28,7 @@ internal static class ByteAlphabet
         var bytes = new Dictionary<char, byte>(256);
         for (var value = 0; value < 256; value++)
         {
-            bytes.Add(_chars[value], (byte)value);
+            bytes.Add(Chars[value], (byte)value);
         }
 
         return bytes;

@@ -7,7 +7,7 @@ internal static class ByteLevelLoader
 {
     private const string Qwen2 = "Qwen2Tokenizer";
     private const string Gpt2 = "GPT2Tokenizer";
-    private static readonly UTF8Encoding _strict = new(false, true);
+    private static readonly UTF8Encoding Strict = new(false, true);
 
     public static IReadOnlyList<string> Classes { get; } = [Qwen2, Gpt2];
 
@@ -50,7 +50,7 @@ internal static class ByteLevelLoader
         string text;
         try
         {
-            text = _strict.GetString(TokenizerFiles.ReadBytes(path));
+            text = Strict.GetString(TokenizerFiles.ReadBytes(path));
         }
         catch (DecoderFallbackException e)
         {

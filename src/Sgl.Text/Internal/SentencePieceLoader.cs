@@ -5,7 +5,7 @@ internal static class SentencePieceLoader
 {
     private const string Llama = "LlamaTokenizer";
     private const string InternLm2 = "InternLM2Tokenizer";
-    private static readonly string[] _special = ["<unk>", "<s>", "</s>"];
+    private static readonly string[] Special = ["<unk>", "<s>", "</s>"];
 
     public static IReadOnlyList<string> Classes { get; } = [Llama, InternLm2];
 
@@ -25,7 +25,7 @@ internal static class SentencePieceLoader
 
         // The class brings its own names for the tokens that the configuration does not name.
         string[] tokens = ["unk_token", "bos_token", "eos_token"];
-        var defaults = tokens.Zip(_special).Where(pair => AddedTokenCollector.NamedContent(config, pair.First) is null).Select(pair => pair.Second);
+        var defaults = tokens.Zip(Special).Where(pair => AddedTokenCollector.NamedContent(config, pair.First) is null).Select(pair => pair.Second);
         var added = files.CollectAdded(ModelId, null, defaults);
         var (prefix, suffix) = files.Surroundings(addBos: true, "<s>", "</s>", added, ModelId);
         var prefixSpace = PrefixSpace.ByModel;

@@ -18,7 +18,7 @@ public sealed class InternVlPromptTemplate : IPromptTemplate
     private const string InternVl25System =
         "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。";
 
-    private static readonly Dictionary<string, ChatFormat> _formats = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, ChatFormat> Formats = new(StringComparer.Ordinal)
     {
         ["internlm2-chat"] = ChatMl("<|im_end|>", InternVl2System),
         ["Hermes-2"] = ChatMl("<|im_end|>", InternVl2System),
@@ -36,7 +36,7 @@ public sealed class InternVlPromptTemplate : IPromptTemplate
     public InternVlPromptTemplate(ITokenizer tokenizer, string template, string? systemMessage = null)
     {
         ArgumentNullException.ThrowIfNull(template);
-        if (!_formats.TryGetValue(template, out var format))
+        if (!Formats.TryGetValue(template, out var format))
         {
             throw new ArgumentException($"unknown template '{template}'; known: {string.Join(", ", TemplateNames)}", nameof(template));
         }
@@ -50,7 +50,7 @@ public sealed class InternVlPromptTemplate : IPromptTemplate
     }
 
     /// <summary>The known template names.</summary>
-    public static IReadOnlyCollection<string> TemplateNames => _formats.Keys;
+    public static IReadOnlyCollection<string> TemplateNames => Formats.Keys;
 
     /// <inheritdoc/>
     public string Name { get; }

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Numerics.Tensors;
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Models;
 using Sgl.Text;
 using Sgl.Vision;
 

@@ -8,7 +8,6 @@ using Microsoft.Extensions.Logging;
 using Sgl.Access;
 using Sgl.Hosting;
 using StatusCode = Grpc.Core.StatusCode;
-using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;
 

@@ -1,5 +1,4 @@
 using Grpc.Core;
-using Sgl.Hosting;
 using Event = Sgl.V1.AnswerResponse.EventOneofCase;
 using Wire = Sgl.V1;
 

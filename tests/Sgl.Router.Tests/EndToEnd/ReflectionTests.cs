@@ -1,5 +1,4 @@
 using Google.Protobuf.Reflection;
-using Grpc.Core;
 using Grpc.Reflection.V1;
 
 namespace Sgl.Router.Tests;

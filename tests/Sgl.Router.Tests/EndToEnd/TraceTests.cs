@@ -1,4 +1,3 @@
-using Sgl.ModelServing.Fixtures;
 using Sgl.Testing;
 using Sgl.Traces;
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Sgl.Hosting;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

@@ -6,7 +6,7 @@ namespace Sgl.Text.Tests.Support;
 /// <summary>What independent implementations say; made by <c>Data/make_oracle.py</c> and <c>Data/make_oracle.mjs</c>.</summary>
 internal sealed record OracleData(int[][] Ids, string[]? Decoded, int[][] Sequences, string[] Texts)
 {
-    private static readonly JsonSerializerOptions _options = new() { PropertyNameCaseInsensitive = true };
+    private static readonly JsonSerializerOptions Options = new() { PropertyNameCaseInsensitive = true };
 
     /// <summary>The texts whose ids the oracles give.</summary>
     public static string[] Strings { get; } = Read<string[]>("strings.json");
@@ -21,5 +21,5 @@ internal sealed record OracleData(int[][] Ids, string[]? Decoded, int[][] Sequen
     public static OracleData Load(string name) => Read<OracleData>(name + ".expected.json");
 
     private static T Read<T>(string name) =>
-        JsonSerializer.Deserialize<T>(File.ReadAllText(FilePath(name)), _options)!;
+        JsonSerializer.Deserialize<T>(File.ReadAllText(FilePath(name)), Options)!;
 }

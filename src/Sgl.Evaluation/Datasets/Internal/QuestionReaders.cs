@@ -8,7 +8,7 @@ internal static class QuestionReaders
 {
     public const string MMBenchInstruction = "Answer with the option's letter from the given choices directly.";
 
-    private static readonly string[] _optionLetters = ["A", "B", "C", "D", "E"];
+    private static readonly string[] OptionLetters = ["A", "B", "C", "D", "E"];
 
     /// <summary>
     /// {image, question, answer, question_id?, kind?}; the answer is a string or a list. Used by GQA and the synthetic pages.
@@ -185,7 +185,7 @@ internal static class QuestionReaders
         }
 
         var question = row["question"] ?? throw new DatasetException(file, row.Line, "the column 'question' is empty");
-        var options = _optionLetters.Where(letter => row[letter] is not null)
+        var options = OptionLetters.Where(letter => row[letter] is not null)
             .Select(letter => KeyValuePair.Create(letter, row[letter]!)).ToArray();
         string?[] lines = [row["hint"], question, .. options.Select(o => $"{o.Key}. {o.Value}"), MMBenchInstruction];
         byte[] image;

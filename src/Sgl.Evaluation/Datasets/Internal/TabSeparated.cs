@@ -9,7 +9,7 @@ namespace Sgl.Evaluation.Internal;
 internal static class TabSeparated
 {
     /// <summary>The texts that pandas takes for missing values by default. An option that reads "None" is one of them.</summary>
-    private static readonly HashSet<string> _missing = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> Missing = new(StringComparer.Ordinal)
     {
         "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
         "NaN", "None", "n/a", "nan", "null",
@@ -21,7 +21,7 @@ internal static class TabSeparated
         public int Line { get; } = line;
 
         public string? this[string column] =>
-            columns.TryGetValue(column, out var i) && i < fields.Length && !_missing.Contains(fields[i]) ? fields[i] : null;
+            columns.TryGetValue(column, out var i) && i < fields.Length && !Missing.Contains(fields[i]) ? fields[i] : null;
     }
 
     public static IEnumerable<Row> Read(string file)

@@ -14,10 +14,10 @@ internal static partial class VqaAnswerNormalizer
 
     private const string Punctuation = ";/[]\"{}()=+\\_-><@`,?!";
 
-    private static readonly string[] _numbers =
+    private static readonly string[] Numbers =
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-    private static readonly Dictionary<string, string> _contractions = Contractions();
+    private static readonly Dictionary<string, string> Spelled = Contractions();
 
     public static string Normalize(string answer)
     {
@@ -33,12 +33,12 @@ internal static partial class VqaAnswerNormalizer
             .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
             .Select(Digits)
             .Where(word => word is not ("a" or "an" or "the"))
-            .Select(word => _contractions.GetValueOrDefault(word, word));
+            .Select(word => Spelled.GetValueOrDefault(word, word));
         return string.Join(' ', words);
     }
 
     private static string Digits(string word) => word == "none" ? "0"
-        : Array.IndexOf(_numbers, word) is >= 0 and var number ? number.ToString(CultureInfo.InvariantCulture) : word;
+        : Array.IndexOf(Numbers, word) is >= 0 and var number ? number.ToString(CultureInfo.InvariantCulture) : word;
 
     private static string WithoutPunctuation(string text)
     {

@@ -1,6 +1,4 @@
 using Sgl.Guidance;
-using Sgl.Models;
-using Sgl.Vision;
 
 namespace Sgl.Inference.Internal.Decoding;
 

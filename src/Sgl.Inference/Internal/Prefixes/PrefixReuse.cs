@@ -1,6 +1,5 @@
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding;
-using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Runtime;
 
 namespace Sgl.Inference.Internal.Prefixes;

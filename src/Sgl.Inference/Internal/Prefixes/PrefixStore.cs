@@ -1,4 +1,3 @@
-using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Runtime;
 

@@ -7,7 +7,7 @@ internal static class ForeignText
     /// Tokens that mark regions and phrases. They carry no control over the conversation, and questions are asked with them
     /// (referring expressions: <c>&lt;ref&gt;...&lt;/ref&gt;</c>).
     /// </summary>
-    private static readonly string[] _regionMarkers =
+    private static readonly string[] RegionMarkers =
     [
         "<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>",
         "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>",
@@ -16,7 +16,7 @@ internal static class ForeignText
     /// <summary>The ranges in which no added token is recognised: all foreign text but the region markers in it.</summary>
     public static List<TextRange> LiteralByDefault(string text, IReadOnlyList<TextRange> foreign, ITokenizer tokenizer)
     {
-        var markers = _regionMarkers.Where(tokenizer.AddedTokens.ContainsKey).ToArray();
+        var markers = RegionMarkers.Where(tokenizer.AddedTokens.ContainsKey).ToArray();
         var literal = new List<TextRange>();
         foreach (var range in foreign)
         {
