@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Sgl.Evaluation;
-using Sgl.Experiments;
 
 namespace Sgl.Bench;
 

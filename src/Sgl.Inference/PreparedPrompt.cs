@@ -1,6 +1,5 @@
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding;
-using Sgl.Models;
 using Sgl.Text;
 using Sgl.Vision;
 

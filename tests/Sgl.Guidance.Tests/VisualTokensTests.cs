@@ -6,11 +6,11 @@ public class VisualTokensTests
 {
     private const int Image = 7;
 
-    private static readonly Gen<(int[] Ids, bool[] Keep)> _prompts = Gen.Select(
+    private static readonly Gen<(int[] Ids, bool[] Keep)> Prompts = Gen.Select(
         Gen.Int[6, 7].Array[1, 60], Gen.Bool.Array[60]);
 
     [Fact]
-    public void Create_AnyPrompt_FindsEveryVisualTokenInOrder() => _prompts.Sample((ids, _) =>
+    public void Create_AnyPrompt_FindsEveryVisualTokenInOrder() => Prompts.Sample((ids, _) =>
     {
         var visual = Find(ids);
         var expected = Enumerable.Range(0, ids.Length).Where(i => ids[i] == Image).ToArray();
@@ -22,7 +22,7 @@ public class VisualTokensTests
     });
 
     [Fact]
-    public void KeptPositions_AnyMask_AreTheTextAndTheKeptTokens() => _prompts.Sample((ids, keep) =>
+    public void KeptPositions_AnyMask_AreTheTextAndTheKeptTokens() => Prompts.Sample((ids, keep) =>
     {
         var visual = Find(ids);
         var mask = KeepMask.FromIndices(visual.Count, Enumerable.Range(0, visual.Count).Where(i => keep[i]).ToArray());

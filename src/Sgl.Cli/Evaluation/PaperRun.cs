@@ -3,7 +3,6 @@ using Sgl.Cli.Internal;
 using Sgl.Evaluation;
 using Sgl.Experiments;
 using Sgl.Rendering;
-using Sgl.Vision;
 
 namespace Sgl.Cli.Evaluation;
 

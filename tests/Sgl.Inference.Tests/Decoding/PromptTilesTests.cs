@@ -1,5 +1,4 @@
 using CsCheck;
-using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Models;
 using Sgl.Vision;

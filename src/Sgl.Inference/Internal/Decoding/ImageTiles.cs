@@ -1,4 +1,3 @@
-using Sgl.Models;
 using Sgl.Vision;
 
 namespace Sgl.Inference.Internal.Decoding;

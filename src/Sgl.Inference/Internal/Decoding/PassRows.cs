@@ -1,5 +1,4 @@
 using Sgl.Guidance;
-using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Decoding;
 
