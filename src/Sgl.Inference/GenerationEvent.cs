@@ -20,12 +20,22 @@ public abstract record GenerationEvent
     /// <param name="Id">Token id.</param>
     /// <param name="Text">Text that became certain with it; may be empty (half characters and possible stop strings are held back).</param>
     /// <param name="LogProbability">Natural log of its probability under the processed scores (end tokens masked while below the minimum length).</param>
-    public sealed record Token(int Index, int Id, string Text, float LogProbability) : GenerationEvent;
+    public sealed record Token(int Index, int Id, string Text, float LogProbability) : GenerationEvent
+    {
+        /// <summary>The likeliest ids of the step, likeliest first; as many as <see cref="SamplingOptions.TopLogProbabilities"/> asks for, or all that can be chosen.</summary>
+        public IReadOnlyList<TokenAlternative> Alternatives { get; init; } = [];
+    }
 
     /// <summary>The end.</summary>
     /// <param name="Result">Answer, importance, scores, usage, timings.</param>
     public sealed record Completed(GenerationResult Result) : GenerationEvent;
 }
+
+/// <summary>An id that could have been chosen.</summary>
+/// <param name="Id">Token id.</param>
+/// <param name="Text">What it adds to a text, in UTF-8; may begin or end inside a character. Empty without a tokenizer.</param>
+/// <param name="LogProbability">As <see cref="GenerationEvent.Token.LogProbability"/>.</param>
+public sealed record TokenAlternative(int Id, ReadOnlyMemory<byte> Text, float LogProbability);
 
 /// <summary>The outcome of one generation.</summary>
 public sealed record GenerationResult

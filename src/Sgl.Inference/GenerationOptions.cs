@@ -28,6 +28,9 @@ public sealed record SamplingOptions
 
     /// <summary>The answer ends in front of the first of these.</summary>
     public IReadOnlyList<string> StopStrings { get; init; } = [];
+
+    /// <summary>How many of the likeliest ids of each step are told (<see cref="GenerationEvent.Token.Alternatives"/>); 0: none.</summary>
+    public int TopLogProbabilities { get; init; }
 }
 
 /// <summary>

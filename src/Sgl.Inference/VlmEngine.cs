@@ -50,10 +50,7 @@ public sealed class VlmEngine : IAsyncDisposable
         var choosable = checkpoint.Tokenizer?.VocabularySize ?? vocabulary;
         var buffers = new SamplingBuffers(vocabulary);
         var emitter = new TokenEmitter(
-            decoder,
-            StopIds,
-            sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers),
-            sequence => checkpoint.Tokenizer is { } tokenizer ? new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings) : null);
+            decoder, checkpoint.Tokenizer, StopIds, sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers));
         if (options.PrefixCacheMiB > 0 && decoder.CanReadKv)
         {
             _prefixes = new PrefixStore((long)options.PrefixCacheMiB << 20, decoder.Stages.Count, checkpoint.Config.Language.HiddenSize, decoder.RotatesAlike);

@@ -15,6 +15,9 @@ public static class SamplingRules
     /// <summary>Longest stop string, in UTF-16 units.</summary>
     public const int MaxStopLength = 256;
 
+    /// <summary>Most alternatives that are told of each token.</summary>
+    public const int MaxTopLogProbabilities = 20;
+
     /// <summary>Notes what is wrong.</summary>
     /// <param name="sampling">Null: all defaults.</param>
     /// <param name="maxNewTokens">The limit of new tokens; null: not known here.</param>
@@ -38,6 +41,11 @@ public static class SamplingRules
         if (sampling.TopK < 0)
         {
             violations.Add($"{field}.top_k", $"must be 0 (off) or above, was {sampling.TopK}");
+        }
+
+        if (sampling.TopLogProbabilities is < 0 or > MaxTopLogProbabilities)
+        {
+            violations.Add($"{field}.top_log_probabilities", $"must be between 0 and {MaxTopLogProbabilities}, was {sampling.TopLogProbabilities}");
         }
 
         CheckStops(sampling.Stop, field, violations);

@@ -69,6 +69,22 @@ public class TokenChooserTests
     });
 
     [Fact]
+    public void Likeliest_AnyCount_TheHeadOfTheSortedLogSoftmax() => Gen.Select(Logits, Gen.Int[1, 20], Gen.Float[0, 2]).Sample((logits, count, temperature) =>
+    {
+        var choosable = logits.Length - 1;
+        var chooser = new TokenChooser(new SamplingOptions { Temperature = temperature, Seed = 3, MinNewTokens = 1 }, [0], logits.Length, choosable);
+        var scores = logits.Select((l, i) => i == 0 ? float.NegativeInfinity : l).ToArray();
+        var p = Softmax(scores);
+
+        chooser.Choose(logits, 0);
+        var likeliest = chooser.Likeliest(count);
+
+        var expected = Enumerable.Range(1, choosable - 1).OrderByDescending(i => logits[i]).ThenBy(i => i).Take(count).ToList();
+        Assert.Equal(expected, likeliest.Select(l => l.Id));
+        Assert.All(likeliest, l => Assert.Equal(Math.Log(p[l.Id]), l.LogProbability, 1e-3));
+    });
+
+    [Fact]
     public void Choose_ManyDraws_FollowTheProbabilities()
     {
         float[] logits = [1, 0, -1, 2, 0.5f, float.NegativeInfinity];

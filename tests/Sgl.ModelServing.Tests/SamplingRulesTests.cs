@@ -19,11 +19,21 @@ public sealed class SamplingRulesTests
     public void Read_Everything_IsTaken()
     {
         var read = Read(
-            new Wire.Sampling { MaxNewTokens = 7, MinNewTokens = 0, Temperature = 0.5f, TopP = 0.9f, TopK = 3, Seed = 0, Stop = { "\n" } }, out var fields);
+            new Wire.Sampling { TopLogProbabilities = 20, MaxNewTokens = 7, MinNewTokens = 0, Temperature = 0.5f, TopP = 0.9f, TopK = 3, Seed = 0, Stop = { "\n" } }, out var fields);
 
         Assert.Empty(fields);
         Assert.Equal((7, 0, 0.5f, 0.9f, 3, 0ul), (read.MaxNewTokens, read.MinNewTokens, read.Temperature, read.TopP, read.TopK, read.Seed));
         Assert.Equal(["\n"], read.StopStrings);
+        Assert.Equal(20, read.TopLogProbabilities);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(21)]
+    public void Read_TopLogProbabilitiesOutOfRange_NamesField(int count)
+    {
+        Read(new Wire.Sampling { TopLogProbabilities = count }, out var fields);
+        Assert.Equal(["sampling.top_log_probabilities"], fields);
     }
 
     [Fact]

@@ -132,6 +132,26 @@ test("log probabilities come with the tokens of the answer that counts", async (
   }
 });
 
+test("the likeliest tokens of each step, of which a greedy answer takes the first", async () => {
+  const { logprobs } = (await client.chat.completions.create({ ...large, model: "sgl-demo-large", logprobs: true, top_logprobs: 3 })).choices[0];
+  for (const { logprob, top_logprobs } of logprobs.content) {
+    assert.equal(top_logprobs.length, 3);
+    assert.equal(top_logprobs[0].logprob, logprob);
+    assert.ok(top_logprobs.every((t, i) => i === 0 || t.logprob <= top_logprobs[i - 1].logprob));
+  }
+  const response = await client.responses.create({ model: "sgl-demo-large", input, include: ["message.output_text.logprobs"], top_logprobs: 3 });
+  assert.deepEqual(response.output[0].content[0].logprobs, logprobs.content);
+});
+
+test("several answers: greedy ones are equal, sampled ones are made side by side", async () => {
+  const greedy = await client.chat.completions.create({ ...large, n: 3 });
+  assert.deepEqual(greedy.choices.map((c) => [c.index, c.message.content]), [0, 1, 2].map((i) => [i, "CUP"]));
+  const sampled = await client.chat.completions.create({ ...large, n: 3, temperature: 2, seed: 4 });
+  assert.equal(sampled.choices.length, 3);
+  assert.equal(sampled.choices[0].message.content, (await client.chat.completions.create({ ...large, temperature: 2, seed: 4 })).choices[0].message.content);
+  assert.ok(sampled.usage.completion_tokens >= sampled.choices.length);
+});
+
 const input = [{ role: "user", content: [{ type: "input_text", text: question[0].text }, { type: "input_image", image_url: question[1].image_url.url }] }];
 
 test("a response has the text of the completion", async () => {
@@ -192,7 +212,7 @@ test("an unknown model is not found", async () => {
 
 test("what would change the answer is refused by name", async () => {
   for (const [name, value] of Object.entries({
-    n: 2, tools: [{ type: "function", function: { name: "f" } }], response_format: { type: "json_object" }, logprobs: 1, top_logprobs: 3, frequency_penalty: 1,
+    n: 9, tools: [{ type: "function", function: { name: "f" } }], response_format: { type: "json_object" }, logprobs: 1, top_logprobs: 21, frequency_penalty: 1,
     presence_penalty: 1, logit_bias: { 7: 1 }, modalities: ["text", "audio"], reasoning_effort: "high", max_tokens: 0, temperature: 99, stop: 5,
   })) {
     await refused({ ...large, [name]: value }, 400, name);

@@ -18,6 +18,7 @@ internal static class LimitsPage
         ("temperature", SamplingRules.MaxTemperature, "INVALID_REQUEST", "Nobody needs more."),
         ("stop strings", SamplingRules.MaxStopStrings, "INVALID_REQUEST", "Each is looked for after each token; measure decoding."),
         ("characters of a stop string", SamplingRules.MaxStopLength, "INVALID_REQUEST", "As many are held back before they are streamed."),
+        ("likeliest tokens told of each step", SamplingRules.MaxTopLogProbabilities, "INVALID_REQUEST", "Each is a message in every token of a stream."),
         ("tiles of one image (`image_limits`)", ImageLimitRules.MostTiles, "INVALID_REQUEST", "Bounds visual tokens and the vision tower's memory; see sizing."),
         ("violations told of one request", ViolationList.Most, "", "Bounds the time spent on wrong requests and the size of their answers."),
         ("elements of one list in a message", MessageScan.MostElements, "INVALID_REQUEST", "Bounds what parsing takes before anything is checked."),

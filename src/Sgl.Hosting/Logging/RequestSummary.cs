@@ -29,12 +29,23 @@ public sealed record RequestSummary
     /// <summary>Whether the answer is less than what was asked for.</summary>
     public bool IsDegraded { get; init; }
 
-    /// <summary>Gives it to the request.</summary>
+    /// <summary>Gives it to the request. Where several answers of one request are made side by side, tokens add up, the first token is the earliest, and the rest is the last one's.</summary>
     public void Attach(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        context.Features.Set(this);
+        lock (context.Features)
+        {
+            context.Features.Set(Of(context) is { } before ? Behind(before) : this);
+        }
     }
+
+    private RequestSummary Behind(RequestSummary before) => this with
+    {
+        PromptTokens = PromptTokens + before.PromptTokens,
+        GeneratedTokens = GeneratedTokens + before.GeneratedTokens,
+        FirstToken = FirstToken < before.FirstToken ? FirstToken : before.FirstToken ?? FirstToken,
+        IsDegraded = IsDegraded || before.IsDegraded,
+    };
 
     internal static RequestSummary? Of(HttpContext context) => context.Features.Get<RequestSummary>();
 }

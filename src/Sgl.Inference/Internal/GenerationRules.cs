@@ -41,6 +41,11 @@ internal sealed class GenerationRules(EngineOptions engine, ModelDescription mod
             throw new EngineRequestException("sampling.top_k", $"must be at least 0, was {sampling.TopK}");
         }
 
+        if (sampling.TopLogProbabilities < 0)
+        {
+            throw new EngineRequestException("sampling.top_log_probabilities", $"must be at least 0, was {sampling.TopLogProbabilities}");
+        }
+
         if (prompt.Ids.Length + sampling.MaxNewTokens > model.MaxSequenceTokens)
         {
             throw new EngineRequestException(

@@ -22,6 +22,7 @@ internal static class SamplingMapping
             TopK = sampling.TopK,
             Seed = sampling.HasSeed ? sampling.Seed : null,
             StopStrings = [.. sampling.Stop],
+            TopLogProbabilities = sampling.TopLogProbabilities,
         };
     }
 

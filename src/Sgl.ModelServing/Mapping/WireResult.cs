@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Sgl.Inference;
 using Wire = Sgl.V1;
@@ -11,7 +12,13 @@ public static class WireResult
     public static Wire.Token Token(GenerationEvent.Token token)
     {
         ArgumentNullException.ThrowIfNull(token);
-        return new Wire.Token { Index = token.Index, Id = token.Id, Text = token.Text, LogProbability = token.LogProbability };
+        var wire = new Wire.Token { Index = token.Index, Id = token.Id, Text = token.Text, LogProbability = token.LogProbability };
+        foreach (var alternative in token.Alternatives)
+        {
+            wire.Alternatives.Add(new Wire.TokenAlternative { Id = alternative.Id, Text = ByteString.CopyFrom(alternative.Text.Span), LogProbability = alternative.LogProbability });
+        }
+
+        return wire;
     }
 
     /// <summary>Why the answer ended.</summary>

@@ -16,6 +16,10 @@ public sealed class HttpApiOptions
     /// <value>Default 5 s.</value>
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Most answers that one request may ask for (<c>n</c>). Sampled ones are asked of the models like as many requests; greedy ones are made once.</summary>
+    /// <value>Default 8.</value>
+    public int MaxAnswers { get; set; } = 8;
+
     /// <summary>Whether the API describes itself: <c>/openapi.json</c>, and <c>/reference</c> for people.</summary>
     /// <value>Default true.</value>
     public bool Reference { get; set; } = true;

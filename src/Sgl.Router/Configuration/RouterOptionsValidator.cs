@@ -55,6 +55,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
     private static void Http(HttpApiOptions http, SettingErrors errors)
     {
         Time(errors, $"Http:{nameof(http.Heartbeat)}", http.Heartbeat, TimeSpan.Zero);
+        Between(errors, $"Http:{nameof(http.MaxAnswers)}", http.MaxAnswers, 1, 128);
         for (var i = 0; i < http.AllowedOrigins.Count; i++)
         {
             var origin = http.AllowedOrigins[i];

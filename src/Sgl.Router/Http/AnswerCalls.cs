@@ -16,9 +16,9 @@ internal sealed class AnswerCalls(
     /// <param name="route">Its route, for log and metrics.</param>
     /// <param name="read">Reads the body, which is given back before the models are asked.</param>
     /// <param name="open">Makes the stream of what was read, for a question that wants one.</param>
-    /// <param name="whole">The answer of what was read, for one that does not.</param>
+    /// <param name="whole">The answers of what was read, for one that does not.</param>
     public async Task RunAsync<T>(
-        HttpContext context, string route, Func<ChatBody, T> read, Func<T, EventStream, string, IAnswerStream> open, Func<T, Wire.AnswerCompleted, ChatTrail, AnswerTokens, string, object> whole)
+        HttpContext context, string route, Func<ChatBody, T> read, Func<T, EventStream, string, IAnswerStream> open, Func<T, IReadOnlyList<CollectedAnswer>, string, object> whole)
         where T : IQuestion
     {
         T? question = default;
@@ -48,27 +48,13 @@ internal sealed class AnswerCalls(
             {
                 events = new EventStream(context.Response, time, options.Value.Http.Heartbeat, cancellationToken);
                 stream = open(question, events, call.RequestId);
-                await pipeline.AnswerAsync(question.Chat.Answer, call, stream.TakeAsync);
+                await AnswerSet.AskAsync(pipeline, question.Chat, call, stream.TakeAsync);
                 return;
             }
 
-            ChatDecision? decision = null;
-            Wire.AnswerCompleted? completed = null;
-            Wire.PromptLayout? layout = null;
-            var tokens = new AnswerTokens();
-            await pipeline.AnswerAsync(question.Chat.Answer, call, response =>
-            {
-                decision = response.Decision is { } d ? ChatDecision.From(d) : decision;
-                completed = response.Completed ?? completed;
-                layout = response.Layout ?? layout;
-                tokens.Take(response);
-                return Task.CompletedTask;
-            });
-            var trail = ChatTrail.From(completed!, decision, question.Chat.Includes) with
-            {
-                Layout = question.Chat.Includes.HasFlag(ChatIncludes.Layout) && layout is not null ? ChatLayout.From(layout) : null,
-            };
-            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, whole(question, completed!, trail, tokens, call.RequestId));
+            var answers = Enumerable.Range(0, question.Chat.Count).Select(_ => new CollectedAnswer(question.Chat)).ToList();
+            await AnswerSet.AskAsync(pipeline, question.Chat, call, (index, response) => answers[index].TakeAsync(response));
+            await context.Response.WriteJsonAsync(StatusCodes.Status200OK, whole(question, answers, call.RequestId));
         }
 
         async Task FailAsync(Google.Rpc.Status status)

@@ -21,9 +21,9 @@ internal sealed class ChatEndpoint(AnswerPipeline pipeline, AnswerCalls calls, S
         return calls.RunAsync(
             context,
             Route,
-            body => ChatRequestReader.Read(body.Root, pipeline.Models, pipeline.Policies),
+            body => ChatRequestReader.Read(body.Root, pipeline.Models, pipeline.Policies, pipeline.Options.Http.MaxAnswers),
             (request, events, id) => new ChatStream(events, request, id, created),
-            (request, completed, trail, tokens, id) => Whole(trail, completed, request.Logprobs ? tokens : null, id, created));
+            (_, answers, id) => Whole(answers, id, created));
     }
 
     public Task ModelsAsync(HttpContext context) => context.Response.WriteJsonAsync(
@@ -66,23 +66,27 @@ internal sealed class ChatEndpoint(AnswerPipeline pipeline, AnswerCalls calls, S
 
     private ChatModel Model(string name) => new() { Id = name, Created = _started };
 
-    private static ChatResponse Whole(ChatTrail trail, Wire.AnswerCompleted completed, AnswerTokens? tokens, string id, long created)
+    private static ChatResponse Whole(IReadOnlyList<CollectedAnswer> answers, string id, long created)
     {
-        var run = completed.Large ?? completed.Small;
-        var logprobs = tokens?.Told();
-        if (tokens?.Rest(run) is { } rest)
-        {
-            logprobs = new ChatLogprobs { Content = [.. logprobs!.Content, .. rest.Content] };
-        }
-
+        var isOne = answers.Count == 1;
         return new ChatResponse
         {
             Id = $"chatcmpl-{id}",
             Created = created,
-            Model = run.Model,
-            Choices = [new ChatChoice { Message = new ChatAnswer { Content = completed.Answer }, Logprobs = logprobs, FinishReason = ChatStream.FinishReason(run) }],
-            Usage = ChatUsage.From(run.Usage),
-            Sgl = trail,
+            Model = answers[0].Run.Model,
+            Choices =
+            [
+                .. answers.Select((answer, index) => new ChatChoice
+                {
+                    Index = index,
+                    Message = new ChatAnswer { Content = answer.Completed.Answer },
+                    Logprobs = answer.Logprobs(),
+                    FinishReason = ChatStream.FinishReason(answer.Run),
+                    Sgl = isOne ? null : answer.Trail(),
+                }),
+            ],
+            Usage = ChatUsage.From([.. answers.Select(a => a.Run.Usage)]),
+            Sgl = isOne ? answers[0].Trail() : null,
         };
     }
 }

@@ -43,6 +43,7 @@ internal sealed partial class ChatFieldNames
             "images" or "messages" => Turns,
             "sampling.max_new_tokens" => MaxTokens,
             "sampling.min_new_tokens" => "min_tokens",
+            "sampling.top_log_probabilities" => "top_logprobs",
             "policy.name" => "sgl.policy",
             "policy.large_timeout" => "sgl.large_timeout_ms",
             "keep_part_order" => "sgl.keep_part_order",

@@ -27,14 +27,36 @@ internal sealed record ChatTokenLogprob
     /// <summary>The text in UTF-8.</summary>
     public required IReadOnlyList<int> Bytes { get; init; }
 
-    /// <summary>Always empty: the models tell the token that was chosen.</summary>
-    public IReadOnlyList<string> TopLogprobs => [];
+    /// <summary>The likeliest tokens in its place, as many as were asked for.</summary>
+    public required IReadOnlyList<ChatTopLogprob> TopLogprobs { get; init; }
 
     public static ChatTokenLogprob From(Wire.Token token) => new()
     {
         Token = token.Text,
-        Logprob = float.IsFinite(token.LogProbability) ? Math.Max(LeastLogprob, token.LogProbability) : LeastLogprob,
+        Logprob = Finite(token.LogProbability),
         Bytes = [.. Encoding.UTF8.GetBytes(token.Text).Select(b => (int)b)],
+        TopLogprobs = [.. token.Alternatives.Select(ChatTopLogprob.From)],
+    };
+
+    internal static double Finite(float logProbability) => float.IsFinite(logProbability) ? Math.Max(LeastLogprob, logProbability) : LeastLogprob;
+}
+
+/// <summary>A token that could have been chosen.</summary>
+internal sealed record ChatTopLogprob
+{
+    /// <summary>Its own text; bytes that are half a character are told as U+FFFD here.</summary>
+    public required string Token { get; init; }
+
+    public required double Logprob { get; init; }
+
+    /// <summary>The text in UTF-8.</summary>
+    public required IReadOnlyList<int> Bytes { get; init; }
+
+    public static ChatTopLogprob From(Wire.TokenAlternative alternative) => new()
+    {
+        Token = alternative.Text.ToStringUtf8(),
+        Logprob = ChatTokenLogprob.Finite(alternative.LogProbability),
+        Bytes = [.. alternative.Text.Select(b => (int)b)],
     };
 }
 

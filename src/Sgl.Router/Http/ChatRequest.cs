@@ -13,6 +13,9 @@ internal sealed record ChatRequest(Wire.AnswerRequest Answer, ChatFieldNames Nam
     /// <summary>Whether the answer comes as server-sent events.</summary>
     public bool Stream { get; init; }
 
+    /// <summary>How many answers are wanted.</summary>
+    public int Count { get; init; } = 1;
+
     /// <summary>Whether the answer tells how likely its tokens were.</summary>
     public bool Logprobs { get; init; }
 

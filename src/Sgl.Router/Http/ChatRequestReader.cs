@@ -23,15 +23,16 @@ internal sealed class ChatRequestReader
     /// <param name="root">The body.</param>
     /// <param name="models">Their names may be asked for as <c>model</c>, and their limits clamp wishes.</param>
     /// <param name="policies">They may be asked for as <c>model</c>.</param>
+    /// <param name="mostAnswers">Most answers that may be asked for.</param>
     /// <exception cref="InvalidRequestException">With all violations.</exception>
     /// <exception cref="RpcException">The model is not served, or may be and cannot be asked.</exception>
-    public static ChatRequest Read(JsonElement root, ModelPair models, RouterPolicies policies)
+    public static ChatRequest Read(JsonElement root, ModelPair models, RouterPolicies policies, int mostAnswers)
     {
         var reader = new ChatRequestReader(models, policies);
         var body = new BodyObject(root, "", reader._violations);
         return reader.Read(
             body, () => new ChatMessageReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body),
-            ["max_completion_tokens", "max_tokens"], UnsupportedFields.Refuse);
+            BodyTerms.Chat(mostAnswers));
     }
 
     /// <summary>Reads a body of <c>/v1/responses</c>.</summary>
@@ -48,24 +49,26 @@ internal sealed class ChatRequestReader
         var metadata = ResponseMetadata.Read(body);
         var chat = reader.Read(
             body, () => instructions = new ResponseInputReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body),
-            ["max_output_tokens"], UnsupportedFields.RefuseInResponses);
+            BodyTerms.Response);
         return new ResponseRequest(chat, instructions, body.Has("max_output_tokens", out _) ? reader._request.Sampling.MaxNewTokens : null, metadata);
     }
 
-    private ChatRequest Read(BodyObject body, Action readTurns, string[] maxTokens, Action<BodyObject> refuse)
+    private ChatRequest Read(BodyObject body, Action readTurns, BodyTerms terms)
     {
         var name = body.Text("model");
         var (route, policy) = Route(name);
         readTurns();
-        ReadSampling(body, maxTokens);
+        ReadSampling(body, terms.MaxTokens);
+        var logprobs = ReadLogprobs(body, terms);
         var own = body.Object("sgl");
         var includes = ChatPolicyReader.Read(own, route, policy, _request);
-        refuse(body);
+        terms.Refuse(body);
         var request = new ChatRequest(_request, _names)
         {
             Model = string.IsNullOrEmpty(name) ? ChatModels.Router : name,
             Stream = body.Flag("stream"),
-            Logprobs = body.Flag("logprobs"),
+            Count = terms.Count(body),
+            Logprobs = logprobs,
             IncludeUsage = body.Object("stream_options")?.Flag("include_usage") ?? false,
             SmallIsFinal = _policies.Route(_request.Policy) == Wire.Route.Small,
             Provisional = own?.Flag("provisional") ?? false,
@@ -125,6 +128,18 @@ internal sealed class ChatRequestReader
         sampling.Temperature = (float)(body.Number("temperature") ?? 0);
         sampling.Stop.AddRange(Stops(body));
         _request.Sampling = sampling;
+    }
+
+    private bool ReadLogprobs(BodyObject body, BodyTerms terms)
+    {
+        var wanted = terms.Logprobs(body);
+        _request.Sampling.TopLogProbabilities = (int)(body.Whole("top_logprobs", 0, SamplingRules.MaxTopLogProbabilities) ?? 0);
+        if (!wanted && _request.Sampling.TopLogProbabilities > 0)
+        {
+            _violations.Add(terms.LogprobsField, "must ask for logprobs where top_logprobs is above 0");
+        }
+
+        return wanted;
     }
 
     private List<string> Stops(BodyObject body)

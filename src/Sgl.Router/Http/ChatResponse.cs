@@ -18,10 +18,11 @@ internal sealed record ChatResponse
 
     public ChatUsage? Usage { get; init; }
 
+    /// <summary>How the answer came about; where there are several, each choice has its own.</summary>
     public ChatTrail? Sgl { get; init; }
 }
 
-/// <summary>The answer.</summary>
+/// <summary>An answer.</summary>
 internal sealed record ChatChoice
 {
     public int Index { get; init; }
@@ -32,6 +33,9 @@ internal sealed record ChatChoice
     public ChatLogprobs? Logprobs { get; init; }
 
     public required string FinishReason { get; init; }
+
+    /// <summary>How this answer came about, where there are several; each has a decision of its own.</summary>
+    public ChatTrail? Sgl { get; init; }
 }
 
 /// <summary>Text of the assistant.</summary>
@@ -133,13 +137,23 @@ internal sealed record ChatUsage
 
     public required ChatPromptTokens PromptTokensDetails { get; init; }
 
-    public static ChatUsage? From(Wire.Usage? usage) => usage is null ? null : new()
+    /// <summary>Of the answers to one question: the prompt counts once, as the first answer's model sees it; what was cached is what no answer had to run.</summary>
+    public static ChatUsage? From(params IReadOnlyList<Wire.Usage?> answers)
     {
-        PromptTokens = usage.PromptTokenCount,
-        CompletionTokens = usage.GeneratedTokenCount,
-        TotalTokens = usage.PromptTokenCount + usage.GeneratedTokenCount,
-        PromptTokensDetails = new ChatPromptTokens { CachedTokens = usage.CachedPromptTokenCount },
-    };
+        if (answers[0] is not { } first)
+        {
+            return null;
+        }
+
+        var completion = answers.Sum(a => a?.GeneratedTokenCount ?? 0);
+        return new ChatUsage
+        {
+            PromptTokens = first.PromptTokenCount,
+            CompletionTokens = completion,
+            TotalTokens = first.PromptTokenCount + completion,
+            PromptTokensDetails = new ChatPromptTokens { CachedTokens = answers.Min(a => a?.CachedPromptTokenCount ?? 0) },
+        };
+    }
 }
 
 /// <summary>What the prompt's tokens were.</summary>

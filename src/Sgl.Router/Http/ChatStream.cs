@@ -1,106 +1,71 @@
-using Microsoft.AspNetCore.Http;
-
 namespace Sgl.Router;
 
-/// <summary>A streamed chat completion: server-sent events of chunks, <c>[DONE]</c> at the end.</summary>
-/// <param name="events">Gets the chunks.</param>
-/// <param name="request">What was asked.</param>
-/// <param name="requestId">Correlation id.</param>
-/// <param name="created">When it was asked, in seconds since 1970.</param>
-internal sealed class ChatStream(EventStream events, ChatRequest request, string requestId, long created) : IAnswerStream
+/// <summary>A streamed chat completion: server-sent events of chunks, those of several answers mixed, <c>[DONE]</c> at the end.</summary>
+internal sealed class ChatStream : IAnswerStream
 {
-    private readonly string _id = $"chatcmpl-{requestId}";
-    private readonly AnswerText _text = new();
-    private readonly AnswerTokens? _tokens = request.Logprobs ? new() : null;
-    private bool _begun;
-    private bool _wroteLarge;
+    private readonly EventStream _events;
+    private readonly ChatRequest _request;
+    private readonly string _id;
+    private readonly long _created;
+    private readonly ChoiceStream[] _choices;
+    private readonly Wire.Usage?[] _usage;
+    private int _left;
+    private int _over;
 
-    /// <summary>Takes an event of the router.</summary>
-    public async Task TakeAsync(Wire.AnswerResponse answer)
+    /// <param name="events">Gets the chunks.</param>
+    /// <param name="request">What was asked.</param>
+    /// <param name="requestId">Correlation id.</param>
+    /// <param name="created">When it was asked, in seconds since 1970.</param>
+    public ChatStream(EventStream events, ChatRequest request, string requestId, long created)
     {
-        _tokens?.Take(answer);
-        switch (answer.EventCase)
-        {
-            case Wire.AnswerResponse.EventOneofCase.Layout when request.Includes.HasFlag(ChatIncludes.Layout):
-                await WriteAsync(Chunk(new ChatDelta(), null, new ChatTrail { Layout = ChatLayout.From(answer.Layout) }));
-                break;
-            case Wire.AnswerResponse.EventOneofCase.SmallToken when request.SmallIsFinal:
-                await WriteTextAsync(answer.SmallToken.Text);
-                break;
-            case Wire.AnswerResponse.EventOneofCase.SmallToken when request.Provisional:
-                await WriteAsync(Chunk(new ChatDelta(), null, new ChatTrail { Provisional = answer.SmallToken.Text }));
-                break;
-            case Wire.AnswerResponse.EventOneofCase.Decision:
-                await WriteAsync(Chunk(new ChatDelta(), null, new ChatTrail { Decision = ChatDecision.From(answer.Decision) }));
-                break;
-            case Wire.AnswerResponse.EventOneofCase.LargeToken:
-                _wroteLarge = true;
-                await WriteTextAsync(answer.LargeToken.Text);
-                break;
-            case Wire.AnswerResponse.EventOneofCase.Completed:
-                await CompleteAsync(answer.Completed);
-                break;
-        }
+        (_events, _request, _id, _created, _left) = (events, request, $"chatcmpl-{requestId}", created, request.Count);
+        _choices = [.. Enumerable.Range(0, request.Count).Select(index => new ChoiceStream(this, request, index))];
+        _usage = new Wire.Usage?[request.Count];
     }
+
+    /// <inheritdoc/>
+    public Task TakeAsync(int index, Wire.AnswerResponse answer) => _choices[index].TakeAsync(answer);
 
     /// <summary>Ends a stream that has begun with an error.</summary>
     public async Task FailAsync(ChatErrorBody body)
     {
-        await WriteAsync(body);
-        await EndAsync();
+        if (Interlocked.Exchange(ref _over, 1) == 0)
+        {
+            await _events.SendAsync(ChatJson.Bytes(body));
+            await EndAsync();
+        }
     }
 
     public static string FinishReason(Wire.ModelRun run) => run.FinishReason == Wire.FinishReason.Length ? "length" : "stop";
 
-    private async Task CompleteAsync(Wire.AnswerCompleted completed)
+    /// <summary>Sends a piece of an answer.</summary>
+    internal Task WriteAsync(ChatChunkChoice choice, ChatTrail? trail) => WriteAsync([choice], trail, usage: null);
+
+    /// <summary>Takes note of an answer's end; the last one ends the stream.</summary>
+    internal async Task CompleteAsync(int index, Wire.ModelRun run)
     {
-        var run = completed.Large ?? completed.Small;
-        var trail = ChatTrail.From(completed, null, request.Includes);
-        if (completed.Path == Wire.AnswerPath.Degraded && _wroteLarge)
+        _usage[index] = run.Usage;
+        if (Interlocked.Decrement(ref _left) > 0)
         {
-            // Half of the large model's answer has been sent as content; the small one's cannot take its place any more.
-            await WriteAsync(Chunk(new ChatDelta(), null, trail with { SmallAnswer = completed.Small.Answer }));
-            await FailAsync(ChatErrors.Body(StatusCodes.Status500InternalServerError, completed.Explanation, ChatDecision.Name(completed.Reason)));
             return;
         }
 
-        if (completed.Path != Wire.AnswerPath.Escalated && !request.SmallIsFinal)
+        if (_request.IncludeUsage)
         {
-            await WriteAsync(Chunk(new ChatDelta { Content = completed.Answer }, null, null, _tokens?.Told()));
+            await WriteAsync([], trail: null, ChatUsage.From(_usage));
         }
 
-        await WriteAsync(Chunk(new ChatDelta(), FinishReason(run), trail, _tokens?.Rest(run)));
-        if (request.IncludeUsage)
+        if (Interlocked.Exchange(ref _over, 1) == 0)
         {
-            await WriteAsync(new ChatChunkWithUsage { Id = _id, Created = created, Model = request.Model, Choices = [], Usage = ChatUsage.From(run.Usage) });
-        }
-
-        await EndAsync();
-    }
-
-    private async Task WriteTextAsync(string token)
-    {
-        if (_text.Take(token) is { Length: > 0 } text)
-        {
-            await WriteAsync(Chunk(new ChatDelta { Content = text }, null, null, _tokens?.Told()));
+            await EndAsync();
         }
     }
 
-    private ChatChunk Chunk(ChatDelta delta, string? finishReason, ChatTrail? trail, ChatLogprobs? logprobs = null)
-    {
-        if (!_begun)
-        {
-            _begun = true;
-            delta = delta with { Role = "assistant", Content = delta.Content ?? "" };
-        }
+    // What comes behind an error is not told.
+    private Task WriteAsync(IReadOnlyList<ChatChunkChoice> choices, ChatTrail? trail, ChatUsage? usage) =>
+        Volatile.Read(ref _over) != 0 ? Task.CompletedTask : _events.SendAsync(ChatJson.Bytes(_request.IncludeUsage
+            ? new ChatChunkWithUsage { Id = _id, Created = _created, Model = _request.Model, Choices = choices, Sgl = trail, Usage = usage }
+            : new ChatChunk { Id = _id, Created = _created, Model = _request.Model, Choices = choices, Sgl = trail }));
 
-        ChatChunkChoice[] choices = [new ChatChunkChoice { Delta = delta, Logprobs = logprobs, FinishReason = finishReason }];
-        return request.IncludeUsage
-            ? new ChatChunkWithUsage { Id = _id, Created = created, Model = request.Model, Choices = choices, Sgl = trail }
-            : new ChatChunk { Id = _id, Created = created, Model = request.Model, Choices = choices, Sgl = trail };
-    }
-
-    private Task EndAsync() => events.SendAsync("[DONE]"u8.ToArray());
-
-    private Task WriteAsync(object value) => events.SendAsync(ChatJson.Bytes(value));
+    private Task EndAsync() => _events.SendAsync("[DONE]"u8.ToArray());
 }

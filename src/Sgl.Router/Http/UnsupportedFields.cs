@@ -10,7 +10,6 @@ internal static class UnsupportedFields
 {
     private static readonly Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> Fields = new()
     {
-        ["n"] = (Only(1).Item1, "only 1 is supported: a question has one answer and one decision (ask it n times, with another seed each)"),
         ["best_of"] = Only(1),
         ["frequency_penalty"] = Only(0),
         ["presence_penalty"] = Only(0),
@@ -24,7 +23,6 @@ internal static class UnsupportedFields
         ["no_repeat_ngram_size"] = Only(0),
         ["dry_multiplier"] = Only(0),
         ["xtc_probability"] = Only(0),
-        ["top_logprobs"] = (Only(0).Item1, "only 0 is supported: the models tell the probability of the token that was chosen, no others"),
         ["echo"] = Only(false),
         ["ignore_eos"] = Only(false),
         ["use_beam_search"] = Only(false),
@@ -76,7 +74,8 @@ internal static class UnsupportedFields
     // Fields of /v1/responses alone, and those of a chat that it calls otherwise.
     private static readonly Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> ResponseFields = new(Fields)
     {
-        ["logprobs"] = Only(false),
+        ["n"] = Only(1),
+        ["logprobs"] = (Only(false).Item1, "is a field of /v1/chat/completions; write include: [\"message.output_text.logprobs\"]"),
         ["messages"] = (IsEmpty, "is a field of /v1/chat/completions; write input"),
         ["max_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
         ["max_completion_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
@@ -85,7 +84,6 @@ internal static class UnsupportedFields
         ["conversation"] = (_ => false, "is not supported: nothing is kept; send the earlier turns"),
         ["previous_response_id"] = (_ => false, "is not supported: nothing is kept; send the earlier turns"),
         ["prompt"] = Nothing,
-        ["include"] = (IsEmpty, "is not supported; what comes beside an answer is asked for by sgl.include"),
         ["reasoning"] = (HasNoEffort, "is not supported; only {\"effort\":\"none\"} is"),
         ["text"] = (IsPlainText, "only {\"format\":{\"type\":\"text\"}} is supported"),
         ["truncation"] = Only("disabled"),

@@ -11,6 +11,9 @@ internal static class RouterActivity
 {
     private static readonly ActivitySource Source = new("Sgl.Router");
 
+    /// <summary>One of several answers to a request; null where nobody records it.</summary>
+    public static Activity? Answer(int index) => Source.StartActivity("answer")?.SetTag("sgl.answer", index);
+
     /// <summary>Asking one model, however many tries that takes; null where nobody records it.</summary>
     public static Activity? Hop() => Source.StartActivity("chat", ActivityKind.Client);
 

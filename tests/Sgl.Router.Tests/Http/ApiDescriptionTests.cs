@@ -71,6 +71,8 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"sgl":{"include":["importance","layout","pruning","runs"]}}""", 200, "ChatResponse")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"sgl":{"force":"large","unpruned":true}}""", 200, "ChatResponse")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"logprobs":true}""", 200, "ChatResponse")]
+    [InlineData("""{"messages":[{"role":"user","content":"sure?"}],"logprobs":true,"top_logprobs":3}""", 200, "ChatResponse")]
+    [InlineData("""{"messages":[{"role":"user","content":"hm"}],"n":2,"temperature":1}""", 200, "ChatResponse")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"n":"x"}""", 400, "ChatErrorBody")]
     [InlineData("""{"messages":[{"role":"user","content":"hm"}],"model":"x"}""", 404, "ChatErrorBody")]
     public async Task Answer_Whole_IsAsDescribed(string body, int status, string schema)
@@ -82,6 +84,7 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("""{"input":"sure?","include":["message.output_text.logprobs"],"top_logprobs":2}""", 200, "ResponseObject")]
     [InlineData("""{"input":"sure?"}""", 200, "ResponseObject")]
     [InlineData("""{"input":[{"role":"user","content":"hm"}],"instructions":"Be brief.","max_output_tokens":5,"metadata":{"a":"b"},"sgl":{"include":["runs"]}}""", 200, "ResponseObject")]
     [InlineData("""{"input":7}""", 400, "ChatErrorBody")]
@@ -106,12 +109,13 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("sure?", "{}")]
-    [InlineData("hm", """{"provisional":true,"include":["importance","layout","pruning","runs"]}""")]
-    public async Task Answer_Stream_EveryEventIsAsDescribed(string question, string sgl)
+    [InlineData("sure?", "{}", "1")]
+    [InlineData("sure?", "{}", "2,\"temperature\":1")]
+    [InlineData("hm", """{"provisional":true,"include":["importance","layout","pruning","runs"]}""", "1")]
+    public async Task Answer_Stream_EveryEventIsAsDescribed(string question, string sgl, string n)
     {
         using var response = await PostAsync(
-            $$$"""{"messages":[{"role":"user","content":"{{{question}}}"}],"stream":true,"logprobs":true,"stream_options":{"include_usage":true},"sgl":{{{sgl}}}}""");
+            $$$"""{"messages":[{"role":"user","content":"{{{question}}}"}],"stream":true,"n":{{{n}}},"logprobs":true,"stream_options":{"include_usage":true},"sgl":{{{sgl}}}}""");
         var events = (await response.Content.ReadAsStringAsync()).Split('\n').Where(l => l.StartsWith("data: {", StringComparison.Ordinal)).ToList();
 
         Assert.True(events.Count > 3);

@@ -235,7 +235,7 @@ public sealed class ChatVariantsTests : IAsyncLifetime
     public async Task Post_SeveralMistakes_AllAtOnceInTheNamesOfTheBody()
     {
         var (_, body) = await PostAsync("""
-            {"messages":[{"role":"user","content":5}],"max_tokens":true,"temperature":-1,"top_p":2,"min_tokens":500,"n":3,"sgl":{"image_limits":{"max_tile_count":100}}}
+            {"messages":[{"role":"user","content":5}],"max_tokens":true,"temperature":-1,"top_p":2,"min_tokens":500,"n":300,"sgl":{"image_limits":{"max_tile_count":100}}}
             """);
 
         Assert.Equal(

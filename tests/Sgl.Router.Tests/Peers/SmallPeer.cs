@@ -115,7 +115,14 @@ internal sealed class SmallPeer : Peer
                     throw fail.Status;
                 }
 
-                await responseStream.WriteAsync(new() { Token = new Wire.Token { Index = i, Id = 100 + i, Text = peer.Tokens[i], LogProbability = -0.1f } });
+                var token = new Wire.Token { Index = i, Id = 100 + i, Text = peer.Tokens[i], LogProbability = -0.1f };
+                for (var k = 0; k < request.Sampling?.TopLogProbabilities; k++)
+                {
+                    var text = k == 0 ? Google.Protobuf.ByteString.CopyFromUtf8(peer.Tokens[i]) : Google.Protobuf.ByteString.CopyFrom(0xC3);
+                    token.Alternatives.Add(new Wire.TokenAlternative { Id = 100 + i + k, Text = text, LogProbability = -0.1f * (k + 1) });
+                }
+
+                await responseStream.WriteAsync(new() { Token = token });
                 await WaitAsync(peer.PerToken, context);
             }
 

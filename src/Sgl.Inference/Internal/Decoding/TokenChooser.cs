@@ -17,6 +17,7 @@ internal sealed class TokenChooser
     private readonly int _choosable;
     private readonly SamplingBuffers _buffers;
     private SplitMix64 _random;
+    private LogSoftmax _softmax;
 
     /// <param name="options">Sampling.</param>
     /// <param name="ends">End ids, masked while fewer than the minimum were generated.</param>
@@ -54,10 +55,40 @@ internal sealed class TokenChooser
             throw new InvalidOperationException("the model produced logits that are not numbers");
         }
 
+        _softmax = softmax;
         // Before a draw, which takes the work space over.
         var entropy = softmax.Entropy(scores, work);
         var id = _options.Temperature > 0 ? Sample(softmax.Max) : TensorPrimitives.IndexOfMax<float>(scores.AsSpan(0, _choosable));
         return new TokenChoice(id, softmax.LogProbability(scores[id]), entropy);
+    }
+
+    /// <summary>The likeliest ids of the step that was chosen last, likeliest first and among equals by id; those that cannot be chosen are none of them.</summary>
+    /// <param name="count">How many.</param>
+    public IReadOnlyList<(int Id, float LogProbability)> Likeliest(int count)
+    {
+        var scores = _buffers.Scores.AsSpan(0, _choosable);
+        var best = new List<(int Id, float Score)>(count + 1);
+        for (var id = 0; id < scores.Length; id++)
+        {
+            if (scores[id] == float.NegativeInfinity || (best.Count == count && scores[id] <= best[^1].Score))
+            {
+                continue;
+            }
+
+            var at = best.Count;
+            while (at > 0 && best[at - 1].Score < scores[id])
+            {
+                at--;
+            }
+
+            best.Insert(at, (id, scores[id]));
+            if (best.Count > count)
+            {
+                best.RemoveAt(count);
+            }
+        }
+
+        return [.. best.Select(b => (b.Id, _softmax.LogProbability(b.Score)))];
     }
 
     /// <summary>Draws from the tempered distribution, cut to the best k and then to the smallest nucleus.</summary>

@@ -5,7 +5,7 @@ namespace Sgl.Inference.Internal.Scheduling;
 
 /// <summary>Turns logits into a sequence's next ids: choice, text, event, end. Used by the engine thread only.</summary>
 internal sealed class TokenEmitter(
-    Decoder decoder, Func<Sequence, IReadOnlyList<int>> stopIds, Func<Sequence, TokenChooser> choosers, Func<Sequence, StreamingDetokenizer?> detokenizers)
+    Decoder decoder, ITokenizer? tokenizer, Func<Sequence, IReadOnlyList<int>> stopIds, Func<Sequence, TokenChooser> choosers)
 {
     // A draft is mostly refused early, so the head runs over a few of its rows at a time.
     public const int DraftRows = 16;
@@ -14,7 +14,7 @@ internal sealed class TokenEmitter(
     public void Prepare(Sequence sequence)
     {
         sequence.Chooser = choosers(sequence);
-        sequence.Detokenizer = detokenizers(sequence);
+        sequence.Detokenizer = tokenizer is null ? null : new StreamingDetokenizer(tokenizer, sequence.Options.Sampling.StopStrings);
         sequence.Draft = decoder.UsableDraft(sequence, stopIds(sequence));
     }
 
@@ -50,6 +50,7 @@ internal sealed class TokenEmitter(
     {
         sequence.Options.Trace?.StepLogits.Add(logits.ToArray());
         var choice = sequence.Chooser!.Choose(logits, sequence.Generated.Count);
+        var alternatives = Alternatives(sequence);
         sequence.Generated.Add(choice.Id);
         sequence.LogProbabilities.Add(choice.LogProbability);
         sequence.Entropies.Add(choice.Entropy);
@@ -72,6 +73,10 @@ internal sealed class TokenEmitter(
         }
 
         sequence.Answer.Append(text);
-        sequence.Events.Writer.TryWrite(new GenerationEvent.Token(sequence.Generated.Count - 1, choice.Id, text, choice.LogProbability));
+        sequence.Events.Writer.TryWrite(new GenerationEvent.Token(sequence.Generated.Count - 1, choice.Id, text, choice.LogProbability) { Alternatives = alternatives });
     }
+
+    private IReadOnlyList<TokenAlternative> Alternatives(Sequence sequence) => sequence.Options.Sampling.TopLogProbabilities is > 0 and var count
+        ? [.. sequence.Chooser!.Likeliest(count).Select(a => new TokenAlternative(a.Id, tokenizer?.TokenBytes(a.Id) ?? default, a.LogProbability))]
+        : [];
 }

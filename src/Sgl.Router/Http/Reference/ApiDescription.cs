@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
 
@@ -40,7 +41,7 @@ internal static class ApiDescription
             options.ShouldInclude = d => d.ActionDescriptor.EndpointMetadata.OfType<ApiOperation>().Any();
             options.AddOperationTransformer((operation, context, _) => DescribeAsync(operation, context));
             options.AddSchemaTransformer((schema, context, _) => RelaxAsync(schema, context.JsonTypeInfo));
-            options.AddDocumentTransformer((document, _, cancellationToken) => CompleteAsync(document, cancellationToken));
+            options.AddDocumentTransformer((document, context, cancellationToken) => CompleteAsync(document, context.ApplicationServices, cancellationToken));
         });
     }
 
@@ -100,7 +101,7 @@ internal static class ApiDescription
         return Task.CompletedTask;
     }
 
-    private static async Task CompleteAsync(OpenApiDocument document, CancellationToken cancellationToken)
+    private static async Task CompleteAsync(OpenApiDocument document, IServiceProvider services, CancellationToken cancellationToken)
     {
         document.Info = new OpenApiInfo
         {
@@ -112,13 +113,13 @@ internal static class ApiDescription
         document.Tags = new HashSet<OpenApiTag>();
         document.AddComponent("key", new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A key or token, where the router has keys." });
         document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("key", document)] = [] }, []];
-        foreach (var (name, schema) in await RequestsAsync(cancellationToken))
+        foreach (var (name, schema) in await RequestsAsync(services.GetRequiredService<IOptions<RouterOptions>>().Value.Http, cancellationToken))
         {
             document.AddComponent(name, schema);
         }
     }
 
-    private static async Task<IDictionary<string, IOpenApiSchema>> RequestsAsync(CancellationToken cancellationToken)
+    private static async Task<IDictionary<string, IOpenApiSchema>> RequestsAsync(HttpApiOptions options, CancellationToken cancellationToken)
     {
         using var resource = typeof(ApiDescription).Assembly.GetManifestResourceStream("requests.json")!;
         var requests = (JsonObject)(await JsonNode.ParseAsync(resource, cancellationToken: cancellationToken))!;
@@ -127,6 +128,7 @@ internal static class ApiDescription
         // What the code has lists of is not written a second time.
         schemas["SglSettings"]!["properties"]!["criterion"]!["enum"] = new JsonArray([.. ChatPolicyReader.CriterionNames.Select(n => (JsonNode)n), null]);
         schemas["SglSettings"]!["properties"]!["include"]!["items"]!["enum"] = new JsonArray([.. ChatPolicyReader.KnownIncludes.Select(n => (JsonNode)n)]);
+        schemas["ChatCompletionRequest"]!["properties"]!["n"]!["maximum"] = options.MaxAnswers;
         schemas["ChatCompletionRequest"]!["x-refused"] = new JsonArray([.. UnsupportedFields.Names.Select(n => (JsonNode)n)]);
         schemas["ResponseRequest"]!["x-refused"] = new JsonArray([.. UnsupportedFields.ResponseNames.Select(n => (JsonNode)n)]);
         return OpenApiDocument.Parse(requests.ToJsonString(), "json").Document!.Components!.Schemas!;

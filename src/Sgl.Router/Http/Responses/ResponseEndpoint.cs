@@ -16,6 +16,6 @@ internal sealed class ResponseEndpoint(AnswerPipeline pipeline, AnswerCalls call
             Route,
             body => ChatRequestReader.ReadResponse(body.Root, pipeline.Models, pipeline.Policies),
             (request, events, id) => new ResponseStream(events, request, request.Empty(id, created)),
-            (request, completed, trail, _, id) => ResponseRequest.Whole(request.Empty(id, created), completed, trail));
+            (request, answers, id) => ResponseRequest.Whole(request.Empty(id, created), answers[0].Completed, answers[0].Trail(), answers[0].Logprobs()));
     }
 }

@@ -43,6 +43,9 @@ internal sealed record ResponseObject
 
     public required double TopP { get; init; }
 
+    /// <summary>How many tokens are told of each step beside the chosen one.</summary>
+    public required int TopLogprobs { get; init; }
+
     public ResponseText Text => new();
 
     public string ToolChoice => "auto";
@@ -100,7 +103,8 @@ internal sealed record ResponsePart
 
     public IReadOnlyList<string> Annotations => [];
 
-    public IReadOnlyList<string> Logprobs => [];
+    /// <summary>How likely its tokens were; empty where that was not asked for.</summary>
+    public IReadOnlyList<ChatTokenLogprob> Logprobs { get; init; } = [];
 }
 
 /// <summary>Tokens of the model that answered.</summary>
@@ -160,7 +164,8 @@ internal sealed record ResponseEvent
     /// <summary>All of the text.</summary>
     public string? Text { get; init; }
 
-    public IReadOnlyList<string>? Logprobs { get; init; }
+    /// <summary>Of new text, or of all of it: how likely its tokens were.</summary>
+    public IReadOnlyList<ChatTokenLogprob>? Logprobs { get; init; }
 
     /// <summary>Of an error.</summary>
     public string? Code { get; init; }

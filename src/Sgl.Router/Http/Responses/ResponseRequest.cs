@@ -19,11 +19,12 @@ internal sealed record ResponseRequest(ChatRequest Chat, string? Instructions, l
         Output = [],
         Temperature = Chat.Answer.Sampling.Temperature,
         TopP = Chat.Answer.Sampling.HasTopP ? Chat.Answer.Sampling.TopP : 1,
+        TopLogprobs = Chat.Answer.Sampling.TopLogProbabilities,
         Metadata = Metadata,
     };
 
     /// <summary>The response with its answer.</summary>
-    public static ResponseObject Whole(ResponseObject empty, Wire.AnswerCompleted completed, ChatTrail trail)
+    public static ResponseObject Whole(ResponseObject empty, Wire.AnswerCompleted completed, ChatTrail trail, ChatLogprobs? logprobs)
     {
         var run = completed.Large ?? completed.Small;
         var isWhole = run.FinishReason != Wire.FinishReason.Length;
@@ -31,17 +32,17 @@ internal sealed record ResponseRequest(ChatRequest Chat, string? Instructions, l
         {
             Status = isWhole ? "completed" : "incomplete",
             IncompleteDetails = isWhole ? null : new ResponseIncomplete("max_output_tokens"),
-            Output = [Message(empty, isWhole ? "completed" : "incomplete", completed.Answer)],
+            Output = [Message(empty, isWhole ? "completed" : "incomplete", completed.Answer, logprobs)],
             Usage = ResponseUsage.From(run.Usage),
             Sgl = trail,
         };
     }
 
     /// <summary>The message of a response; null: nothing of it yet.</summary>
-    public static ResponseMessage Message(ResponseObject response, string status, string? text) => new()
+    public static ResponseMessage Message(ResponseObject response, string status, string? text, ChatLogprobs? logprobs = null) => new()
     {
         Id = response.Id.Replace("resp_", "msg_", StringComparison.Ordinal),
         Status = status,
-        Content = text is null ? [] : [new ResponsePart { Text = text }],
+        Content = text is null ? [] : [new ResponsePart { Text = text, Logprobs = logprobs?.Content ?? [] }],
     };
 }

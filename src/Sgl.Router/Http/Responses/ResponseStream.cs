@@ -4,13 +4,16 @@ namespace Sgl.Router;
 internal sealed class ResponseStream(EventStream events, ResponseRequest request, ResponseObject empty) : IAnswerStream
 {
     private readonly AnswerText _text = new();
+    private readonly AnswerTokens? _tokens = request.Chat.Logprobs ? new() : null;
+    private readonly List<ChatTokenLogprob> _logprobs = [];
     private ChatDecision? _decision;
     private int _sequence;
     private bool _begun;
     private bool _wroteText;
 
-    public async Task TakeAsync(Wire.AnswerResponse answer)
+    public async Task TakeAsync(int index, Wire.AnswerResponse answer)
     {
+        _tokens?.Take(answer);
         switch (answer.EventCase)
         {
             case Wire.AnswerResponse.EventOneofCase.Layout:
@@ -52,7 +55,9 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
         }
 
         await OpenAsync();
-        await SendAsync(Part("response.output_text.delta") with { Delta = text, Logprobs = [] });
+        var told = _tokens?.Told().Content ?? [];
+        _logprobs.AddRange(told);
+        await SendAsync(Part("response.output_text.delta") with { Delta = text, Logprobs = told });
     }
 
     private async Task OpenAsync()
@@ -74,7 +79,7 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
 
     private async Task CompleteAsync(Wire.AnswerCompleted completed)
     {
-        var response = ResponseRequest.Whole(empty, completed, ChatTrail.From(completed, _decision, request.Chat.Includes));
+        var trail = ChatTrail.From(completed, _decision, request.Chat.Includes);
         if (completed.Path == Wire.AnswerPath.Degraded && _wroteText)
         {
             // Half of the large model's answer has been sent; the small one's cannot take its place any more.
@@ -82,7 +87,7 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
             {
                 Status = "failed",
                 Error = new ResponseError("server_error", completed.Explanation),
-                Sgl = response.Sgl! with { SmallAnswer = completed.Small.Answer },
+                Sgl = trail with { SmallAnswer = completed.Small.Answer },
             };
             await SendAsync(new ResponseEvent { Type = "response.failed", SequenceNumber = 0, Response = failed });
             return;
@@ -94,7 +99,9 @@ internal sealed class ResponseStream(EventStream events, ResponseRequest request
         }
 
         await OpenAsync();
-        await SendAsync(Part("response.output_text.done") with { Text = completed.Answer, Logprobs = [] });
+        _logprobs.AddRange(_tokens?.Rest(completed.Large ?? completed.Small)?.Content ?? []);
+        var response = ResponseRequest.Whole(empty, completed, trail, new ChatLogprobs { Content = _logprobs });
+        await SendAsync(Part("response.output_text.done") with { Text = completed.Answer, Logprobs = _logprobs });
         await SendAsync(Part("response.content_part.done") with { Part = response.Output[0].Content[0] });
         await SendAsync(new ResponseEvent { Type = "response.output_item.done", SequenceNumber = 0, OutputIndex = 0, Item = response.Output[0] });
         await SendAsync(new ResponseEvent { Type = $"response.{response.Status}", SequenceNumber = 0, Response = response });
