@@ -1,22 +1,28 @@
 namespace Sgl.Testing;
 
-/// <summary>Finds data that lies outside the test assembly: the repository root, and the optional <c>shared</c> folder beside it.</summary>
+/// <summary>Finds data that lies outside the test assembly: the repository root, and golden data that is too much for the repository.</summary>
 public static class SharedData
 {
     /// <summary>The repository root: the nearest parent folder that holds <c>Sgl.sln</c>.</summary>
     public static string RepositoryRoot { get; } = FindUp(d => File.Exists(Path.Combine(d, "Sgl.sln")))
         ?? throw new InvalidOperationException("Sgl.sln was not found above the test assembly.");
 
-    /// <summary>The <c>shared</c> folder beside the repository, or null on a bare clone.</summary>
-    public static string? Root { get; } = FindUp(d => Directory.Exists(Path.Combine(d, "shared", "goldens"))) is { } d
-        ? Path.Combine(d, "shared")
-        : null;
+    /// <summary>Where golden data may be: where the environment says, where <c>eng/goldens</c> puts it, in a folder <c>shared</c> beside the repository or further up.</summary>
+    private static IReadOnlyList<string> Roots { get; } =
+    [
+        .. new[]
+        {
+            Environment.GetEnvironmentVariable("SGL_GOLDENS"),
+            Path.Combine(RepositoryRoot, "artifacts", "goldens"),
+            FindUp(d => Directory.Exists(Path.Combine(d, "shared", "goldens"))) is { } beside ? Path.Combine(beside, "shared") : null,
+        }.Where(r => !string.IsNullOrEmpty(r)).OfType<string>(),
+    ];
 
-    /// <summary>A path under <c>shared</c>; the calling test is skipped, visibly, where the folder is missing.</summary>
+    /// <summary>A path of the golden data; the calling test is skipped, visibly, where it is missing (<c>tests/expected-skips.txt</c>).</summary>
     public static string Require(params string[] parts)
     {
-        var path = Root is null ? null : Path.Combine([Root, .. parts]);
-        Skip.If(path is null || !Path.Exists(path), $"shared/{string.Join('/', parts)} is not beside this repository");
+        var path = Roots.Select(root => Path.Combine([root, .. parts])).FirstOrDefault(Path.Exists);
+        Skip.If(path is null, $"shared/{string.Join('/', parts)} is not here: eng/goldens gets the golden data");
         return path!;
     }
 
