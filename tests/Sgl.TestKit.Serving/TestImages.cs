@@ -44,50 +44,24 @@ public static class TestImages
     public static Wire.Image Bomb()
     {
         using var file = new MemoryStream();
-        file.Write([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]);
+        file.Write(PngChunks.Signature);
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, 30000);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), 30000);
         header[8] = 8;
         header[9] = 2;
-        Chunk(file, "IHDR", header);
+        PngChunks.Write(file, "IHDR"u8, header);
         using var rows = new MemoryStream();
         using (var zlib = new ZLibStream(rows, CompressionLevel.SmallestSize, leaveOpen: true))
         {
             zlib.Write(new byte[1 + (3 * 30000)]);
         }
 
-        Chunk(file, "IDAT", rows.ToArray());
-        Chunk(file, "IEND", []);
+        PngChunks.Write(file, "IDAT"u8, rows.ToArray());
+        PngChunks.Write(file, "IEND"u8, []);
         return Of(file.ToArray());
     }
 
     /// <summary>An image of these bytes.</summary>
     public static Wire.Image Of(byte[] data, string name = "") => new() { Data = ByteString.CopyFrom(data), Name = name };
-
-    private static void Chunk(Stream file, string type, byte[] data)
-    {
-        var body = Encoding.ASCII.GetBytes(type).Concat(data).ToArray();
-        Span<byte> number = stackalloc byte[4];
-        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
-        file.Write(number);
-        file.Write(body);
-        BinaryPrimitives.WriteUInt32BigEndian(number, Crc(body));
-        file.Write(number);
-    }
-
-    private static uint Crc(byte[] bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var b in bytes)
-        {
-            crc ^= b;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xEDB88320 : crc >> 1;
-            }
-        }
-
-        return ~crc;
-    }
 }

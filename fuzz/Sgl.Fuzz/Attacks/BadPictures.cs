@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Sgl.Testing;
 
 namespace Sgl.Fuzz;
 
@@ -10,24 +11,24 @@ internal static class BadPictures
     public static byte[] Png(int width, int height, int extraChunks = 0, long textBytes = 0)
     {
         using var file = new MemoryStream();
-        file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
+        file.Write(PngChunks.Signature);
         Span<byte> header = stackalloc byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header[4..], height);
         header[8] = 8;
-        Chunk(file, "IHDR"u8, header);
+        PngChunks.Write(file, "IHDR"u8, header);
         for (var i = 0; i < extraChunks; i++)
         {
-            Chunk(file, "tEXt"u8, "k\0v"u8);
+            PngChunks.Write(file, "tEXt"u8, "k\0v"u8);
         }
 
         if (textBytes > 0)
         {
-            Chunk(file, "zTXt"u8, [.. "bomb\0\0"u8, .. Zeros(textBytes)]);
+            PngChunks.Write(file, "zTXt"u8, [.. "bomb\0\0"u8, .. Zeros(textBytes)]);
         }
 
-        Chunk(file, "IDAT"u8, Zeros((width + 1L) * height));
-        Chunk(file, "IEND"u8, []);
+        PngChunks.Write(file, "IDAT"u8, Zeros((width + 1L) * height));
+        PngChunks.Write(file, "IEND"u8, []);
         return file.ToArray();
     }
 
@@ -60,9 +61,7 @@ internal static class BadPictures
 
     private static byte[] Claim(byte[] png, int width, int height)
     {
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), width);
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), height);
-        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc(png.AsSpan(12, 17)));
+        PngChunks.Claim(png, width, height);
         return png;
     }
 
@@ -73,31 +72,5 @@ internal static class BadPictures
         {
             stream.Write(zeros, 0, (int)Math.Min(zeros.Length, count));
         }
-    }
-
-    private static void Chunk(Stream file, ReadOnlySpan<byte> type, ReadOnlySpan<byte> data)
-    {
-        Span<byte> number = stackalloc byte[4];
-        BinaryPrimitives.WriteInt32BigEndian(number, data.Length);
-        file.Write(number);
-        byte[] content = [.. type, .. data];
-        file.Write(content);
-        BinaryPrimitives.WriteUInt32BigEndian(number, Crc(content));
-        file.Write(number);
-    }
-
-    private static uint Crc(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var b in bytes)
-        {
-            crc ^= b;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ (0xEDB88320 & (uint)-(int)(crc & 1));
-            }
-        }
-
-        return ~crc;
     }
 }
