@@ -10,6 +10,7 @@ cd "$(dirname "$0")"
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RUNS=${RUNS:-$PWD/runs}
 python=${PYTHON:-/usr/bin/python3}      # Debian's, which has torch
 mkdir -p "$RUNS"
+"$python" -m document_pair.snapshot unpack
 
 stage() { # stage LOG MODULE OPTIONS...
     local log=$RUNS/$1.log module=$2 child
@@ -21,11 +22,11 @@ stage() { # stage LOG MODULE OPTIONS...
 }
 
 if [ "${1:-small}" = small ]; then
-    stage vision-small train_vision --size small --steps 3000
+    stage vision-small train_vision --size small --steps 1400
     stage lm-small train_lm --size small --steps 2400 --stop 1800    # stopped early on purpose: a small model that is wrong sometimes
 fi
 if [ "${1:-large}" = large ]; then
-    stage vision-large train_vision --size large --steps 3500
+    stage vision-large train_vision --size large --steps 1800
     stage lm-large train_lm --size large --steps 2600
     stage deep-large train_lm --size large --grow --steps 1200 --rate 1e-3 --matrix-rate 0.005
 fi
