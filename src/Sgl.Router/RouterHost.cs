@@ -72,6 +72,7 @@ public static class RouterHost
         services.AddExceptionMapper<HopException>(e => e.Status);
 
         var app = builder.Build();
+        app.UseHostCheck();
         app.UseChatPages();
         app.MapSglHosting(AccessExtensions.UseAccess);
         app.MapGrpcService<RouterGrpcService>().EnableGrpcWeb();

@@ -37,6 +37,7 @@ internal static class ErrorsPage
         [ErrorReason.AnswerUnread] = "Read the stream while it is sent; `Calls:WriteTimeout` is how long the service waits.",
         [ErrorReason.Unauthenticated] = "Send a key (`Authorization: Bearer` or `x-api-key`) that the router knows and that has not expired.",
         [ErrorReason.PermissionDenied] = "Ask for what the key may (`Routes`, `Policies`), or have its rights changed.",
+        [ErrorReason.HostNotAllowed] = "Ask by `localhost`, or add the name to `Router:AllowedHosts`; a proxy in front may pass a name of its own.",
         [ErrorReason.RateLimited] = "Wait as RetryInfo (`Retry-After`) says; `x-ratelimit-*` tell what is left.",
     };
 

@@ -268,9 +268,9 @@ internal sealed class RawTarget : NetworkTarget
             yield return new Seed(service, [.. Preface(), .. Headers(1, "/sgl.v1.LargeService/Generate"), .. FrameOf(0, 0, 1, [0, 0, 0, 0, 2, 10, 0]), .. FrameOf(3, 0, 1, [0, 0, 0, 8]), .. Headers(3, "/grpc.health.v1.Health/Watch"), .. FrameOf(0, 1, 3, [0, 0, 0, 0, 0])]);
         }
 
-        yield return new Seed("http", Encoding.ASCII.GetBytes("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"));
-        yield return new Seed("http", Encoding.ASCII.GetBytes("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"));
-        yield return new Seed("http", Encoding.ASCII.GetBytes("GET /v1/models HTTP/1.1\r\nHost: a\r\nx-request-id: abc\r\n\r\n"));
+        yield return new Seed("http", Encoding.ASCII.GetBytes("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"));
+        yield return new Seed("http", Encoding.ASCII.GetBytes("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"));
+        yield return new Seed("http", Encoding.ASCII.GetBytes("GET /v1/models HTTP/1.1\r\nHost: localhost\r\nx-request-id: abc\r\n\r\n"));
     }
 
     protected override async Task<bool> SendAsync(Seed seed, byte[] bytes)
@@ -302,7 +302,7 @@ internal sealed class RawTarget : NetworkTarget
     private static byte[] Preface() => [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. FrameOf(4, 0, 0, [])];
 
     private static byte[] Headers(int stream, string path) => FrameOf(
-        1, 4, stream, [.. Literal(":method", "POST"), .. Literal(":scheme", "http"), .. Literal(":path", path), .. Literal(":authority", "a"), .. Literal("content-type", "application/grpc"), .. Literal("te", "trailers")]);
+        1, 4, stream, [.. Literal(":method", "POST"), .. Literal(":scheme", "http"), .. Literal(":path", path), .. Literal(":authority", "localhost"), .. Literal("content-type", "application/grpc"), .. Literal("te", "trailers")]);
 
     private static byte[] Literal(string name, string value) => [0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)];
 

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Threading.RateLimiting;
-using Google.Protobuf;
 using Google.Rpc;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
@@ -54,7 +52,7 @@ internal sealed class Refusals(AccessMetrics metrics, HttpRefusal writeHttp, ILo
         var (request, response) = (context.Request, context.Response);
         AccessLog.Refused(
             logger, request.Method, request.Path.Value ?? "", (Code)status.Code, reason, context.User.Identity?.Name ?? "-", RequestIds.Of(context));
-        if (request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) != true)
+        if (!GrpcRefusal.IsGrpc(request))
         {
             if (HttpProtocol.IsHttp11(request.Protocol) && request.ContentLength is not (null or 0))
             {
@@ -64,12 +62,7 @@ internal sealed class Refusals(AccessMetrics metrics, HttpRefusal writeHttp, ILo
             return writeHttp(context, status);
         }
 
-        // The whole answer in the headers, as the protocol has it for calls that end before they begin.
-        response.StatusCode = StatusCodes.Status200OK;
-        response.ContentType = request.ContentType;
-        response.Headers["grpc-status"] = status.Code.ToString(CultureInfo.InvariantCulture);
-        response.Headers["grpc-message"] = Uri.EscapeDataString(status.Message);
-        response.Headers["grpc-status-details-bin"] = Convert.ToBase64String(status.ToByteArray()).TrimEnd('=');
+        GrpcRefusal.Write(context, status);
         return Task.CompletedTask;
     }
 }

@@ -39,6 +39,13 @@ public sealed class RouterOptions
     public bool Anonymous { get; set; }
 
     /// <summary>
+    /// Names by which the router may be asked (<c>Host</c>, <c>:authority</c>) beside this machine's own, e.g. <c>sgl.example.org</c> or <c>*.example.org</c>; <c>*</c>: any.
+    /// Requests that were meant for another host are refused: pages of the web could reach a router without keys by making their own name lead to this machine.
+    /// </summary>
+    /// <value>Default: none where the router listens on this machine alone and asks for no keys, any elsewhere.</value>
+    public IList<string> AllowedHosts { get; } = [];
+
+    /// <summary>
     /// Most requests in work at once; further ones are refused with RESOURCE_EXHAUSTED. Each holds its images in memory until it is answered, and the model
     /// services have queues of their own, so this is a guard and not a queue.
     /// </summary>

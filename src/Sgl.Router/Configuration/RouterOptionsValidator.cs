@@ -23,6 +23,14 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         }
 
         Http(options.Http, errors);
+        for (var i = 0; i < options.AllowedHosts.Count; i++)
+        {
+            var host = options.AllowedHosts[i];
+            errors.Require(
+                host == "*" || Uri.CheckHostName(host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host) is not UriHostNameType.Unknown,
+                $"{nameof(options.AllowedHosts)}:{i}", $"is '{host}'", "give a name without scheme and port, *.name for all its subdomains, or * for any");
+        }
+
         Between(errors, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, 1, 1_000_000);
         Time(errors, nameof(options.HealthInterval), options.HealthInterval, TimeSpan.FromMilliseconds(10));
         Time(errors, nameof(options.ProbeTimeout), options.ProbeTimeout, TimeSpan.FromMilliseconds(10));

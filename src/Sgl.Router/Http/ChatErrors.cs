@@ -15,6 +15,7 @@ internal static class ChatErrors
     {
         (_, ErrorReasons.MessageTooLarge) => StatusCodes.Status413PayloadTooLarge,
         (_, ErrorReasons.UploadStalled) => StatusCodes.Status408RequestTimeout,
+        (_, RouterErrorReasons.HostNotAllowed) => StatusCodes.Status421MisdirectedRequest,
         (_, RouterErrorReasons.UnsupportedMediaType) => StatusCodes.Status415UnsupportedMediaType,
         (Code.InvalidArgument or Code.OutOfRange, _) => StatusCodes.Status400BadRequest,
         (Code.Unauthenticated, _) => StatusCodes.Status401Unauthorized,

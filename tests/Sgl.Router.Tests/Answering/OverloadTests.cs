@@ -148,7 +148,7 @@ public sealed class OverloadTests
         await using var trio = await Trio.StartAsync(("Calls:ReadTimeout", "00:00:00.5"));
         using var socket = await ConnectAsync(trio);
 
-        await SendAsync(socket, $"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{rest}");
+        await SendAsync(socket, $"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{rest}");
 
         Assert.StartsWith($"HTTP/1.1 {status} ", await ReadAsync(socket), StringComparison.Ordinal);
         Assert.Equal(0, await trio.MetricAsync("sgl_http_requests_total", "code=\"Internal\""));
@@ -160,7 +160,7 @@ public sealed class OverloadTests
         await using var trio = await Trio.StartAsync();
         using (var socket = await ConnectAsync(trio))
         {
-            await SendAsync(socket, "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"messages\":");
+            await SendAsync(socket, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"messages\":");
             await Task.Delay(200);
             socket.Client.LingerState = new LingerOption(true, 0);
         }
@@ -211,7 +211,7 @@ public sealed class OverloadTests
     }
 
     private static string Head(string body) =>
-        $"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+        $"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
 
     private static async Task SendAsync(TcpClient client, string text) => await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(text));
 

@@ -36,7 +36,7 @@ internal sealed partial class RouterProcess : IAsyncDisposable
         await large.StartAsync();
         var process = ServiceProcess.Start(
             "Sgl.Router.dll", "--Listen:Port=0", "--Listen:MetricsPort=0", "--Listen:HttpPort=0", "--Listen:ShutdownDelay=00:00:02", "--Listen:DrainTimeout=00:05:00",
-            $"--Router:Small:Address={small.Address}", $"--Router:Large:Address={large.Address}", "--Router:Policy:Draft=false");
+            $"--Router:Small:Address={small.Address}", $"--Router:Large:Address={large.Address}", "--Router:Policy:Draft=false", "--Router:AllowedHosts:0=*");
         var line = await process.LineAsync("listens on");
         await process.LineAsync("is now SERVING");
         return new RouterProcess(process, small, large, Addresses().Match(line));
