@@ -19,6 +19,9 @@ internal sealed class RouterMetrics
     private readonly Gauge _backends;
     private readonly Gauge _threshold;
     private readonly Histogram _hops;
+    private readonly Counter _promptTokens;
+    private readonly Counter _visualTokens;
+    private readonly Counter _tiles;
 
     public RouterMetrics(ServiceMetrics common)
     {
@@ -42,6 +45,12 @@ internal sealed class RouterMetrics
         _backends = common.Factory.CreateGauge("sgl_router_backend_serving", "1 while the model's service reports SERVING.", ["backend"]);
         _threshold = common.Factory.CreateGauge("sgl_router_threshold", "Threshold that the last request was decided with, by criterion.", ["criterion"]);
         _hops = common.Histogram("sgl_router_hop_seconds", "Time a request spent waiting for each model.", MetricBuckets.EndToEnd, "backend");
+        _promptTokens = common.Factory.CreateCounter(
+            "sgl_router_prompt_tokens_total", "Prompt tokens of answers by model: run, or cached, whose keys and values were kept from an earlier prompt.", ["backend", "outcome"]);
+        _visualTokens = common.Factory.CreateCounter(
+            "sgl_router_visual_tokens_total", "Visual tokens of answers by model: encoded, or cached, whose features were known. Left out ones count as encoded.", ["backend", "outcome"]);
+        _tiles = common.Factory.CreateCounter(
+            "sgl_router_tiles_total", "Tiles of pictures of answers by model: encoded, cached, or left_out, of which no visual token was needed.", ["backend", "outcome"]);
         FirstFinalToken = common.Histogram(
             "sgl_time_to_first_final_token_seconds", "From the request to the first token of the answer that counts.", MetricBuckets.TimeToFirstToken);
     }
@@ -71,6 +80,21 @@ internal sealed class RouterMetrics
     }
 
     public void CountOverlapLeft(OverlapRule.Verdict reason) => _overlapsLeft.WithLabels(reason.ToString().ToLowerInvariant()).Inc();
+
+    /// <summary>Counts what an answer took of a model, and what it did not take again.</summary>
+    public void CountUsage(string backend, Wire.Usage usage)
+    {
+        Count(_promptTokens, "run", usage.PromptTokenCount - usage.CachedPromptTokenCount);
+        Count(_promptTokens, "cached", usage.CachedPromptTokenCount);
+        Count(_visualTokens, "encoded", usage.VisualTokenCount - usage.CachedVisualTokenCount);
+        Count(_visualTokens, "cached", usage.CachedVisualTokenCount);
+        Count(_tiles, "encoded", usage.EncodedTileCount);
+        Count(_tiles, "cached", usage.CachedTileCount);
+        Count(_tiles, "left_out", usage.TileCount - usage.EncodedTileCount - usage.CachedTileCount);
+
+        // A model that does not tell one of two counts must not make a counter fall.
+        void Count(Counter counter, string outcome, int amount) => counter.WithLabels(backend, outcome).Inc(Math.Max(0, amount));
+    }
 
     public void SetExitRatio(double ratio) => _exitRatio.Set(ratio);
 

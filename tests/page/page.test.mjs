@@ -196,6 +196,37 @@ test("guided tiles are asked for only where they are chosen", () => on(browser, 
   assert.ok(await page.locator("#error").isHidden());
 }));
 
+test("a policy is asked for by its name, and what is moved by hand goes beside it", () => on(browser, {}, async (page) => {
+  const { data: [usual] } = await (await fetch(`${base}v1/policies`)).json();
+  const fast = { ...usual, id: "fast", description: "Small answers wherever they will do", policy: { ...usual.policy, threshold: 0.25, prune: [{ layer_fraction: 0.2, keep_ratio: 0.1 }], unpruned: false } };
+  const sent = [];
+  await page.route("**/v1/policies", (r) => r.fulfill({ json: { object: "list", data: [usual, fast] } }));
+  await page.route("**/v1/chat/completions", (r) => {
+    sent.push(r.request().postDataJSON().sgl);
+    return r.fulfill({ status: 400, json: { error: { message: "not asked" } } });
+  });
+  await page.reload();
+  await page.locator("#named-box:not([hidden])").waitFor();
+  const send = async () => {
+    await page.fill("#question", "What color is the tallest bar?");
+    await page.click("#ask");
+    await page.locator("#error:not([hidden])").waitFor();
+  };
+  await page.selectOption("#named", "fast");
+  assert.match(await text(page, "#named-box"), /wherever they will do/);
+  assert.equal(await page.inputValue("#threshold"), "0.25");
+  assert.equal(await page.inputValue("#retention"), "10");
+  await send();
+  await slide(page, "threshold", 0.5);
+  await send();
+  await page.selectOption("#named", usual.id);
+  await send();
+  const { provisional: _, include: __, ...first } = sent[0];
+  assert.deepEqual(first, { policy: "fast" });
+  assert.deepEqual([sent[1].policy, sent[1].threshold, sent[1].prune], ["fast", 0.5, undefined]);
+  assert.deepEqual([sent[2].policy, sent[2].threshold], [undefined, usual.policy.threshold]);
+}));
+
 test("a file that is no picture, and bytes that are none, are told", () => on(browser, {}, async (page) => {
   await page.setInputFiles("#files", [{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no") }]);
   await page.locator("#error:not([hidden])").waitFor();

@@ -317,6 +317,16 @@ internal sealed class AnswerRun(
             TimeToFirstToken = _firstToken is { } first ? Duration.FromTimeSpan(first) : null,
             Total = Duration.FromTimeSpan(pipeline.Time.GetElapsedTime(started)),
         };
+        if (_small is not null)
+        {
+            pipeline.Metrics.CountUsage(pipeline.Small.Name, _small.Completed.Usage);
+        }
+
+        if (large is not null)
+        {
+            pipeline.Metrics.CountUsage(pipeline.Large.Name, large.Completed.Usage);
+        }
+
         if (_firstToken is { } any)
         {
             pipeline.Metrics.Common.TimeToFirstToken.Observe(any.TotalSeconds);

@@ -44,6 +44,9 @@ internal sealed class LargeHop
         _retry = new RetryLoop(backends.Large, options.Value.Retry, metrics, time, logger);
     }
 
+    /// <summary><c>large</c>, for metrics.</summary>
+    public string Name => _backends.Large.Name;
+
     /// <summary>Sends the input ahead of the decision; null where no replica serves and has room for it, or where it does not pay.</summary>
     /// <param name="input">The input.</param>
     /// <param name="call">The request.</param>

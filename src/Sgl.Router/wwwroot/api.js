@@ -31,6 +31,7 @@ async function call(path, init = {}) {
 }
 
 export const info = async () => (await call("v1/sgl/info")).json();
+export const policies = async () => (await (await call("v1/policies")).json()).data;
 export const metrics = async () => (await call("v1/sgl/metrics")).text();
 
 /** Asks, and yields the chunks of the answer. */

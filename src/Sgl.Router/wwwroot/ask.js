@@ -1,5 +1,5 @@
 import { $, duration, el, percent, say, show } from "./dom.js";
-import { ApiError, ask, info } from "./api.js";
+import { ApiError, ask, info, policies } from "./api.js";
 import { Code } from "./code.js";
 import { decodeMask } from "./guidance.js";
 import { Pictures, dataUrl } from "./pictures.js";
@@ -16,6 +16,7 @@ export class Ask {
   #running = null;
   #models = { small: "", large: "" };
   #policy = { threshold: 0.7, prune: [{ layer_fraction: 0.2, keep_ratio: 0.2 }], unpruned: false };
+  #named = [];
   #touched = new Set();
   #stage = new Stage();
   #code = new Code();
@@ -37,6 +38,11 @@ export class Ask {
       });
     }
 
+    $("named").addEventListener("change", () => {
+      // What was moved before belonged to another policy.
+      this.#touched.clear();
+      this.#choosePolicy();
+    });
     $("tiling").addEventListener("change", () => this.#touched.add("tiling"));
     $("form").addEventListener("submit", (e) => {
       e.preventDefault();
@@ -58,17 +64,33 @@ export class Ask {
     const told = await info();
     const { small, large } = told;
     this.#models = { small: small?.name ?? "", large: large?.name ?? "" };
-    this.#policy = told.default_policy;
+    this.#named = await policies();
+    const [chosen, names] = [$("named").value, this.#named.map(({ id }) => id)];
+    if (names.join() !== [...$("named").options].map((o) => o.value).join()) {
+      // Only where they changed: somebody may be looking at the list.
+      $("named").replaceChildren(...names.map((id) => el("option", { value: id }, id)));
+      if (names.includes(chosen)) $("named").value = chosen;
+    }
+
+    show($("named-box"), this.#named.length > 1);
     const known = [small, large].filter(Boolean);
     // A body holds base64: four characters for three bytes.
     const most = Math.min(told.max_body_bytes / 4 * 3, ...known.map((m) => m.max_image_bytes || Infinity));
     this.#pictures.limits = { count: Math.min(Infinity, ...known.map((m) => m.max_image_count || Infinity)), bytes: most };
-    if (!this.#touched.has("threshold")) $("threshold").value = String(this.#policy.threshold ?? 1.01);
-    if (!this.#touched.has("retention")) $("retention").value = String(this.#policy.unpruned ? 100 : Math.round(100 * this.#policy.prune.at(-1).keep_ratio));
     show($("tiles-box"), Boolean(large?.cuts_tiles));
+    this.#choosePolicy();
+    return told;
+  }
+
+  /** Takes what the chosen policy says, but for what was moved by hand. */
+  #choosePolicy() {
+    const chosen = this.#named.find(({ id }) => id === $("named").value);
+    this.#policy = chosen?.policy ?? this.#policy;
+    $("named-hint").textContent = chosen?.description ?? "";
+    if (!this.#touched.has("threshold")) $("threshold").value = String(this.#policy.threshold ?? 1.01);
+    if (!this.#touched.has("retention")) $("retention").value = String(this.#policy.unpruned || this.#policy.prune.length === 0 ? 100 : Math.round(100 * this.#policy.prune.at(-1).keep_ratio));
     if (!this.#touched.has("tiling")) $("tiling").value = this.#policy.tiles === "guided" ? "guided" : "all";
     this.#renderPolicy();
-    return told;
   }
 
   #renderPolicy() {
@@ -85,6 +107,18 @@ export class Ask {
   #settings() {
     const [threshold, retention, force] = [Number($("threshold").value), Number($("retention").value), $("route").value];
     const { keep_ratio: _, ...place } = this.#policy.prune.at(-1) ?? { layer_fraction: 0.2 };
+    // A policy by its name brings all that belongs to it; what was moved by hand goes beside it.
+    const name = $("named").value;
+    if (name && name !== this.#named[0]?.id) {
+      return {
+        policy: name,
+        ...(this.#touched.has("threshold") ? { threshold: threshold > NEVER ? "Infinity" : threshold } : {}),
+        ...(this.#touched.has("retention") ? (retention === 100 ? { unpruned: true } : { prune: [{ ...place, keep_ratio: retention / 100 }] }) : {}),
+        ...(this.#touched.has("tiling") && retention < 100 ? { tiles: $("tiling").value } : {}),
+        ...(force ? { force } : {}),
+      };
+    }
+
     return {
       threshold: threshold > NEVER ? "Infinity" : threshold,
       ...(retention === 100 ? { unpruned: true } : { prune: [{ ...place, keep_ratio: retention / 100 }] }),
@@ -106,7 +140,7 @@ export class Ask {
     const settings = this.#settings();
     const entry = {
       question, settings, pictures: this.#pictures.list, models: this.#models, route: settings.force ?? "",
-      ratio: settings.unpruned ? 1 : settings.prune[0].keep_ratio, provisional: "", answer: "", done: false, asked: Date.now(),
+      ratio: Number($("retention").value) / 100, provisional: "", answer: "", done: false, asked: Date.now(),
     };
     const running = this.#running = new AbortController();
     this.#current = entry;

@@ -100,6 +100,7 @@ export class Dashboard {
         ? columns(scores.map((b) => b.count), { most: Math.max(...scores.map((b) => b.count)), label: `Scores: ${scores.filter((b) => b.count > 0).map((b) => `${b.count} up to ${b.upTo}`).join(", ")}`, tick: (i) => (i === 0 ? "0" : i === 9 ? "0.5" : i === scores.length - 1 ? "1" : ""), kind: "small" })
         : el("p", { class: "hint" }, "No question was decided yet.")),
       card("Waiting for the models", hops(base, now)),
+      card("Not done twice", reuse(base, now)),
       card("Replicas", replicas(now)));
   }
 }
@@ -113,6 +114,22 @@ function hops(before, now) {
     return { name: backend, value: count > 0 ? seconds(mean) : "–", parts: [{ name: "mean", amount: mean, kind: backend }] };
   });
   return el("div", {}, stacked(rows, { unit: seconds }), el("p", { class: "hint" }, "Mean time of a question at each model."));
+}
+
+// What the models took from earlier questions, or left out, by what answers told of it.
+function reuse(before, now) {
+  const row = (backend, name, metric, outcomes) => {
+    const parts = outcomes.map(([outcome, kind]) => ({ name: outcome.replace("_", " "), amount: rise(before, now, metric, { backend, outcome }), kind }));
+    const all = parts.reduce((a, p) => a + p.amount, 0);
+    return { name: `${backend}: ${name}`, value: all > 0 ? percent(1 - parts[0].amount / all) : "–", parts: parts.map((p) => ({ ...p, amount: all > 0 ? p.amount / all : 0 })) };
+  };
+  const rows = ["small", "large"].flatMap((backend) => [
+    row(backend, "prompt", "sgl_router_prompt_tokens_total", [["run", backend], ["cached", "known"]]),
+    row(backend, "visual tokens", "sgl_router_visual_tokens_total", [["encoded", backend], ["cached", "known"]]),
+    row(backend, "tiles", "sgl_router_tiles_total", [["encoded", backend], ["cached", "known"], ["left_out", "dropped"]]),
+  ]);
+  return el("div", { id: "reuse" }, stacked(rows, { unit: percent, most: 1 }),
+    el("p", { class: "hint" }, "Share of prompt tokens, visual tokens and tiles that was kept from earlier questions, or left out."));
 }
 
 function replicas(now) {
