@@ -99,18 +99,19 @@ internal static class UnsupportedFields
     /// <summary>The same in a body of <c>/v1/responses</c>.</summary>
     public static void RefuseInResponses(BodyObject body)
     {
-        Refuse(body, ResponseFields);
+        Refuse(body, ResponseFields, own: "include");
         if (body.Object("sgl")?.Flag("provisional") ?? false)
         {
             body.Violations.Add("sgl.provisional", "is for /v1/chat/completions");
         }
     }
 
-    private static void Refuse(BodyObject body, Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> fields)
+    // A field of sgl beside it is one in the wrong place, but for what the protocol has under the same name.
+    private static void Refuse(BodyObject body, Dictionary<string, (Func<JsonElement, bool> IsHarmless, string Description)> fields, string? own = null)
     {
         foreach (var member in body.Element.EnumerateObject())
         {
-            if (ChatPolicyReader.Fields.Contains(member.Name))
+            if (ChatPolicyReader.Fields.Contains(member.Name) && member.Name != own)
             {
                 body.Violations.Add(member.Name, $"is a field of sgl; write sgl.{member.Name}");
             }
