@@ -34,7 +34,7 @@ public sealed class EngineOptions
     /// <value>Default 256.</value>
     public int PrefillChunk { get; set; } = 256;
 
-    /// <summary>Memory for KV caches in MiB; a request is admitted when its worst case fits.</summary>
+    /// <summary>Memory for KV caches in MiB, on each GPU and on the CPUs together; a request is admitted when its worst case fits. 0 takes what weights and work space leave free of each GPU, for one model a GPU, and 2048 on CPUs.</summary>
     /// <value>Default 2048.</value>
     public int KvBudgetMiB { get; set; } = 2048;
 
@@ -87,6 +87,15 @@ public sealed class EngineOptions
     /// <summary>Whether the runtime may repack float32 weights for speed at the price of a copy of its own.</summary>
     /// <value>Default false: weights stay in the mapped file.</value>
     public bool PrepackWeights { get; set; }
+
+    /// <summary>
+    /// Folder for the runtime's own profiles, a JSON file for every session with each node, where it ran and how long, written when the engine ends. For measuring only: files grow with every
+    /// run. Empty: none.
+    /// </summary>
+    public string ProfileFolder { get; set; } = "";
+
+    /// <summary>How ONNX Runtime's CUDA provider runs.</summary>
+    public CudaOptions Cuda { get; } = new();
 
     /// <summary>Whether a folder without tokenizer files is refused. Such an engine takes token ids only, so the services always refuse it.</summary>
     /// <value>Default false.</value>

@@ -27,21 +27,21 @@ public sealed class VlmEngine : IAsyncDisposable
     private readonly VisionEncoder _vision;
     private readonly Decoder _decoder;
     private readonly Scheduler _scheduler;
-    private readonly KvBudget _budget;
+    private readonly KvBudgets _budgets;
     private readonly PrefixStore? _prefixes;
     private readonly PrefixReuse? _reuse;
     private readonly TimeProvider _time;
     private readonly GenerationRules _rules;
 
     internal VlmEngine(
-        EngineOptions options, Checkpoint checkpoint, WeightProvider weights, VisionEncoder vision, Decoder decoder, KvBudget budget, ModelDescription model, TimeProvider time, ILogger logger)
+        EngineOptions options, Checkpoint checkpoint, WeightProvider weights, VisionEncoder vision, Decoder decoder, KvBudgets budgets, ModelDescription model, TimeProvider time, ILogger logger)
     {
         _options = options;
         _checkpoint = checkpoint;
         _weights = weights;
         _vision = vision;
         _decoder = decoder;
-        _budget = budget;
+        _budgets = budgets;
         _time = time;
         Model = model;
         _rules = new GenerationRules(options, model);
@@ -58,7 +58,7 @@ public sealed class VlmEngine : IAsyncDisposable
         }
 
         _scheduler = new Scheduler(
-            decoder, new Admission(decoder, budget, options.MaxBatch), emitter, new ResultBuilder(decoder, _reuse, vocabulary, options.PrefillChunk, time), _reuse, options, vocabulary, time, logger);
+            decoder, new Admission(decoder, budgets, options.MaxBatch), emitter, new ResultBuilder(decoder, _reuse, vocabulary, options.PrefillChunk, time), _reuse, options, time, logger);
     }
 
     /// <summary>What was loaded.</summary>
@@ -68,7 +68,7 @@ public sealed class VlmEngine : IAsyncDisposable
     public int AttentionHeads => _checkpoint.Config.Language.Heads;
 
     /// <summary>Current load.</summary>
-    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budget.Used, _budget.Bytes) { KvBytesOccupied = _budget.Occupied, VisionCacheBytes = _vision.CacheBytes, PrefixCache = _reuse?.Load ?? default };
+    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budgets.Used, _budgets.Bytes) { KvBytesOccupied = _budgets.Occupied, VisionCacheBytes = _vision.CacheBytes, PrefixCache = _reuse?.Load ?? default };
 
     /// <summary>Opens a checkpoint folder, builds its graphs, creates the sessions and runs a first generation.</summary>
     /// <exception cref="CheckpointException">The folder is incomplete, inconsistent or of an unknown kind.</exception>
@@ -213,13 +213,14 @@ public sealed class VlmEngine : IAsyncDisposable
         PreparedPrompt prompt;
         if (_checkpoint.Template is null)
         {
+            // Nobody can write a prompt with a picture in it, but the tower should have run.
+            await _vision.LastHiddenAsync([Preprocess(Blank())], cancellationToken).ConfigureAwait(false);
             prompt = new PreparedPrompt([0, 0], [], []) { CacheScope = "" };
         }
         else
         {
-            var side = Math.Max(56, _checkpoint.Config.TileSize);
             var messages = new[] { new ChatMessage(ChatRole.User, [new ChatPart.Image(0), new ChatPart.Text("?")]) };
-            prompt = Prepare(new PromptInput { Images = [new RgbImage(side, side, new byte[side * side * 3])], Messages = messages, CacheScope = "" }, cancellationToken);
+            prompt = Prepare(new PromptInput { Images = [Blank()], Messages = messages, CacheScope = "" }, cancellationToken);
             options = options with
             {
                 Importance = _options.Importance ? new ImportanceOptions() : null,
@@ -230,6 +231,12 @@ public sealed class VlmEngine : IAsyncDisposable
         await foreach (var _ in GenerateAsync(prompt, options, cancellationToken).ConfigureAwait(false))
         {
         }
+    }
+
+    private RgbImage Blank()
+    {
+        var side = Math.Max(56, _checkpoint.Config.TileSize);
+        return new RgbImage(side, side, new byte[side * side * 3]);
     }
 
     private PreparedPrompt Prepare(PromptInput input, CancellationToken cancellationToken)

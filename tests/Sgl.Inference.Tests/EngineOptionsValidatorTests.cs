@@ -18,7 +18,7 @@ public class EngineOptionsValidatorTests
             Placement = "0-3:gpu",
             MaxBatch = 0,
             MaxQueue = 0,
-            KvBudgetMiB = 0,
+            KvBudgetMiB = -1,
             MaxPromptTokens = -1,
             MaxNewTokens = 0,
             MaxImages = 0,

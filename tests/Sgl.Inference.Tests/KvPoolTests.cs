@@ -22,7 +22,7 @@ public sealed class KvPoolTests
     public void TryTake_ReleasedSlot_IsTakenAgainLowestFirst()
     {
         var budget = new KvBudget(1 << 20);
-        using var pool = new KvPool(Shape, budget, null);
+        using var pool = new KvPool(Shape, budget);
         var slots = Enumerable.Range(0, 4).Select(_ => pool.TryTake(100, 4)!).ToList();
         Assert.Equal([0, 1, 2, 3], slots.Select(s => s.Index));
         Assert.All(slots, s => Assert.Same(slots[0].Slab, s.Slab));
@@ -40,7 +40,7 @@ public sealed class KvPoolTests
     public void TryTake_SlotOfTwiceTheClass_IsUsedRatherThanNewMemory()
     {
         var budget = new KvBudget(1 << 20);
-        using var pool = new KvPool(Shape, budget, null);
+        using var pool = new KvPool(Shape, budget);
         var large = pool.TryTake(200, 2)!;
         var used = budget.Used;
         Assert.Same(large.Slab, pool.TryTake(120, 2)!.Slab);
@@ -52,7 +52,7 @@ public sealed class KvPoolTests
     public void TryTake_NoRoom_GivesNullAndTakesNothing()
     {
         var budget = new KvBudget(Shape.BytesPerToken * 256);
-        using var pool = new KvPool(Shape, budget, null);
+        using var pool = new KvPool(Shape, budget);
         Assert.Null(pool.TryTake(257, 1));
         Assert.Null(pool.TryTake(128, 3));
         Assert.Equal(0, budget.Used);
@@ -64,7 +64,7 @@ public sealed class KvPoolTests
     public void Trim_EmptySlabs_GiveTheirMemoryBack()
     {
         var budget = new KvBudget(1 << 20);
-        using var pool = new KvPool(Shape, budget, null);
+        using var pool = new KvPool(Shape, budget);
         var kept = pool.TryTake(64, 2)!;
         var gone = pool.TryTake(1000, 2)!;
         KvPool.Release(gone);
@@ -78,7 +78,7 @@ public sealed class KvPoolTests
         Gen.Int[-8, 700].Array[1, 60].Sample(steps =>
         {
             var budget = new KvBudget(1 << 19);
-            using var pool = new KvPool(Shape, budget, null);
+            using var pool = new KvPool(Shape, budget);
             var taken = new List<KvSlot>();
             foreach (var step in steps)
             {

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using Sgl.Cli.Internal;
+using Sgl.Inference;
 using Sgl.Models;
 
 namespace Sgl.Cli.Commands;
@@ -16,12 +18,45 @@ internal static class InfoCommand
             HelpName = "LARGE",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var command = new Command("info", "Checks a checkpoint folder and says what is in it, or whether one can guide another, without loading weights.") { folder, large };
+        var plan = new Option<bool>("--plan") { Description = "Says what the folder takes on GPUs and how many requests fit, from its config.json alone." };
+        var gpus = new Option<string>("--gpus") { Description = "GPUs of the plan: how many, and GiB of each.", HelpName = "NxGIB", DefaultValueFactory = _ => "1x80" };
+        var retention = new Option<double[]>("--retention")
+        {
+            Description = "Average shares of visual tokens that requests of the plan keep.",
+            HelpName = "SHARES",
+            CustomParser = Parsers.Shares,
+            DefaultValueFactory = _ => [1, 0.35, 0.09],
+        };
+        var visual = new Option<int>("--visual-tokens") { Description = "Visual tokens of a request of the plan: 3328 are 13 tiles of InternVL.", HelpName = "N", DefaultValueFactory = _ => 3328 };
+        var text = new Option<int>("--text-tokens") { Description = "Its other tokens, those to be generated included.", HelpName = "N", DefaultValueFactory = _ => 336 };
+        var json = new Option<bool>("--json") { Description = "Write the plan as one JSON object." };
+        var command = new Command("info", "Checks a checkpoint folder and says what is in it, or whether one can guide another, without loading weights.")
+        {
+            folder, large, plan, gpus, retention, visual, text, json,
+        };
         command.SetAction(result =>
         {
             if (result.GetValue(folder) is not { } path)
             {
                 terminal.Out.Write(FamilyTable.Create());
+                return ExitCodes.Success;
+            }
+
+            if (result.GetValue(plan))
+            {
+                var shape = ModelShape.Open(path);
+                var (count, gib) = Gpus(result.GetValue(gpus)!, shape.Config.Language.Layers);
+                var report = new PlanReport(
+                    shape, MemoryPlan.For(shape, count, (long)(gib * (1L << 30)), new EngineOptions()), result.GetValue(visual), result.GetValue(text), result.GetValue(retention)!);
+                if (result.GetValue(json))
+                {
+                    Console.Out.WriteLine(report.ToJson());
+                }
+                else
+                {
+                    terminal.Out.Write(report.ToGrid());
+                }
+
                 return ExitCodes.Success;
             }
 
@@ -37,6 +72,13 @@ internal static class InfoCommand
         });
         return command;
     }
+
+    private static (int Count, double Gib) Gpus(string text, int layers) =>
+        text.Split('x') is [var count, var gib]
+        && int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n >= 1 && n <= layers
+        && double.TryParse(gib, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var size) && size is > 0 and <= 4096
+            ? (n, size)
+            : throw new CliException($"--gpus '{text}' is not of the form NxGIB with 1 to {layers} GPUs, such as 2x80");
 
     private static void WritePair(string small, string large, Terminal terminal)
     {

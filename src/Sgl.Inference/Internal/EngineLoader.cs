@@ -1,8 +1,9 @@
 using Microsoft.Extensions.Logging;
-using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding;
+using Sgl.Inference.Internal.Decoding.Devices;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Runtime;
+using Sgl.Inference.Internal.Runtime.Cuda;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal;
@@ -10,6 +11,9 @@ namespace Sgl.Inference.Internal;
 /// <summary>From a checkpoint folder to an engine that has answered once.</summary>
 internal static partial class EngineLoader
 {
+    // Engine:KvBudgetMiB of 0 on CPUs.
+    private const long CpuKvBytes = 2L << 30;
+
     // Weights that a processor's caches hold for the most part gain nothing.
     private const long SmallestForLargePages = 256 << 20;
 
@@ -32,29 +36,46 @@ internal static partial class EngineLoader
 
             var config = checkpoint.Config.Language;
             var placement = DevicePlacement.Parse(options.Placement, config.Layers);
-            var pruneLayers = PruneLayers(options, config.Layers);
+            var pruneLayers = MemoryPlan.PruneLayersOf(options, config.Layers);
             if (options.MaxPromptTokens > config.MaxPositions && config.Rope is not RopeConfig.DynamicNtk)
             {
                 LogBeyondTrainedLength(logger, options.MaxPromptTokens, config.MaxPositions);
             }
 
             var cuts = DevicePlacement.Cut(placement, pruneLayers);
+            MemoryPlan? plan = null;
+            if (cuts.Select(c => c.Device).Where(d => d.IsCuda).Distinct().ToList() is { Count: > 0 } gpus)
+            {
+                CudaLibraries.Require(gpus);
+                WarnOfDevices(logger, gpus);
+                plan = MemoryPlan.Of(ModelShape.Of(checkpoint), placement, d => CudaRuntime.Memory(d.Index).Free, options);
+                RequireMemory(plan, options);
+            }
+
             var weights = new WeightProvider(checkpoint, WeightPlan.Of(options.Weights, checkpoint, cuts.Any(c => !c.Device.IsCuda)));
             owned.Push(weights);
-            var budget = new KvBudget((long)options.KvBudgetMiB << 20);
-            var parts = new LoadedParts(weights, options.PrepackWeights, progress);
+            var budgets = new KvBudgets(cuts.Select(c => c.Device), device => KvBytes(device, plan, options));
+            var parts = new LoadedParts(weights, options, progress);
             owned.Push(parts);
 
             // Parts share no weights that are packed, so each core makes one of its own.
             var vision = parts.Add("vision tower", Size(checkpoint.Config.Vision), s => new VisionEncoder(checkpoint, cuts[0].Device, s, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20)));
-            var head = parts.Add("head", (long)config.VocabularySize * config.HiddenSize, s => new Head(config, checkpoint.Decoder, cuts[^1].Device, s, TypeFor(checkpoint, cuts[^1].Device)));
+            var choosable = checkpoint.Tokenizer?.VocabularySize ?? config.VocabularySize;
+            var head = parts.Add("head", (long)config.VocabularySize * config.HiddenSize, HeadOn(cuts[^1].Device));
             var stages = cuts
                 .Select(cut => parts.Add(
                     $"layers {cut.First}-{cut.Last} on {cut.Device}",
                     cut.Count * Size(config),
-                    s => new DecoderStage(config, checkpoint.Decoder, cut, s, budget, options.Importance, TypeFor(checkpoint, cut.Device))))
+                    StageOn(cut)))
                 .ToList();
-            var reading = Task.Run(weights.Prefetch, CancellationToken.None);
+            // What goes to a GPU is read once, tensor by tensor; the whole file may be more than this machine has memory.
+            Func<SessionFactory, IHeadRows> HeadOn(DeviceId device) => device.IsCuda
+                ? s => new DeviceHead(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device), Math.Min(choosable, config.VocabularySize))
+                : s => new Head(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device));
+            Func<SessionFactory, IStage> StageOn(LayerPlacement cut) => cut.Device.IsCuda
+                ? s => new DeviceStage(config, checkpoint.Decoder, cut, s, budgets.Of(cut.Device), options.Importance, TypeFor(checkpoint, cut.Device))
+                : s => new DecoderStage(config, checkpoint.Decoder, cut, s, budgets.Of(cut.Device), options.Importance, TypeFor(checkpoint, cut.Device));
+            var reading = cuts.All(c => c.Device.IsCuda) ? Task.CompletedTask : Task.Run(weights.Prefetch, CancellationToken.None);
             try
             {
                 await parts.LoadAsync(cancellationToken).ConfigureAwait(false);
@@ -67,7 +88,7 @@ internal static partial class EngineLoader
 
             var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize));
             var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device)));
-            var engine = new VlmEngine(options, checkpoint, weights, vision.Value, decoder, budget, model, time, logger);
+            var engine = new VlmEngine(options, checkpoint, weights, vision.Value, decoder, budgets, model, time, logger);
             owned.Clear();
             progress?.Report(new LoadProgress("warm-up", parts.Fraction));
             try
@@ -108,26 +129,51 @@ internal static partial class EngineLoader
         }
     }
 
+    /// <summary>Refuses before anything is read what certainly does not fit: weights and the KV budget.</summary>
+    private static void RequireMemory(MemoryPlan plan, EngineOptions options)
+    {
+        foreach (var device in plan.Devices)
+        {
+            var needed = device.Weights + ((long)options.KvBudgetMiB << 20);
+            var total = CudaRuntime.Memory(device.Device.Index).Total;
+            if (needed > device.Memory)
+            {
+                throw new DeviceMemoryException(
+                    device.Device, $"layers {device.Stages[0].First}-{device.Stages[^1].Last} (weights, what of tower and head is there, and Engine:KvBudgetMiB)", needed, device.Memory, total);
+            }
+
+            if (options.KvBudgetMiB == 0 && device.Kv <= 0)
+            {
+                throw new DeviceMemoryException(
+                    device.Device, $"layers {device.Stages[0].First}-{device.Stages[^1].Last}, work space and any KV cache", device.Weights + device.Workspace + MemoryPlan.Reserve, device.Memory, total);
+            }
+        }
+    }
+
+    /// <summary>The setting, or what a plan leaves on a GPU.</summary>
+    private static long KvBytes(DeviceId device, MemoryPlan? plan, EngineOptions options) =>
+        options.KvBudgetMiB > 0 ? (long)options.KvBudgetMiB << 20
+        : device.IsCuda ? plan!.Devices.Single(d => d.Device == device).Kv
+        : CpuKvBytes;
+
+    private static void WarnOfDevices(ILogger logger, IReadOnlyList<DeviceId> gpus)
+    {
+        foreach (var gpu in gpus)
+        {
+            var capability = CudaRuntime.ComputeCapability(gpu.Index);
+            if (!CudaLibraries.HasCodeFor(capability))
+            {
+                LogNoCode(logger, gpu, $"{capability.Major}.{capability.Minor}");
+            }
+        }
+    }
+
     /// <summary>Parameters of a layer's matrices.</summary>
     private static long Size(LanguageModelConfig config) =>
         (long)config.HiddenSize * ((2L * (config.Heads + config.KvHeads) * config.HeadDim) + (3L * config.IntermediateSize));
 
     /// <summary>Parameters of the tower's matrices.</summary>
     private static long Size(VisionConfig config) => config.Layers * (long)config.HiddenSize * ((4L * config.HiddenSize) + (2L * config.IntermediateSize));
-
-    private static List<int> PruneLayers(EngineOptions options, int layers)
-    {
-        if (options.PruneLayers.Count > 0)
-        {
-            var outside = options.PruneLayers.Where(l => l < 0 || l >= layers).ToList();
-            return outside.Count == 0
-                ? [.. options.PruneLayers.Distinct().Order()]
-                : throw new EngineSettingsException($"PruneLayers names {string.Join(", ", outside)}, the checkpoint has layers 0 to {layers - 1}");
-        }
-
-        double[] fractions = [0, 0.05, 0.1, 0.2, 0.3, 0.4];
-        return [.. fractions.Select(f => PruneSchedule.Layer(layers, f)).Distinct().Order()];
-    }
 
     private static ModelDescription Describe(Checkpoint checkpoint, EngineOptions options, IReadOnlyList<LayerPlacement> stages, IReadOnlyList<int> pruneLayers, WeightSummary weights) => new()
     {
@@ -156,6 +202,9 @@ internal static partial class EngineLoader
 
     [LoggerMessage(EventId = 2, EventName = "BeyondTrainedLength", Level = LogLevel.Warning, Message = "MaxPromptTokens is {Limit}, the checkpoint was trained on at most {Trained} positions: longer prompts get worse answers.")]
     private static partial void LogBeyondTrainedLength(ILogger logger, int limit, int trained);
+
+    [LoggerMessage(EventId = 4, EventName = "NoCodeForDevice", Level = LogLevel.Warning, Message = "{Device} is of compute capability {Capability}, for which ONNX Runtime's package seems to have no code: expect its first run to fail.")]
+    private static partial void LogNoCode(ILogger logger, DeviceId device, string capability);
 
     [LoggerMessage(EventId = 3, EventName = "WeightsChosen", Level = LogLevel.Information, Message = "Weights of {Name} are {Weights}.")]
     private static partial void LogWeights(ILogger logger, string name, WeightSummary weights);

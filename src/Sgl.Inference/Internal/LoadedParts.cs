@@ -9,7 +9,7 @@ internal sealed class LoadedParts : IDisposable
     private const double WeightsShare = 0.65, SessionsShare = 0.3;
 
     private readonly WeightProvider _weights;
-    private readonly bool _prepackWeights;
+    private readonly EngineOptions _options;
     private readonly IProgress<LoadProgress>? _progress;
     private readonly List<(string Name, long Size, Action<SessionFactory> Make)> _parts = [];
     private readonly Stack<IDisposable> _made = new();
@@ -18,9 +18,9 @@ internal sealed class LoadedParts : IDisposable
     private long _size;
     private long _done;
 
-    public LoadedParts(WeightProvider weights, bool prepackWeights, IProgress<LoadProgress>? progress)
+    public LoadedParts(WeightProvider weights, EngineOptions options, IProgress<LoadProgress>? progress)
     {
-        (_weights, _prepackWeights, _progress) = (weights, prepackWeights, progress);
+        (_weights, _options, _progress) = (weights, options, progress);
         weights.Advanced = () => Report(null);
     }
 
@@ -58,7 +58,7 @@ internal sealed class LoadedParts : IDisposable
         (part, _) =>
         {
             Report(part.Name);
-            var sessions = new SessionFactory(_weights, _prepackWeights);
+            var sessions = new SessionFactory(_weights, _options);
             part.Make(sessions);
             sessions.DiscardPacked();
             Interlocked.Add(ref _done, part.Size);

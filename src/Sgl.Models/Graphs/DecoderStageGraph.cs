@@ -16,6 +16,9 @@ namespace Sgl.Models;
 /// <c>importance_weight</c> float32 [G, R] which row belongs to which of G groups; output <c>importance</c> float32 [layers, B, G, T], T = total_length:
 /// attention weights (softmax in float32) summed over heads and weighted rows, per key. The full S x T map is never formed.
 /// With importance of the decode row: S = 1, no more inputs, the same output with G = 1.
+/// With rows on the device nothing that is as long as a prompt crosses between system and GPU: <c>rows</c> compute type [N, hidden] and <c>take</c> int64 [B, S], which of them run (pruning is
+/// this), stand for <c>hidden</c>, <c>rows_out</c> compute type [B * S, hidden] for <c>hidden_out</c>, DeepStack is in the compute type, <c>importance_weight</c> is [B, 1, R], and instead of
+/// <c>importance</c> there are <c>sums</c> and <c>sums_out</c> float32 [B, layers, capacity], bound to the same memory: attention is added to what is there.
 /// </remarks>
 public static class DecoderStageGraph
 {
@@ -41,23 +44,36 @@ public static class DecoderStageGraph
     /// <param name="lastLayer">Last layer, inclusive.</param>
     /// <param name="importance">Whether and how the graph yields importance.</param>
     /// <param name="arithmetic">Compute type, and formats of the linear layers.</param>
-    public static ComputeGraph Build(LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, ImportanceOutput importance, GraphArithmetic arithmetic)
+    /// <param name="rowsOnDevice">Whether hidden rows and attention sums stay in the device's memory.</param>
+    public static ComputeGraph Build(
+        LanguageModelConfig config, DecoderNames names, int firstLayer, int lastLayer, ImportanceOutput importance, GraphArithmetic arithmetic, bool rowsOnDevice = false)
     {
         var g = new GraphBuilder($"layers {firstLayer}-{lastLayer}", arithmetic);
-        var hidden = g.Input("hidden", E.Float, "B", "S", config.HiddenSize);
+        string residual, batchAndRows;
+        if (rowsOnDevice)
+        {
+            var rowsIn = g.Input("rows", g.ComputeElement, "N", config.HiddenSize);
+            batchAndRows = g.Input("take", E.Int64, "B", "S");
+            residual = g.Op("Gather", [rowsIn, g.Reshape(batchAndRows, -1)], GraphBuilder.Attr("axis", 0L));
+        }
+        else
+        {
+            batchAndRows = g.Input("hidden", E.Float, "B", "S", config.HiddenSize);
+            residual = g.Reshape(g.ToCompute(batchAndRows), -1, config.HiddenSize);
+        }
+
         var half = config.HeadDim / 2;
         var cos = g.ToCompute(g.Input("cos", E.Float, "P", half));
         var sin = g.ToCompute(g.Input("sin", E.Float, "P", half));
         var rows = g.Input("rope_rows", E.Int64, "B", "S");
         var seqlens = g.Input("seqlens_k", E.Int32, "B");
         var total = g.Input("total_length", E.Int32, 1);
-        var sums = importance == ImportanceOutput.ChosenRows ? new ChosenRowImportance(g, config, total) : null;
+        var sums = importance == ImportanceOutput.ChosenRows ? new ChosenRowImportance(g, config, total, rowsOnDevice) : null;
         var step = importance == ImportanceOutput.DecodeRow ? new DecodeRowImportance(g) : null;
 
-        var shape = g.Op("Shape", [hidden], GraphBuilder.Attr("end", 2L));
+        var shape = g.Op("Shape", [batchAndRows], GraphBuilder.Attr("end", 2L));
         string Three(string x, long width) => g.Op("Reshape", [x, g.Op("Concat", [shape, g.Ints(width)], GraphBuilder.Attr("axis", 0L))]);
 
-        var residual = g.Reshape(g.ToCompute(hidden), -1, config.HiddenSize);
         string normed;
         if (firstLayer == 0)
         {
@@ -103,7 +119,7 @@ public static class DecoderStageGraph
             var mlp = g.Linear(SwiGlu(g, normed, config, layer.GateUp), layer.Down, config.HiddenSize, config.IntermediateSize);
             if (i < config.DeepStackLayers)
             {
-                mlp = g.Op("Add", [mlp, g.ToCompute(g.Input(DeepStackInput(i), E.Float, "R", config.HiddenSize))]);
+                mlp = g.Op("Add", [mlp, rowsOnDevice ? g.Input(DeepStackInput(i), g.ComputeElement, "R", config.HiddenSize) : g.ToCompute(g.Input(DeepStackInput(i), E.Float, "R", config.HiddenSize))]);
             }
 
             if (i == lastLayer)
@@ -116,7 +132,15 @@ public static class DecoderStageGraph
             }
         }
 
-        g.Output(g.ToFloat(Three(residual, config.HiddenSize)), "hidden_out", E.Float, "B", "S", config.HiddenSize);
+        if (rowsOnDevice)
+        {
+            g.Output(residual, "rows_out", g.ComputeElement, "M", config.HiddenSize);
+        }
+        else
+        {
+            g.Output(g.ToFloat(Three(residual, config.HiddenSize)), "hidden_out", E.Float, "B", "S", config.HiddenSize);
+        }
+
         sums?.Finish();
         step?.Finish();
         return g.Build();

@@ -5,7 +5,7 @@ namespace Sgl.Models;
 /// <summary>Tells the system what memory will be needed for. Does nothing where it cannot be told (other systems than Linux).</summary>
 public static partial class MemoryPages
 {
-    private const int WillNeed = 3, DontNeed = 4;
+    private const int Sequential = 2, WillNeed = 3, DontNeed = 4;
     private const int MmapThreshold = -3, LargeBlock = 1 << 19;
 
     /// <summary>
@@ -19,6 +19,11 @@ public static partial class MemoryPages
     /// <param name="pointer">First byte.</param>
     /// <param name="bytes">Length.</param>
     public static void Prefetch(nint pointer, long bytes) => Advise(pointer, bytes, WillNeed);
+
+    /// <summary>Says that a range of a mapped file will be read once, front to back.</summary>
+    /// <param name="pointer">First byte.</param>
+    /// <param name="bytes">Length.</param>
+    public static void WillReadInOrder(nint pointer, long bytes) => Advise(pointer, bytes, Sequential);
 
     /// <summary>
     /// Has the C library take blocks of 512 KiB and more straight from the system, for as long as the process lives, so that they go back when they are freed.

@@ -15,7 +15,7 @@ public sealed class PrefixStoreTests
     [Fact]
     public void Find_WhatWasKept_IsThereByteForByte()
     {
-        using var pool = new KvPool(Shape, new KvBudget(1 << 24), null);
+        using var pool = new KvPool(Shape, new KvBudget(1 << 24));
         using var store = Store(1 << 20);
         var slot = Filled(pool, 50, 1);
         var content = Text(50, 1);
@@ -39,7 +39,7 @@ public sealed class PrefixStoreTests
     [Fact]
     public void Keep_MoreThanTheBudget_UnusedLongestGoesFirstAndNothingUnderneathAnother()
     {
-        using var pool = new KvPool(Shape, new KvBudget(1 << 24), null);
+        using var pool = new KvPool(Shape, new KvBudget(1 << 24));
         var slot = Filled(pool, 120, 1);
         var one = Size(pool, Text(40, 1), slot);
         using var store = Store((4 * one) + (one / 2));
@@ -63,7 +63,7 @@ public sealed class PrefixStoreTests
     [Fact]
     public void Keep_LargerThanTheWholeBudget_WhatFitsIsKept()
     {
-        using var pool = new KvPool(Shape, new KvBudget(1 << 24), null);
+        using var pool = new KvPool(Shape, new KvBudget(1 << 24));
         var slot = Filled(pool, 100, 1);
         using var store = Store(Size(pool, Text(20, 1), slot) + 4096);
         Keep(store, null, Text(100, 1), slot);
@@ -77,7 +77,7 @@ public sealed class PrefixStoreTests
     [Fact]
     public void Find_AnotherPictureOrScopeOrPosition_EndsThere()
     {
-        using var pool = new KvPool(Shape, new KvBudget(1 << 24), null);
+        using var pool = new KvPool(Shape, new KvBudget(1 << 24));
         using var store = Store(1 << 22);
         var slot = Filled(pool, 60, 1);
         var content = WithPicture(60, 10, new VisionKey(1, 1));
@@ -94,7 +94,7 @@ public sealed class PrefixStoreTests
     [Fact]
     public void Find_KeysThatWouldBeRotatedOtherwise_AreNotTaken()
     {
-        using var pool = new KvPool(Shape, new KvBudget(1 << 24), null);
+        using var pool = new KvPool(Shape, new KvBudget(1 << 24));
         using var store = new PrefixStore(1 << 22, 1, Width, (a, b) => a > 100 == b > 100);
         var slot = Filled(pool, 60, 1);
         Keep(store, null, Text(60, 1), slot);
@@ -108,7 +108,7 @@ public sealed class PrefixStoreTests
     [Fact]
     public void Keep_ManyPromptsThatShareSome_WithinTheBudgetAndWhatIsFoundIsRight()
     {
-        using var pool = new KvPool(Shape, new KvBudget(1 << 26), null);
+        using var pool = new KvPool(Shape, new KvBudget(1 << 26));
         var slot = Filled(pool, 200, 3);
         Gen.Select(Gen.Int[0, 3], Gen.Int[1, 40], Gen.Int[0, 3], Gen.Int[1, 60], Gen.Int[0, 2]).Array[1, 60].Sample(prompts =>
         {

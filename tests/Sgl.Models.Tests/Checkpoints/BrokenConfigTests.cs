@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Sgl.Testing;
 
 namespace Sgl.Models.Tests.Checkpoints;
 

@@ -1,3 +1,5 @@
+using Sgl.Testing;
+
 namespace Sgl.Models.Tests.Checkpoints;
 
 /// <summary>

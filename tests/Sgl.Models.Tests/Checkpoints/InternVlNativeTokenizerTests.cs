@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Sgl.Testing;
 using Sgl.Text;
 
 namespace Sgl.Models.Tests.Checkpoints;

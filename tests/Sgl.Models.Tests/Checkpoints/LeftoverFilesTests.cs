@@ -1,3 +1,4 @@
+using Sgl.Testing;
 using Sgl.Text;
 
 namespace Sgl.Models.Tests.Checkpoints;

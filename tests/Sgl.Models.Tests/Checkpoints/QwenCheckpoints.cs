@@ -1,3 +1,5 @@
+using Sgl.Testing;
+
 namespace Sgl.Models.Tests.Checkpoints;
 
 /// <summary>Qwen2.5-VL and Qwen3-VL as the hub has them: config.json, and names and shapes of the specification, written down without looking at the code under test.</summary>

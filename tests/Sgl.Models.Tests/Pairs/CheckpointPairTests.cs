@@ -1,4 +1,5 @@
 using Sgl.Models.Tests.Checkpoints;
+using Sgl.Testing;
 
 namespace Sgl.Models.Tests.Pairs;
 

@@ -1,3 +1,4 @@
+using Sgl.Inference.Internal.Decoding.Devices;
 using Sgl.Inference.Internal.Runtime;
 using Sgl.Models;
 
@@ -9,6 +10,7 @@ internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
     private Scratch<float> _hidden = new();
     private Scratch<float> _next = new();
     private int[] _rows = [];
+    private long[] _take = [];
     private int[] _positions = [];
     private PassRows? _pass;
 
@@ -24,17 +26,62 @@ internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
     /// <summary>Output of the next stage.</summary>
     public Scratch<float> Next => _next;
 
-    /// <summary>The hidden state itself.</summary>
-    public ReadOnlySpan<float> HiddenRows => _hidden.Span(Count * width);
+    /// <summary>The GPU memory that holds the hidden state; null while it is in the system's.</summary>
+    public DeviceRows? Place { get; private set; }
+
+    /// <summary>Rows that lie at <see cref="Place"/>, <see cref="Take"/> among them.</summary>
+    public int PlaceRows { get; private set; }
+
+    /// <summary>Where in <see cref="Place"/> each row is.</summary>
+    public ReadOnlySpan<long> Take => _take.AsSpan(0, Count);
+
+    /// <summary>The hidden state itself; fetched from the GPU where it is there.</summary>
+    public ReadOnlySpan<float> HiddenRows
+    {
+        get
+        {
+            var hidden = _hidden.Span(Count * width);
+            if (Place is { } place)
+            {
+                // Rows of a GPU's queue go on where they are; what leaves one is what a stage put out, in order.
+                place.Read(0, hidden);
+                Place = null;
+            }
+
+            return hidden;
+        }
+    }
+
+    /// <summary>Says that the hidden state is in a GPU's memory, the first rows there, in order.</summary>
+    public void LieIn(DeviceRows place)
+    {
+        (Place, PlaceRows) = (place, Count);
+        for (var i = 0; i < Count; i++)
+        {
+            _take[i] = i;
+        }
+    }
+
+    /// <summary>Says that it is in a GPU's memory, and which of the rows there are to be filled in.</summary>
+    /// <param name="place">The memory.</param>
+    /// <param name="rows">Rows there.</param>
+    /// <param name="take">[<see cref="Count"/>].</param>
+    public void LieIn(DeviceRows place, int rows, out Span<long> take)
+    {
+        (Place, PlaceRows) = (place, rows);
+        take = _take.AsSpan(0, Count);
+    }
 
     /// <summary>Starts a chunk of so many rows; numbers and hidden state are the caller's to fill.</summary>
     public void Begin(PassRows pass, int count, out Span<int> rows, out Span<float> hidden)
     {
         _pass = pass;
         Count = count;
+        Place = null;
         if (_rows.Length < count)
         {
             _rows = new int[count];
+            _take = new long[count];
         }
 
         rows = _rows.AsSpan(0, count);
@@ -42,7 +89,10 @@ internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
     }
 
     /// <summary>Writes cos and sin of all rows.</summary>
-    public void WriteRotary(StageInputs inputs)
+    public void WriteRotary(StageInputs inputs) => WriteRotary(inputs.Cos.Span(Count * rotary.Width), inputs.Sin.Span(Count * rotary.Width));
+
+    /// <summary>Writes cos and sin of all rows, [<see cref="Count"/>, d/2].</summary>
+    public void WriteRotary(Span<float> cos, Span<float> sin)
     {
         var axes = _pass!.Axes;
         if (_positions.Length < axes * Count)
@@ -58,8 +108,7 @@ internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
             }
         }
 
-        var values = Count * rotary.Width;
-        rotary.Compute(_positions.AsSpan(0, axes * Count), _pass.MaxPosition, inputs.Cos.Span(values), inputs.Sin.Span(values));
+        rotary.Compute(_positions.AsSpan(0, axes * Count), _pass.MaxPosition, cos, sin);
     }
 
     /// <summary>Writes what is added behind some of the layers.</summary>
@@ -68,11 +117,16 @@ internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
         inputs.DeepStackRows = Count;
         for (var layer = first; layer <= last && layer < inputs.DeepStack.Count; layer++)
         {
-            var target = inputs.DeepStack[layer].Span(Count * width);
-            for (var i = 0; i < Count; i++)
-            {
-                _pass!.ReadDeepStack(_rows[i], layer, target.Slice(i * width, width));
-            }
+            ReadDeepStack(layer, inputs.DeepStack[layer].Span(Count * width));
+        }
+    }
+
+    /// <summary>What is added behind one of the layers, [<see cref="Count"/>, width].</summary>
+    public void ReadDeepStack(int layer, Span<float> target)
+    {
+        for (var i = 0; i < Count; i++)
+        {
+            _pass!.ReadDeepStack(_rows[i], layer, target.Slice(i * width, width));
         }
     }
 

@@ -1,41 +1,47 @@
 using Sgl.Guidance;
+using Sgl.Inference.Internal.Decoding.Devices;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Decoding;
 
 /// <summary>
-/// The stages of a decoder and what passes between them. Hidden rows cross stage borders through host memory; rows of dropped visual tokens
-/// stop at the border in front of their prune layer, position ids stay the original ones. Used by the engine thread only.
+/// The stages of a decoder and what passes between them. Hidden rows cross borders between devices through the system's memory, and stay on a GPU between its stages
+/// (<see cref="DeviceLane"/>); rows of dropped visual tokens stop at the border in front of their prune layer, position ids stay the original ones. Used by the engine thread only.
 /// </summary>
 internal sealed class Decoder : IDisposable
 {
     private readonly LanguageModelConfig _config;
-    private readonly IReadOnlyList<DecoderStage> _stages;
-    private readonly Head _head;
+    private readonly IReadOnlyList<IStage> _stages;
+    private readonly DeviceLane?[] _lanes;
+    private readonly Head? _head;
+    private readonly DeviceHead? _deviceHead;
     private readonly EmbeddingTable _embeddings;
     private readonly RotaryTable _rotary;
     private readonly StageInputs _inputs;
     private readonly ImportanceReader _importance;
     private readonly ChunkRows _chunk;
-    private readonly float[] _work;
     private readonly List<KvSlab> _slabs = [];
     private readonly List<Sequence> _group = [];
 
-    public Decoder(LanguageModelConfig config, IReadOnlyList<DecoderStage> stages, Head head, EmbeddingTable embeddings)
+    /// <param name="config">Decoder configuration.</param>
+    /// <param name="stages">First to last.</param>
+    /// <param name="head">The head, on the last stage's device: a <see cref="Head"/>, or a <see cref="DeviceHead"/> on a GPU.</param>
+    /// <param name="embeddings">Token embeddings.</param>
+    public Decoder(LanguageModelConfig config, IReadOnlyList<IStage> stages, IHeadRows head, EmbeddingTable embeddings)
     {
         _config = config;
         _stages = stages;
-        _head = head;
+        (_head, _deviceHead) = (head as Head, head as DeviceHead);
         _embeddings = embeddings;
         _rotary = new RotaryTable(config.Rope, config.HeadDim);
         _inputs = new StageInputs(config.DeepStackLayers);
         _importance = new ImportanceReader(_inputs);
         _chunk = new ChunkRows(_rotary, config.HiddenSize);
-        _work = new float[config.VocabularySize];
+        _lanes = Lanes();
     }
 
-    public IReadOnlyList<DecoderStage> Stages => _stages;
+    public IReadOnlyList<IStage> Stages => _stages;
 
     /// <summary>Whether keys and values can be copied out of the caches: not out of a device's memory.</summary>
     public bool CanReadKv => _stages.All(s => !s.Placement.Device.IsCuda);
@@ -78,7 +84,8 @@ internal sealed class Decoder : IDisposable
         }
 
         var rows = new PassRows(sequence, sequence.Draft);
-        var pass = new ForwardPass(sequence, rows, Segments(borders, s => plan.FirstOrDefault(p => p.Layer == _stages[s].Placement.First)?.Mask), _config.HiddenSize)
+        var pass = new ForwardPass(
+            sequence, rows, Segments(borders, s => plan.FirstOrDefault(p => p.Layer == _stages[s].Placement.First)?.Mask), _config.HiddenSize, Answers(rows))
         {
             AttentionRows = AttentionRows(sequence, fastV),
             Trace = sequence.Options.Trace,
@@ -115,7 +122,7 @@ internal sealed class Decoder : IDisposable
     public ForwardPass StartConsistency(Sequence sequence, KeepMask kept)
     {
         var rows = new PassRows(sequence, sequence.Generated);
-        var pass = new ForwardPass(sequence, rows, Segments([], _ => kept), _config.HiddenSize);
+        var pass = new ForwardPass(sequence, rows, Segments([], _ => kept), _config.HiddenSize, Answers(rows));
         // Rows in front of the first image see no visual token, so the keys and values that the prefill left are those that this pass would compute.
         var front = _rotary.RotatesAlike(sequence.Positions.Largest, rows.MaxPosition) ? Math.Max(0, sequence.Visual.First) : 0;
         pass.Resume(front, _stages.Count, []);
@@ -123,7 +130,7 @@ internal sealed class Decoder : IDisposable
         return pass;
     }
 
-    /// <summary>Runs one chunk of a pass through one segment of the stages; <see cref="AnswerLogits"/> tells what follows when the pass is done.</summary>
+    /// <summary>Runs one chunk of a pass through one segment of the stages; <see cref="Answer"/> tells what follows when the pass is done.</summary>
     /// <param name="pass">A pass that is not done.</param>
     /// <param name="most">Rows at most; 0: all that are there.</param>
     /// <exception cref="OperationCanceledException">The sequence's caller went away.</exception>
@@ -136,6 +143,14 @@ internal sealed class Decoder : IDisposable
         for (var s = first; s <= last; s++)
         {
             sequence.Cancelled.ThrowIfCancellationRequested();
+            if (_lanes[s] is { } lane)
+            {
+                var end = Math.Min(last, lane.LastStage);
+                lane.Advance(pass, _chunk, s, end);
+                s = end;
+                continue;
+            }
+
             var placement = _stages[s].Placement;
             pass.Trace?.AddStagePositions(placement.First, pass.Rows, _chunk.Rows);
             var entries = sequence.Slots[s].Length;
@@ -163,31 +178,56 @@ internal sealed class Decoder : IDisposable
         pass.Give(segment, _chunk);
     }
 
-    /// <summary>Logits [count, V] of the rows that predict answer ids <paramref name="first"/>.. in a pass that is done; valid until the head runs again.</summary>
+    /// <summary>Runs the head over the rows that predict answer ids <paramref name="first"/>.. in a pass that is done.</summary>
     /// <param name="pass">The pass.</param>
     /// <param name="first">0 is the prompt's last row, 1 the first draft or answer row.</param>
     /// <param name="count">Rows.</param>
-    public ReadOnlySpan<float> AnswerLogits(ForwardPass pass, int first, int count)
+    /// <param name="wanted">An id for each row whose probability is asked for; empty: none.</param>
+    /// <param name="logits">Whether all logits are needed.</param>
+    public IHeadRows Answer(ForwardPass pass, int first, int count, ReadOnlySpan<int> wanted, bool logits)
     {
-        pass.CopyAnswerRows(first, count, _head.Rows.Span(count * _config.HiddenSize));
-        return _head.Run(count);
+        if (_deviceHead is not null)
+        {
+            int[] take = [.. Enumerable.Range(first, count)];
+            _deviceHead.Run(pass.Answers.Device!, pass.Answers.Count, take, wanted, logits);
+            return _deviceHead;
+        }
+
+        pass.Answers.CopyTo(first, count, _head!.Rows.Span(count * _config.HiddenSize));
+        _head.Run(count);
+        return _head;
     }
 
     /// <summary>ln P, raw softmax, of generated ids <paramref name="first"/>.. in a consistency pass that is done.</summary>
     /// <param name="pass">The pass.</param>
     /// <param name="first">The first of them.</param>
     /// <param name="result">One number each.</param>
-    /// <param name="observe">Receives the logits, for verification.</param>
+    /// <param name="observe">Receives the logits of each row, for verification.</param>
     public void AnswerLogProbabilities(ForwardPass pass, int first, Span<float> result, Action<ReadOnlySpan<float>>? observe = null)
     {
-        var logits = AnswerLogits(pass, first, result.Length);
-        for (var i = 0; i < result.Length; i++)
+        int[] ids = [.. pass.Sequence.Generated.Skip(first).Take(result.Length)];
+        var rows = Answer(pass, first, ids.Length, ids, logits: observe is not null);
+        for (var i = 0; i < ids.Length; i++)
         {
-            var step = logits.Slice(i * _config.VocabularySize, _config.VocabularySize);
-            result[i] = LogSoftmax.Of(step, _work).LogProbability(step[pass.Sequence.Generated[first + i]]);
+            result[i] = rows.LogProbability(i, ids[i]);
+            observe?.Invoke(rows.Logits(i));
+        }
+    }
+
+    /// <summary>Fetches the attention sums of a sequence that GPUs still hold, and adds them to its importance.</summary>
+    public void CollectImportance(Sequence sequence)
+    {
+        if (sequence.Importance is null)
+        {
+            return;
         }
 
-        observe?.Invoke(logits);
+        // Nobody asks for the parts any more, only for the whole.
+        var decode = sequence.Options.Importance!.Rows.HasFlag(ImportanceRows.Generated);
+        for (var s = 0; s < _stages.Count; s++)
+        {
+            _lanes[s]?.TakeSums(sequence, s, decode);
+        }
     }
 
     /// <summary>Sets how many entries of a sequence's KV caches count, in all stages.</summary>
@@ -208,8 +248,8 @@ internal sealed class Decoder : IDisposable
         }
     }
 
-    /// <summary>Feeds each sequence its last id and returns logits [n, V] in the order of <paramref name="set"/>.</summary>
-    public ReadOnlySpan<float> Decode(List<Sequence> set)
+    /// <summary>Feeds each sequence its last id and runs the head, in the order of <paramref name="set"/>.</summary>
+    public IHeadRows Decode(List<Sequence> set)
     {
         var width = _config.HiddenSize;
         foreach (var sequence in set)
@@ -229,6 +269,18 @@ internal sealed class Decoder : IDisposable
 
         for (var s = 0; s < _stages.Count; s++)
         {
+            if (_lanes[s] is { } lane)
+            {
+                lane.Step(set);
+                s = lane.LastStage;
+                if (s + 1 < _stages.Count)
+                {
+                    lane.Download(set);
+                }
+
+                continue;
+            }
+
             _slabs.Clear();
             foreach (var sequence in set)
             {
@@ -241,14 +293,26 @@ internal sealed class Decoder : IDisposable
             }
         }
 
-        var rows = _head.Rows.Span(set.Count * width);
+        if (_deviceHead is not null)
+        {
+            var last = _lanes[^1]!;
+            int[] take = [.. set.Select(sequence => sequence.StepRow)];
+            _deviceHead.Run(last.Output, take.Max() + 1, take, wanted: [], logits: set.Exists(NeedsLogits));
+            return _deviceHead;
+        }
+
+        var rows = _head!.Rows.Span(set.Count * width);
         for (var i = 0; i < set.Count; i++)
         {
             set[i].Hidden.CopyTo(rows[(i * width)..]);
         }
 
-        return _head.Run(set.Count);
+        _head.Run(set.Count);
+        return _head;
     }
+
+    /// <summary>Whether the next choice of a sequence takes more than a GPU finds out.</summary>
+    public static bool NeedsLogits(Sequence sequence) => sequence.Options.Trace is not null || !sequence.Chooser!.IsPlain(sequence.Generated.Count);
 
     /// <summary>KV entries per layer.</summary>
     public int[] KvLengths(Sequence sequence)
@@ -270,10 +334,42 @@ internal sealed class Decoder : IDisposable
             stage.Dispose();
         }
 
-        _head.Dispose();
+        foreach (var lane in _lanes.OfType<DeviceLane>().Distinct())
+        {
+            lane.Dispose();
+        }
+
+        _head?.Dispose();
+        _deviceHead?.Dispose();
         _inputs.Dispose();
         _chunk.Dispose();
     }
+
+    /// <summary>The lane of each stage: consecutive stages on one GPU share one.</summary>
+    private DeviceLane?[] Lanes()
+    {
+        var lanes = new DeviceLane?[_stages.Count];
+        for (var s = 0; s < lanes.Length; s++)
+        {
+            if (lanes[s] is null && _stages[s] is DeviceStage)
+            {
+                var device = _stages[s].Placement.Device;
+                var mine = _stages.Skip(s).TakeWhile(stage => stage.Placement.Device == device).Cast<DeviceStage>().ToList();
+                Array.Fill(lanes, new DeviceLane(_config, s, mine, _rotary, _importance), s, mine.Count);
+            }
+        }
+
+        return lanes;
+    }
+
+    /// <summary>A place for a pass's answer rows: where the head is.</summary>
+    private AnswerRows Answers(PassRows rows) => new(
+        rows.AnswerCount + 1, _config.HiddenSize, _lanes[^1] is { } lane ? new DeviceRows(lane.Device, _config.HiddenSize, _stages[^1].Kv.Shape.Type) : null);
+
+    /// <summary>A queue in front of a stage: on the GPU where the rows come from and go to.</summary>
+    private IRowQueue Queue(int stage) => _lanes[stage] is { } lane && _lanes[stage - 1] == lane
+        ? new DeviceRowQueue(lane.Device, _config.HiddenSize, _stages[stage].Kv.Shape.Type)
+        : new RowQueue(_config.HiddenSize);
 
     private static int KeptAt(Sequence sequence, int layer, int visualTokens) =>
         sequence.Options.FastV is { } own && own.Layer <= layer ? KeepCount.Of(visualTokens, own.Ratio)
@@ -310,7 +406,7 @@ internal sealed class Decoder : IDisposable
     {
         int[] starts = [0, .. borders];
         return [.. starts.Select((first, i) => new PassSegment(
-            first, (i + 1 < starts.Length ? starts[i + 1] : _stages.Count) - 1, i == 0 ? null : new RowQueue(_config.HiddenSize)) { Mask = mask(first) })];
+            first, (i + 1 < starts.Length ? starts[i + 1] : _stages.Count) - 1, i == 0 ? null : Queue(first)) { Mask = mask(first) })];
     }
 
     /// <summary>Runs one stage over the rows of the chunk, behind those that the cache holds already.</summary>
@@ -322,7 +418,7 @@ internal sealed class Decoder : IDisposable
         var total = slot.Length + _chunk.Count;
         _inputs.SeqLens.Span(1)[0] = total - 1;
         _inputs.Total.Span(1)[0] = total;
-        var sums = _stages[s].Run(_inputs, _chunk.Hidden, _chunk.Next, batch: 1, _chunk.Count, total, slot.Slab, slot.Index, importance);
+        var sums = Host(s).Run(_inputs, _chunk.Hidden, _chunk.Next, batch: 1, _chunk.Count, total, slot.Slab, slot.Index, importance);
         slot.Length = total;
         _chunk.Advance();
         return sums;
@@ -342,7 +438,7 @@ internal sealed class Decoder : IDisposable
         }
 
         var width = _config.HiddenSize;
-        var stage = _stages[s];
+        var stage = Host(s);
         // Slots between the occupants run along as dummies. One that belongs to nobody writes at entry 0, one that belongs to a sequence outside this
         // step writes behind that sequence's last entry; both places are overwritten before anybody reads them.
         var batch = slab.Extent;
@@ -377,6 +473,8 @@ internal sealed class Decoder : IDisposable
             }
         }
     }
+
+    private DecoderStage Host(int s) => (DecoderStage)_stages[s];
 
     /// <summary>Each sequence's own last position decides between short and long factors, so rows are computed one by one.</summary>
     private void WriteDecodeRotary(int s, int batch)

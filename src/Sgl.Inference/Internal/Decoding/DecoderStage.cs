@@ -10,14 +10,14 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <param name="Groups">G.</param>
 internal readonly record struct ImportanceShape(int Rows, int Groups);
 
-/// <summary>A run of consecutive layers on one device, with its KV memory.</summary>
-internal sealed class DecoderStage : IDisposable
+/// <summary>A run of consecutive layers on the CPU.</summary>
+internal sealed class DecoderStage : IStage
 {
     // Inputs in front of the caches.
     private const int FirstCache = 6;
 
     private readonly LanguageModelConfig _config;
-    private readonly InferenceSession? _plain;
+    private readonly InferenceSession _plain;
     private readonly InferenceSession? _importance;
     private readonly InferenceSession? _stepImportance;
     private readonly int[] _deepStackLayers;
@@ -26,7 +26,6 @@ internal sealed class DecoderStage : IDisposable
     private readonly string[] _plainOutputs;
     private readonly string[] _importanceOutputs;
     private readonly RunOptions _runOptions = new();
-    private readonly OrtAllocator? _deviceAllocator;
 
     public DecoderStage(
         LanguageModelConfig config,
@@ -39,17 +38,11 @@ internal sealed class DecoderStage : IDisposable
     {
         _config = config;
         Placement = placement;
-        // On a GPU each session would hold its own copy of the weights, so one graph serves both purposes there.
-        if (!importance || !placement.Device.IsCuda)
-        {
-            _plain = Create(ImportanceOutput.None);
-        }
-
+        _plain = Create(ImportanceOutput.None);
         if (importance)
         {
             _importance = Create(ImportanceOutput.ChosenRows);
-            // The fused attention hands out its probabilities on CPU only.
-            _stepImportance = placement.Device.IsCuda ? null : Create(ImportanceOutput.DecodeRow);
+            _stepImportance = Create(ImportanceOutput.DecodeRow);
         }
 
         InferenceSession Create(ImportanceOutput output) =>
@@ -62,13 +55,7 @@ internal sealed class DecoderStage : IDisposable
         _importanceInputs = [.. _plainInputs, "importance_rows", "importance_limit", "importance_weight"];
         _plainOutputs = ["hidden_out", .. layers.SelectMany(i => new[] { $"present_key.{i}", $"present_value.{i}" })];
         _importanceOutputs = [.. _plainOutputs, "importance"];
-        if (placement.Device.IsCuda)
-        {
-            using var memory = new OrtMemoryInfo(OrtMemoryInfo.allocatorCUDA, OrtAllocatorType.DeviceAllocator, placement.Device.Index, OrtMemType.Default);
-            _deviceAllocator = new OrtAllocator((_plain ?? _importance)!, memory);
-        }
-
-        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, DecoderStageGraph.CacheHeadDim(config), computeType, placement.Device), budget, _deviceAllocator);
+        Kv = new KvPool(new KvShape(placement.Count, config.KvHeads, DecoderStageGraph.CacheHeadDim(config), computeType, placement.Device), budget);
     }
 
     public LayerPlacement Placement { get; }
@@ -91,19 +78,11 @@ internal sealed class DecoderStage : IDisposable
         var half = _config.HeadDim / 2;
         inputs.SetRopeRows(batch * rows);
         var kv = slab.View(firstSlot, batch);
-        // A graph without a plain twin still needs importance inputs: one row of weight 0.
         var session = (importance is null ? _plain : rows == 1 ? _stepImportance : null)
             ?? _importance
             ?? throw new InvalidOperationException("this engine was loaded without importance");
         var asksRows = session == _importance;
         var wanted = importance ?? new ImportanceShape(1, 1);
-        if (asksRows && importance is null)
-        {
-            inputs.ImportanceRows.Span(1)[0] = 0;
-            inputs.ImportanceLimit.Span(batch).Clear();
-            inputs.ImportanceWeight.Span(1)[0] = 0;
-        }
-
         var values = new List<OrtValue>(12);
         OrtValue Own(OrtValue value)
         {
@@ -156,13 +135,6 @@ internal sealed class DecoderStage : IDisposable
     /// </summary>
     public ReadOnlySpan<float> Step(StageInputs inputs, int batch, int total, KvSlab slab, ImportanceShape? importance)
     {
-        if (Placement.Device.IsCuda)
-        {
-            // Binding an input copies it to the device at once, and these change with every step.
-            inputs.ClearDeepStack(_config.HiddenSize);
-            return Run(inputs, inputs.BatchIn, inputs.BatchOut, batch, rows: 1, total, slab, firstSlot: 0, importance);
-        }
-
         inputs.SetRopeRows(batch);
         var session = (importance is null ? _plain : _stepImportance) ?? throw new InvalidOperationException("this engine was loaded without importance");
         var addresses = inputs.StepAddresses(batch, _config.HiddenSize, _config.HeadDim / 2);
@@ -203,8 +175,7 @@ internal sealed class DecoderStage : IDisposable
     public void Dispose()
     {
         Kv.Dispose();
-        _deviceAllocator?.Dispose();
-        _plain?.Dispose();
+        _plain.Dispose();
         _importance?.Dispose();
         _stepImportance?.Dispose();
         _runOptions.Dispose();

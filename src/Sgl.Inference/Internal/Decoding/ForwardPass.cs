@@ -6,13 +6,13 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <param name="firstStage">First stage.</param>
 /// <param name="lastStage">Last stage, inclusive.</param>
 /// <param name="waiting">Rows in front of it; null for the first segment, whose rows are made from the prompt.</param>
-internal sealed class PassSegment(int firstStage, int lastStage, RowQueue? waiting)
+internal sealed class PassSegment(int firstStage, int lastStage, IRowQueue? waiting)
 {
     public int FirstStage => firstStage;
 
     public int LastStage => lastStage;
 
-    public RowQueue? Waiting => waiting;
+    public IRowQueue? Waiting => waiting;
 
     /// <summary>Visual tokens that go through it; null: all.</summary>
     public KeepMask? Mask { get; set; }
@@ -36,7 +36,7 @@ internal sealed class ForwardPass : IDisposable
 {
     private readonly PassSegment[] _segments;
     private readonly int[] _front;
-    private readonly float[] _answers;
+    private readonly AnswerRows _answers;
     private readonly int _width;
     private int _next;
 
@@ -44,14 +44,15 @@ internal sealed class ForwardPass : IDisposable
     /// <param name="rows">The rows.</param>
     /// <param name="segments">First to last.</param>
     /// <param name="width">Hidden width.</param>
-    public ForwardPass(Sequence sequence, PassRows rows, IReadOnlyList<PassSegment> segments, int width)
+    /// <param name="answers">A place for the rows that predict the answer; disposed with the pass.</param>
+    public ForwardPass(Sequence sequence, PassRows rows, IReadOnlyList<PassSegment> segments, int width, AnswerRows answers)
     {
         Sequence = sequence;
         Rows = rows;
         _segments = [.. segments];
         _width = width;
         _front = rows.Kept(segments[0].Mask);
-        _answers = new float[(rows.AnswerCount + 1) * width];
+        _answers = answers;
     }
 
     public Sequence Sequence { get; }
@@ -132,13 +133,13 @@ internal sealed class ForwardPass : IDisposable
     /// <summary>Moves the first rows in front of a segment into a chunk.</summary>
     public void Take(int segment, ChunkRows chunk, int count, EmbeddingTable embeddings)
     {
-        chunk.Begin(Rows, count, out var rows, out var hidden);
         if (_segments[segment].Waiting is { } queue)
         {
-            queue.Take(rows, hidden);
+            queue.Take(Rows, chunk, count);
             return;
         }
 
+        chunk.Begin(Rows, count, out var rows, out var hidden);
         _front.AsSpan(_next, count).CopyTo(rows);
         _next += count;
         for (var i = 0; i < count; i++)
@@ -153,17 +154,20 @@ internal sealed class ForwardPass : IDisposable
         if (segment + 1 < _segments.Length)
         {
             var next = _segments[segment + 1];
-            next.Waiting!.Add(Rows, chunk.Rows, chunk.HiddenRows, next.Mask);
+            next.Waiting!.Add(Rows, chunk, next.Mask);
             return;
         }
 
-        for (var i = 0; i < chunk.Count; i++)
+        // The row in front of each id predicts it, so the first of them is the prompt's last row. Rows ascend, and none of the answer's is left out.
+        var first = 0;
+        while (first < chunk.Count && chunk.Rows[first] < Rows.PromptCount - 1)
         {
-            // The row in front of each id predicts it, so the first of them is the prompt's last row.
-            if (chunk.Rows[i] - (Rows.PromptCount - 1) is >= 0 and var answer)
-            {
-                chunk.HiddenRows.Slice(i * _width, _width).CopyTo(_answers.AsSpan(answer * _width));
-            }
+            first++;
+        }
+
+        if (first < chunk.Count)
+        {
+            _answers.Write(chunk.Rows[first] - (Rows.PromptCount - 1), chunk, first, chunk.Count - first);
         }
     }
 
@@ -182,8 +186,8 @@ internal sealed class ForwardPass : IDisposable
     /// <summary>Stages of a segment, first and last.</summary>
     public (int First, int Last) StagesOf(int segment) => (_segments[segment].FirstStage, _segments[segment].LastStage);
 
-    /// <summary>Copies the rows that predict answer ids <paramref name="first"/>.. of a pass that is done.</summary>
-    public void CopyAnswerRows(int first, int count, Span<float> target) => _answers.AsSpan(first * _width, count * _width).CopyTo(target);
+    /// <summary>The rows that predict the answer's ids, of a pass that is done.</summary>
+    public AnswerRows Answers => _answers;
 
     public void Dispose()
     {
@@ -191,6 +195,8 @@ internal sealed class ForwardPass : IDisposable
         {
             segment.Waiting?.Dispose();
         }
+
+        _answers.Dispose();
     }
 
     /// <summary>Rows in front of the first segment, up to the cut where that is still ahead.</summary>

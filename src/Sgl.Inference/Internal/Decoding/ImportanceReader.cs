@@ -14,8 +14,7 @@ internal sealed class ImportanceReader(StageInputs inputs)
     /// <param name="entries">KV entries in front of the chunk.</param>
     public ImportanceShape? AskPrefill((int Start, int End) asked, ReadOnlySpan<int> rows, int entries)
     {
-        var start = Math.Max(asked.Start, rows[0]);
-        var count = Math.Min(asked.End, rows[^1] + 1) - start;
+        var (first, count) = Chosen(asked, rows);
         if (count <= 0)
         {
             return null;
@@ -25,13 +24,22 @@ internal sealed class ImportanceReader(StageInputs inputs)
         var limit = inputs.ImportanceLimit.Span(count);
         for (var i = 0; i < count; i++)
         {
-            chosen[i] = start - rows[0] + i;
+            chosen[i] = first + i;
             // The last key a row may see is its own.
             limit[i] = entries + chosen[i];
         }
 
         inputs.ImportanceWeight.Span(count).Fill(1);
         return new ImportanceShape(count, 1);
+    }
+
+    /// <summary>Which rows of a chunk are asked for: the first, counted from the chunk's first, and how many; not positive: none.</summary>
+    /// <param name="asked">Prompt rows [start, end).</param>
+    /// <param name="rows">Row numbers of the chunk, consecutive.</param>
+    public static (int First, int Count) Chosen((int Start, int End) asked, ReadOnlySpan<int> rows)
+    {
+        var start = Math.Max(asked.Start, rows[0]);
+        return (start - rows[0], Math.Min(asked.End, rows[^1] + 1) - start);
     }
 
     /// <summary>Sets up the one row of every sequence in a decode run.</summary>
@@ -69,6 +77,30 @@ internal sealed class ImportanceReader(StageInputs inputs)
             var columns = Columns(sums.Slice(((l * batch) + slot) * total, total), sequence.VisualPositions);
             sequence.Importance!.AddDecodeLayer(stage.First + l, columns);
             sequence.KeptSums?.Add(stage.First + l, columns);
+            Trace(sequence, stage.First + l, columns);
+        }
+    }
+
+    /// <summary>Adds what a stage on a GPU has summed over one or several passes, [layers, capacity].</summary>
+    /// <param name="sequence">Whose.</param>
+    /// <param name="stage">Which layers.</param>
+    /// <param name="sums">The sums.</param>
+    /// <param name="capacity">Entries of its slot.</param>
+    /// <param name="decode">Whether to the share of the generated rows, or to that of the prompt.</param>
+    public void Add(Sequence sequence, LayerPlacement stage, ReadOnlySpan<float> sums, int capacity, bool decode)
+    {
+        for (var l = 0; l < stage.Count; l++)
+        {
+            var columns = Columns(sums.Slice(l * capacity, capacity), sequence.VisualPositions);
+            if (decode)
+            {
+                sequence.Importance!.AddDecodeLayer(stage.First + l, columns);
+            }
+            else
+            {
+                sequence.Importance!.AddPrefillLayer(stage.First + l, sequence.Options.Importance!.Rows & ~ImportanceRows.Generated, columns);
+            }
+
             Trace(sequence, stage.First + l, columns);
         }
     }

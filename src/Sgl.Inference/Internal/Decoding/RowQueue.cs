@@ -5,14 +5,32 @@ using Sgl.Inference.Internal.Runtime;
 namespace Sgl.Inference.Internal.Decoding;
 
 /// <summary>Rows that wait in front of a prune layer until a chunk of them is there: row numbers and hidden state, first in, first out.</summary>
-internal sealed class RowQueue(int width) : IDisposable
+internal interface IRowQueue : IDisposable
+{
+    /// <summary>How many wait.</summary>
+    int Count { get; }
+
+    /// <summary>Adds the rows of a chunk that a mask keeps; without a mask all of them.</summary>
+    void Add(PassRows pass, ChunkRows chunk, KeepMask? mask);
+
+    /// <summary>Adds rows from the system's memory, [rows, width], as far as a mask keeps them.</summary>
+    void Add(PassRows pass, ReadOnlySpan<int> rows, ReadOnlySpan<float> hidden, KeepMask? mask);
+
+    /// <summary>Drops the rows that a mask does not keep.</summary>
+    void Keep(PassRows pass, KeepMask mask);
+
+    /// <summary>Moves the first rows out, into a chunk.</summary>
+    void Take(PassRows pass, ChunkRows chunk, int count);
+}
+
+/// <summary>Rows that wait in the system's memory.</summary>
+internal sealed class RowQueue(int width) : IRowQueue
 {
     private readonly List<int> _rows = [];
     private NativeBuffer _hidden = new(0);
 
     public int Count => _rows.Count;
 
-    /// <summary>Adds the rows that a mask keeps; without a mask all of them.</summary>
     public void Add(PassRows pass, ReadOnlySpan<int> rows, ReadOnlySpan<float> hidden, KeepMask? mask)
     {
         Reserve(_rows.Count + rows.Length);
@@ -26,7 +44,6 @@ internal sealed class RowQueue(int width) : IDisposable
         }
     }
 
-    /// <summary>Drops the rows that a mask does not keep.</summary>
     public void Keep(PassRows pass, KeepMask mask)
     {
         var kept = 0;
@@ -42,9 +59,11 @@ internal sealed class RowQueue(int width) : IDisposable
         _rows.RemoveRange(kept, _rows.Count - kept);
     }
 
-    /// <summary>Moves the first rows out.</summary>
-    public void Take(Span<int> rows, Span<float> hidden)
+    public void Add(PassRows pass, ChunkRows chunk, KeepMask? mask) => Add(pass, chunk.Rows, chunk.HiddenRows, mask);
+
+    public void Take(PassRows pass, ChunkRows chunk, int count)
     {
+        chunk.Begin(pass, count, out var rows, out var hidden);
         CollectionsMarshal.AsSpan(_rows)[..rows.Length].CopyTo(rows);
         _hidden.Span<float>(0, hidden.Length).CopyTo(hidden);
         var left = _rows.Count - rows.Length;
@@ -55,7 +74,7 @@ internal sealed class RowQueue(int width) : IDisposable
     public void Dispose() => _hidden.Dispose();
 
     /// <summary>Whether a mask lets a row through: text always.</summary>
-    private static bool Keeps(PassRows pass, int row, KeepMask? mask) => mask is null || pass.VisualOf(row) is not (>= 0 and var visual) || mask[visual];
+    public static bool Keeps(PassRows pass, int row, KeepMask? mask) => mask is null || pass.VisualOf(row) is not (>= 0 and var visual) || mask[visual];
 
     private Span<float> Row(int i) => _hidden.Span<float>((long)i * width * sizeof(float), width);
 

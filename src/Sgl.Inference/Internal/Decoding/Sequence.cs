@@ -90,6 +90,9 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     /// <summary>Hidden row of the decode step that is under way, [hidden].</summary>
     public float[] Hidden { get; set; } = [];
 
+    /// <summary>Where that row is in a GPU's memory, see <see cref="Devices.DeviceLane.Step"/>.</summary>
+    public int StepRow { get; set; }
+
     public TokenChooser? Chooser { get; set; }
 
     public StreamingDetokenizer? Detokenizer { get; set; }

@@ -41,16 +41,6 @@ internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
     /// <summary>[1, hidden] zeros: what a step adds behind any layer.</summary>
     public Scratch<float> NoDeepStack { get; } = new();
 
-    /// <summary>Adds nothing behind any layer: generated tokens are text.</summary>
-    public void ClearDeepStack(int width)
-    {
-        DeepStackRows = 1;
-        foreach (var layer in DeepStack)
-        {
-            layer.Span(width).Clear();
-        }
-    }
-
     /// <summary>Where the inputs of a step of <paramref name="batch"/> rows lie.</summary>
     public StepAddresses StepAddresses(int batch, int width, int half) => new(
         BatchIn.Address(batch * width), BatchOut.Address(batch * width), Cos.Address(batch * half), Sin.Address(batch * half), RopeRows.Address(batch), SeqLens.Address(batch), Total.Address(1), NoDeepStack.Address(width));

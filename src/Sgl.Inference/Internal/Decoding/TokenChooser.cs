@@ -33,6 +33,9 @@ internal sealed class TokenChooser
         _random = new SplitMix64(options.Seed ?? (ulong)Random.Shared.NextInt64());
     }
 
+    /// <summary>Whether step <paramref name="step"/> takes the likeliest of all ids, so that nothing but it needs to be known.</summary>
+    public bool IsPlain(int step) => _options.Temperature <= 0 && _options.TopLogProbabilities == 0 && (step >= _options.MinNewTokens || _ends.Count == 0);
+
     /// <summary>Chooses the id of step <paramref name="step"/> (0-based).</summary>
     public TokenChoice Choose(ReadOnlySpan<float> logits, int step)
     {

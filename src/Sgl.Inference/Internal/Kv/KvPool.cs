@@ -1,12 +1,10 @@
-using Microsoft.ML.OnnxRuntime;
-
 namespace Sgl.Inference.Internal.Kv;
 
 /// <summary>
 /// KV slabs of one stage. Capacities come in classes (four per octave), so that a pruned sequence takes the memory of what it keeps,
 /// and sequences of similar length share a slab and therefore a batch.
 /// </summary>
-internal sealed class KvPool(KvShape shape, KvBudget budget, OrtAllocator? deviceAllocator) : IDisposable
+internal sealed class KvPool(KvShape shape, KvBudget budget) : IDisposable
 {
     private const int SmallestCapacity = 64;
 
@@ -48,7 +46,7 @@ internal sealed class KvPool(KvShape shape, KvBudget budget, OrtAllocator? devic
     }
 
     /// <summary>Bytes of the smallest slab that could hold this many entries.</summary>
-    public long SmallestBytes(int entries) => shape.BytesPerToken * CapacityClass(entries);
+    public long SmallestBytes(int entries) => shape.MemoryPerToken * CapacityClass(entries);
 
     public void Dispose()
     {
@@ -60,12 +58,12 @@ internal sealed class KvPool(KvShape shape, KvBudget budget, OrtAllocator? devic
 
     private KvSlab? TryGrow(int capacity, int slots)
     {
-        if (shape.BytesPerToken * capacity * slots > budget.Free)
+        if (shape.MemoryPerToken * capacity * slots > budget.Free)
         {
             return null;
         }
 
-        var slab = new KvSlab(shape, capacity, slots, budget, deviceAllocator);
+        var slab = new KvSlab(shape, capacity, slots, budget);
         budget.Take(slab.ByteLength);
         _slabs.Add(slab);
         return slab;

@@ -18,4 +18,13 @@ internal sealed record KvShape(int Layers, int KvHeads, int HeadDim, ComputeType
 
     /// <summary>Bytes of one entry: keys and values of all layers of the stage.</summary>
     public long BytesPerToken => 2 * Layers * EntryBytes;
+
+    /// <summary>Whether the sums of the attention to every entry lie beside it, float32 per layer.</summary>
+    public bool HasSums { get; init; }
+
+    /// <summary>Memory that an entry takes in all.</summary>
+    public long MemoryPerToken => BytesPerToken + SumBytes;
+
+    /// <summary>Of it what the sums take.</summary>
+    public long SumBytes => HasSums ? (long)Layers * sizeof(float) : 0;
 }

@@ -1,6 +1,8 @@
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Runtime;
+using Sgl.Inference.Internal.Runtime.Cuda;
 
 namespace Sgl.Inference.Internal.Kv;
 
@@ -13,30 +15,31 @@ internal sealed class KvSlab : IDisposable
     private readonly KvShape _shape;
     private readonly KvBudget _budget;
     private readonly NativeBuffer? _host;
-    private readonly OrtMemoryAllocation[] _device = [];
+    private readonly DeviceBuffer? _device;
+    private readonly CudaDevice? _gpu;
     private readonly OrtMemoryInfo _memory;
     private readonly Dictionary<(int First, int Count), OrtValue[]> _views = [];
+    private readonly Dictionary<(int First, int Count), OrtValue> _sums = [];
     private readonly Dictionary<(bool Importance, int Batch), BoundStep> _bound = [];
     private readonly KvSlot?[] _slots;
 
-    public KvSlab(KvShape shape, int capacity, int slots, KvBudget budget, OrtAllocator? deviceAllocator)
+    public KvSlab(KvShape shape, int capacity, int slots, KvBudget budget)
     {
         _shape = shape;
         _budget = budget;
         Capacity = capacity;
         _slots = new KvSlot?[slots];
-        ByteLength = shape.BytesPerToken * capacity * slots;
-        if (deviceAllocator is null)
+        ByteLength = shape.MemoryPerToken * capacity * slots;
+        if (!shape.Device.IsCuda)
         {
             _host = new NativeBuffer(ByteLength);
             _memory = OrtHost.Cpu;
         }
         else
         {
-            // The allocator counts in 32 bits, so each tensor is an allocation of its own.
-            var tensorBytes = checked((uint)(shape.EntryBytes * capacity * slots));
-            _device = [.. Enumerable.Range(0, 2 * shape.Layers).Select(_ => deviceAllocator.Allocate(tensorBytes))];
-            _memory = deviceAllocator.Info;
+            _gpu = CudaDevice.Of(shape.Device);
+            _device = new DeviceBuffer(shape.Device, ByteLength, "a KV cache");
+            _memory = _gpu.Memory;
         }
     }
 
@@ -85,6 +88,11 @@ internal sealed class KvSlab : IDisposable
         var index = Array.IndexOf(_slots, null);
         InUse++;
         _budget.Occupy(SlotBytes);
+        if (_shape.HasSums)
+        {
+            ClearSums(index);
+        }
+
         return _slots[index] = new KvSlot(this, index);
     }
 
@@ -114,6 +122,35 @@ internal sealed class KvSlab : IDisposable
 
         return view;
     }
+
+    /// <summary>Attention sums of <paramref name="count"/> slots from <paramref name="first"/>, float32 [slots, layers, capacity]; on a GPU only, see <see cref="KvShape.HasSums"/>.</summary>
+    public OrtValue Sums(int first, int count)
+    {
+        if (!_sums.TryGetValue((first, count), out var sums))
+        {
+            sums = OrtValue.CreateTensorValueWithData(
+                _memory, TensorElementType.Float, [count, _shape.Layers, Capacity], SumsPointer(first), _shape.SumBytes * Capacity * count);
+            _sums.Add((first, count), sums);
+        }
+
+        return sums;
+    }
+
+    /// <summary>Reads a slot's sums, [layers, capacity]; waits for what runs on the GPU.</summary>
+    public unsafe float[] ReadSums(int slot)
+    {
+        var sums = new float[_shape.Layers * Capacity];
+        fixed (float* at = sums)
+        {
+            _gpu!.Copy((nint)at, SumsPointer(slot), _shape.SumBytes * Capacity, CudaRuntime.Copy.ToHost);
+            _gpu.Wait();
+        }
+
+        return sums;
+    }
+
+    /// <summary>Begins a slot's sums anew.</summary>
+    public void ClearSums(int slot) => _gpu!.Clear(SumsPointer(slot), _shape.SumBytes * Capacity);
 
     /// <summary>Memory of consecutive entries of one head.</summary>
     /// <param name="tensor">Key 0, value 0, key 1, ...</param>
@@ -146,20 +183,19 @@ internal sealed class KvSlab : IDisposable
             step.Dispose();
         }
 
-        foreach (var value in _views.Values.SelectMany(v => v))
+        foreach (var value in _views.Values.SelectMany(v => v).Concat(_sums.Values))
         {
             value.Dispose();
         }
 
         _host?.Dispose();
-        foreach (var allocation in _device)
-        {
-            allocation.Dispose();
-        }
+        _device?.Dispose();
     }
 
-    private nint TensorPointer(int i) =>
-        _host is null ? _device[i].DangerousGetHandle() : _host.Pointer + (nint)(_shape.EntryBytes * Capacity * SlotCount * i);
+    private nint TensorPointer(int i) => (_device?.Pointer ?? _host!.Pointer) + (nint)(_shape.EntryBytes * Capacity * SlotCount * i);
+
+    /// <summary>They lie behind keys and values.</summary>
+    private nint SumsPointer(int slot) => TensorPointer(2 * _shape.Layers) + (nint)(_shape.SumBytes * Capacity * slot);
 }
 
 /// <summary>One sequence's place in a slab.</summary>

@@ -1,10 +1,11 @@
 using Microsoft.ML.OnnxRuntime;
+using Sgl.Inference.Internal.Runtime.Cuda;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Runtime;
 
 /// <summary>Makes the sessions of one part of a model (tower, stage, head) from graphs and weights.</summary>
-internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights)
+internal sealed class SessionFactory(WeightProvider weights, EngineOptions settings)
 {
     internal static readonly Lazy<string> PlaceholderFolder = new(CreatePlaceholder);
 
@@ -14,17 +15,19 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
     public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) => weights.Arithmetic(device, type);
 
     /// <summary>Creates a session; weights stay where <see cref="WeightProvider"/> keeps them.</summary>
-    public InferenceSession Create(ComputeGraph graph, DeviceId device)
+    /// <param name="graph">The graph.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="ordered">On a GPU: see <see cref="CudaProvider.Add"/>.</param>
+    public InferenceSession Create(ComputeGraph graph, DeviceId device, bool ordered = false)
     {
         using var options = new SessionOptions
         {
-            // The layout optimizer would rewrite convolution weights, which are not in the model bytes.
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
         options.DisablePerSessionThreads();
         // 8 and 4 bits are fast only in the runtime's own order, of which the container keeps one copy for all sessions.
-        if (!prepackWeights && graph.Weights.All(w => w.Part is not (WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values)))
+        if (!settings.PrepackWeights && graph.Weights.All(w => w.Part is not (WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values)))
         {
             options.AddSessionConfigEntry("session.disable_prepacking", "1");
         }
@@ -32,12 +35,19 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
         options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", PlaceholderFolder.Value);
         if (device.IsCuda)
         {
-            AddCuda(options, device);
+            CudaProvider.Add(options, device, settings.Cuda, ordered);
+        }
+
+        if (settings.ProfileFolder.Length > 0)
+        {
+            // In this order: the switch takes the name along.
+            options.ProfileOutputPathPrefix = Path.Combine(settings.ProfileFolder, graph.Name.Replace(' ', '-'));
+            options.EnableProfiling = true;
         }
 
         foreach (var binding in graph.Weights)
         {
-            options.AddInitializer(binding.Name, weights.Get(binding, graph.ComputeType, _packed));
+            options.AddInitializer(binding.Name, weights.Get(binding, graph.ComputeType, _packed, device, graph.Name));
         }
 
         return new InferenceSession(graph.ToBytes(), options, _packed.Container);
@@ -45,18 +55,6 @@ internal sealed class SessionFactory(WeightProvider weights, bool prepackWeights
 
     /// <summary>Gives back what the runtime has packed into copies of its own. To be called when all sessions are made.</summary>
     public void DiscardPacked() => _packed.DiscardSources();
-
-    private static void AddCuda(SessionOptions options, DeviceId device)
-    {
-        try
-        {
-            options.AppendExecutionProvider_CUDA(device.Index);
-        }
-        catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
-        {
-            throw new EngineSettingsException($"{device} cannot be used: build with -p:Gpu=true and install CUDA and cuDNN, or place the layers on cpu", e);
-        }
-    }
 
     /// <summary>The runtime checks that the file behind external weights exists, although every weight is handed over in memory.</summary>
     private static string CreatePlaceholder()

@@ -2,13 +2,15 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Sgl.Inference.Internal.Runtime.Cuda;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Runtime;
 
 /// <summary>
 /// Weights for all graphs of one checkpoint, each made once and shared by every session that asks for it: straight from the mapped file where it is stored as
-/// it is used, converted, or rounded to 8 bits. Pages of the file that were only read to be converted are given back.
+/// it is used, converted, or rounded to 8 bits. Pages of the file that were only read to be converted are given back. Weights of a GPU's sessions lie in its own
+/// memory and nowhere else.
 /// </summary>
 internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : IDisposable
 {
@@ -28,6 +30,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private readonly long _fileBytes = checkpoint.Weights.Entries.Sum(e => e.ByteLength);
     private readonly ConcurrentBag<OrtValue> _values = [];
     private readonly ConcurrentBag<PackedWeights> _packed = [];
+    private readonly ConcurrentDictionary<DeviceId, Lazy<DeviceWeights>> _onDevice = new();
     private long _seenBytes;
     private int _sensitive;
 
@@ -52,11 +55,21 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     /// <param name="binding">The weight.</param>
     /// <param name="type">Compute type of plain layers.</param>
     /// <param name="packed">Whose sessions ask: 8- and 4-bit weights belong to one part of a model only.</param>
-    public OrtValue Get(WeightBinding binding, ComputeType type, PackedWeights packed)
+    /// <param name="device">Where it is computed with.</param>
+    /// <param name="part">Who asks, for messages.</param>
+    /// <exception cref="DeviceMemoryException">The GPU has not enough memory.</exception>
+    public OrtValue Get(WeightBinding binding, ComputeType type, PackedWeights packed, DeviceId device, string part)
     {
         var element = Element(binding.Part, type);
         var key = $"{binding.Name} {element}";
         var stored = StoredAsUsed(binding, type);
+        if (device.IsCuda)
+        {
+            var onDevice = OnDevice(device, binding, key, element, part, () => Source(binding, type, packed, stored));
+            _values.Add(onDevice);
+            return onDevice;
+        }
+
         if (stored is not null)
         {
             _usedAsStored[stored.Name] = true;
@@ -70,6 +83,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         _values.Add(value);
         return value;
     }
+
+    /// <summary>Bytes of weights in a GPU's memory.</summary>
+    public long BytesOn(DeviceId device) => _onDevice.TryGetValue(device, out var weights) ? weights.Value.Bytes : 0;
 
     /// <summary>Starts reading the whole file, so that the disk is busy while weights are made of what is there already.</summary>
     public void Prefetch()
@@ -133,6 +149,11 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         {
             packed.Dispose();
         }
+
+        foreach (var weights in _onDevice.Values)
+        {
+            weights.Value.Dispose();
+        }
     }
 
     private static TensorElementType Element(WeightPart part, ComputeType type) => part switch
@@ -151,6 +172,27 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         TensorElementType.Int64 => 8,
         _ => 1,
     };
+
+    private OrtValue OnDevice(DeviceId device, WeightBinding binding, string key, TensorElementType element, string part, Func<(nint Pointer, IDisposable? Owner)> source)
+    {
+        long[] shape = [.. binding.Shape];
+        var bytes = shape.Aggregate(1L, (a, b) => a * b) * Size(element);
+        _bytes[$"{key} {device}"] = bytes;
+        return _onDevice.GetOrAdd(device, d => new Lazy<DeviceWeights>(() => new DeviceWeights(d))).Value.Get(key, element, shape, bytes, $"weights of {part}", source);
+    }
+
+    /// <summary>A weight in the system's memory for as long as it takes to copy it.</summary>
+    private (nint Pointer, IDisposable? Owner) Source(WeightBinding binding, ComputeType type, PackedWeights packed, TensorEntry? stored)
+    {
+        if (stored is null)
+        {
+            var made = Make(binding, type, packed);
+            return (made.Pointer, made);
+        }
+
+        MemoryPages.WillReadInOrder(_store.Pointer(stored), stored.ByteLength);
+        return (_store.Pointer(stored), new Reading(this, stored));
+    }
 
     private LinearFormat FormatOf(string name) => _formats.GetOrAdd(name, _ => new Lazy<LinearFormat>(() => Choose(name))).Value;
 
@@ -292,7 +334,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
                 {
                     var values = ArrayPool<float>.Shared.Rent(count);
                     _store.ReadFloat32(entry, first, values.AsSpan(0, count));
-                    Narrow(values.AsSpan(0, count), buffer.Span<ushort>((begin + first) * size, count), type);
+                    HalfPrecision.Narrow(values.AsSpan(0, count), buffer.Span<ushort>((begin + first) * size, count), type);
                     ArrayPool<float>.Shared.Return(values);
                 }
             });
@@ -321,7 +363,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
 
             var values = ArrayPool<float>.Shared.Rent(count);
             matrix.ReadRows(first, values.AsSpan(0, count));
-            Narrow(values.AsSpan(0, count), buffer.Span<ushort>(first * inputs * size, count), type);
+            HalfPrecision.Narrow(values.AsSpan(0, count), buffer.Span<ushort>(first * inputs * size, count), type);
             ArrayPool<float>.Shared.Return(values);
         });
         Made(matrix.Tensors);
@@ -356,20 +398,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         }
     }
 
-    private static void Narrow(ReadOnlySpan<float> values, Span<ushort> target, ComputeType type)
+    /// <summary>Gives back a tensor's pages when it was copied.</summary>
+    private sealed class Reading(WeightProvider provider, TensorEntry entry) : IDisposable
     {
-        for (var i = 0; i < values.Length; i++)
-        {
-            target[i] = type == ComputeType.Float16
-                ? BitConverter.HalfToUInt16Bits((Half)values[i])
-                : BFloat16Bits(values[i]);
-        }
-    }
-
-    private static ushort BFloat16Bits(float value)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        // Round to nearest even; a NaN keeps a set mantissa bit.
-        return float.IsNaN(value) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+        public void Dispose() => provider.Made([entry]);
     }
 }

@@ -4,7 +4,7 @@ using Sgl.Inference.Internal.Kv;
 namespace Sgl.Inference.Internal.Scheduling;
 
 /// <summary>Decides whether a sequence's worst case fits into KV memory, and takes its slots.</summary>
-internal sealed class Admission(Decoder decoder, KvBudget budget, int maxBatch)
+internal sealed class Admission(Decoder decoder, KvBudgets budgets, int maxBatch)
 {
     /// <summary>Takes one slot per stage; false where they are not free now.</summary>
     public bool TryReserve(Sequence sequence)
@@ -23,16 +23,20 @@ internal sealed class Admission(Decoder decoder, KvBudget budget, int maxBatch)
     }
 
     /// <summary>Why a sequence will never fit.</summary>
-    public string TooLarge(Sequence sequence) =>
-        $"prompt of {sequence.Prompt.Ids.Length} tokens and {sequence.Options.Sampling.MaxNewTokens} new ones need "
-        + $"{BytesNeeded(decoder.EntriesNeeded(sequence)) >> 20} MiB of KV memory, the engine has {budget.Bytes >> 20} MiB (KvBudgetMiB)";
+    public string TooLarge(Sequence sequence)
+    {
+        var entries = decoder.EntriesNeeded(sequence);
+        var worst = budgets.Devices.MaxBy(d => (double)BytesNeeded(entries, d) / budgets.Of(d).Bytes);
+        return $"prompt of {sequence.Prompt.Ids.Length} tokens and {sequence.Options.Sampling.MaxNewTokens} new ones need "
+            + $"{BytesNeeded(entries, worst) >> 20} MiB of KV memory{(worst.IsCuda ? $" on {worst}" : "")}, the engine has {budgets.Of(worst).Bytes >> 20} MiB (KvBudgetMiB)";
+    }
 
     private bool TryTakeSlots(Sequence sequence)
     {
         var entries = decoder.EntriesNeeded(sequence);
-        // New slabs get slots for sequences to come, in all stages the same number, and leave half of the memory to other lengths. One that needs
+        // New slabs get slots for sequences to come, in all stages the same number, and leave half of each device's memory to other lengths. One that needs
         // more than half gets slots for itself, so whatever fits into the budget is served.
-        var newSlots = (int)Math.Clamp(budget.Free / 2 / BytesNeeded(entries), 1, maxBatch);
+        var newSlots = (int)Math.Clamp(budgets.Devices.Min(d => budgets.Of(d).Free / 2 / BytesNeeded(entries, d)), 1, maxBatch);
         var slots = new List<KvSlot>(entries.Length);
         for (var s = 0; s < entries.Length; s++)
         {
@@ -49,5 +53,6 @@ internal sealed class Admission(Decoder decoder, KvBudget budget, int maxBatch)
         return true;
     }
 
-    private long BytesNeeded(int[] entries) => entries.Select((e, s) => decoder.Stages[s].Kv.SmallestBytes(e)).Sum();
+    private long BytesNeeded(int[] entries, DeviceId device) =>
+        entries.Select((e, s) => KvBudgets.Memory(decoder.Stages[s].Placement.Device) == device ? decoder.Stages[s].Kv.SmallestBytes(e) : 0).Sum();
 }

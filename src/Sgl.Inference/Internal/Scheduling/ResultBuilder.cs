@@ -13,6 +13,7 @@ internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int voc
     public ConsistencyWork? Begin(Sequence sequence)
     {
         sequence.Usage = Usage(sequence);
+        decoder.CollectImportance(sequence);
         reuse?.KeepAnswer(sequence);
         // Without an image nothing can be pruned: the pass would repeat the generation, so the answer is as consistent as it is probable.
         return sequence.Options.ConsistencyRatio is { } ratio && sequence.Importance is { } importance
@@ -96,10 +97,10 @@ internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int voc
             decoder.Advance(pass, chunk);
         }
 
-        var logits = Array.Empty<float>();
+        var logits = new List<float>();
         var logProbabilities = new float[sequence.Generated.Count];
-        decoder.AnswerLogProbabilities(pass, 0, logProbabilities, l => logits = l.ToArray());
+        decoder.AnswerLogProbabilities(pass, 0, logProbabilities, row => logits.AddRange(row));
         Decoder.SetLengths(sequence, pass.Resumed);
-        trace.Consistency.Add(new ConsistencyTrace(ratio, kept.Indices(), positions, logProbabilities, logits));
+        trace.Consistency.Add(new ConsistencyTrace(ratio, kept.Indices(), positions, logProbabilities, [.. logits]));
     }
 }

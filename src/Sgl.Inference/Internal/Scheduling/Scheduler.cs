@@ -23,7 +23,6 @@ internal sealed partial class Scheduler : IDisposable
     private readonly EngineOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly int _vocabulary;
     private readonly ConcurrentQueue<Sequence> _arrivals = new();
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
@@ -39,7 +38,7 @@ internal sealed partial class Scheduler : IDisposable
     private int _runningCount;
 
     public Scheduler(
-        Decoder decoder, Admission admission, TokenEmitter emitter, ResultBuilder results, PrefixReuse? reuse, EngineOptions options, int vocabulary, TimeProvider time, ILogger logger)
+        Decoder decoder, Admission admission, TokenEmitter emitter, ResultBuilder results, PrefixReuse? reuse, EngineOptions options, TimeProvider time, ILogger logger)
     {
         _decoder = decoder;
         _admission = admission;
@@ -47,7 +46,6 @@ internal sealed partial class Scheduler : IDisposable
         _results = results;
         _reuse = reuse;
         _options = options;
-        _vocabulary = vocabulary;
         _time = time;
         _logger = logger;
         _thread = new Thread(Loop) { IsBackground = true, Name = "sgl-engine" };
@@ -278,10 +276,10 @@ internal sealed partial class Scheduler : IDisposable
         }
 
         var start = _time.GetTimestamp();
-        ReadOnlySpan<float> logits;
+        IHeadRows rows;
         try
         {
-            logits = _decoder.Decode(set);
+            rows = _decoder.Decode(set);
         }
         catch (Exception e)
         {
@@ -303,7 +301,7 @@ internal sealed partial class Scheduler : IDisposable
                 set[i].DecodeTime += elapsed;
                 set[i].RowsBetweenTokens = Math.Max(set[i].RowsBetweenTokens, (int)(_rows - set[i].RowsAtLastToken));
                 set[i].RowsAtLastToken = _rows;
-                _emitter.Advance(set[i], logits.Slice(i * _vocabulary, _vocabulary));
+                _emitter.Advance(set[i], rows, i);
                 if (set[i].Finish is not null)
                 {
                     _finished.Add(set[i]);

@@ -3,7 +3,7 @@ using Sgl.Text;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
-/// <summary>Turns logits into a sequence's next ids: choice, text, event, end. Used by the engine thread only.</summary>
+/// <summary>Turns what the head made into a sequence's next ids: choice, text, event, end. Used by the engine thread only.</summary>
 internal sealed class TokenEmitter(
     Decoder decoder, ITokenizer? tokenizer, Func<Sequence, IReadOnlyList<int>> stopIds, Func<Sequence, TokenChooser> choosers)
 {
@@ -28,11 +28,10 @@ internal sealed class TokenEmitter(
         var draft = sequence.Draft;
         var first = sequence.Generated.Count;
         var count = Math.Min(DraftRows, draft.Length + 1 - first);
-        var logits = decoder.AnswerLogits(pass, first, count);
-        var width = logits.Length / count;
+        var rows = decoder.Answer(pass, first, count, wanted: [], Decoder.NeedsLogits(sequence));
         for (var i = 0; i < count; i++)
         {
-            Advance(sequence, logits.Slice(i * width, width));
+            Advance(sequence, rows, i);
             var behind = first + i;
             if (sequence.Finish is not null || behind == draft.Length || sequence.Generated[^1] != draft[behind])
             {
@@ -46,10 +45,10 @@ internal sealed class TokenEmitter(
     }
 
     /// <summary>Chooses the next id, tells the client, and sets <see cref="Sequence.Finish"/> where the sequence ends.</summary>
-    public void Advance(Sequence sequence, ReadOnlySpan<float> logits)
+    public void Advance(Sequence sequence, IHeadRows rows, int row)
     {
-        sequence.Options.Trace?.StepLogits.Add(logits.ToArray());
-        var choice = sequence.Chooser!.Choose(logits, sequence.Generated.Count);
+        sequence.Options.Trace?.StepLogits.Add(rows.Logits(row).ToArray());
+        var choice = rows.Choose(row, sequence.Chooser!, sequence.Generated.Count);
         var alternatives = Alternatives(sequence);
         sequence.Generated.Add(choice.Id);
         sequence.LogProbabilities.Add(choice.LogProbability);

@@ -1,7 +1,7 @@
-namespace Sgl.Models.Tests.Checkpoints;
+namespace Sgl.Testing;
 
 /// <summary>The tensor lists of the specification, written down without looking at the code under test.</summary>
-internal sealed class SpecTensors : List<(string Name, long[] Shape)>
+public sealed class SpecTensors : List<(string Name, long[] Shape)>
 {
     public void Add(string name, params long[] shape) => Add((name, shape));
 

@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 
-namespace Sgl.Models.Tests.Checkpoints;
+namespace Sgl.Testing;
 
 /// <summary>A checkpoint folder that a test makes, and that goes when the test ends. Weights are sparse files: their size costs nothing.</summary>
-internal sealed class TestFolder : IDisposable
+public sealed class TestFolder : IDisposable
 {
     public TestFolder() => Path = Directory.CreateTempSubdirectory("sgl-checkpoint-").FullName;
 

@@ -1,0 +1,28 @@
+namespace Sgl.Inference;
+
+/// <summary>How ONNX Runtime's CUDA provider runs; of no consequence where no layer is on a GPU. The defaults come from counting what the provider does, not from times on a card.</summary>
+public sealed class CudaOptions
+{
+    /// <summary>
+    /// Which attention kernels the provider may take, a sum of 1 (flash), 2 (memory-efficient), 4 (TensorRT), 8 (cuDNN), 16 (plain); 0 leaves it to the provider, which on compute capability 9
+    /// and later plans cuDNN's anew for every prompt length.
+    /// </summary>
+    /// <value>Default 3.</value>
+    public int SdpaKernel { get; set; } = 3;
+
+    /// <summary>Whether all sessions of a GPU take what they need while running from one pool.</summary>
+    /// <value>Default true.</value>
+    public bool SharedArena { get; set; } = true;
+
+    /// <summary>Whether such a pool grows by powers of two instead of by what is asked for: fewer allocations, more memory.</summary>
+    /// <value>Default false.</value>
+    public bool ArenaExtendsByPowers { get; set; }
+
+    /// <summary>Whether all of a session's work goes through one stream, which spares most synchronisations.</summary>
+    /// <value>Default true.</value>
+    public bool UnifiedStream { get; set; } = true;
+
+    /// <summary>Graph optimizers of the runtime that are left out, with <c>;</c> between them.</summary>
+    /// <value>Default <c>GatherSliceToSplitFusion</c>, which makes of InternLM2's projections an operator with four small copies a layer.</value>
+    public string DisabledOptimizers { get; set; } = "GatherSliceToSplitFusion";
+}

@@ -1,0 +1,46 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Sgl.Models;
+
+namespace Sgl.Inference.Internal.Runtime;
+
+/// <summary>float32 to the 16-bit types of GPUs and back.</summary>
+internal static class HalfPrecision
+{
+    /// <summary>Rounds to nearest, even on ties.</summary>
+    public static void Narrow(ReadOnlySpan<float> values, Span<ushort> target, ComputeType type)
+    {
+        if (type == ComputeType.Float16)
+        {
+            TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<ushort, Half>(target));
+            return;
+        }
+
+        for (var i = 0; i < values.Length; i++)
+        {
+            target[i] = BFloat16Bits(values[i]);
+        }
+    }
+
+    /// <summary>Exact.</summary>
+    public static void Widen(ReadOnlySpan<ushort> values, Span<float> target, ComputeType type)
+    {
+        if (type == ComputeType.Float16)
+        {
+            TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<ushort, Half>(values), target);
+            return;
+        }
+
+        for (var i = 0; i < values.Length; i++)
+        {
+            target[i] = BitConverter.UInt32BitsToSingle((uint)values[i] << 16);
+        }
+    }
+
+    private static ushort BFloat16Bits(float value)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        // Round to nearest even; a NaN keeps a set mantissa bit.
+        return float.IsNaN(value) ? (ushort)((bits >> 16) | 0x40) : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+}

@@ -1,0 +1,64 @@
+namespace Sgl.Models;
+
+/// <summary>What <c>config.json</c> alone says of a checkpoint: configuration, and the parameters of each part. No file of weights is needed.</summary>
+public sealed class ModelShape
+{
+    private readonly IReadOnlyList<ExpectedTensor> _decoder;
+    private readonly DecoderNames _names;
+
+    private ModelShape(string name, VlmConfig config, ModelNames names)
+    {
+        Name = name;
+        Config = config;
+        _names = names.Decoder;
+        _decoder = [.. ExpectedTensors.Decoder(config.Language, names.Decoder)];
+        VisionParameters = ExpectedTensors.Vision(config, names.Vision).Sum(Size);
+    }
+
+    /// <summary>Name of the folder.</summary>
+    public string Name { get; }
+
+    /// <summary>The configuration.</summary>
+    public VlmConfig Config { get; }
+
+    /// <summary>Parameters of vision tower and projector.</summary>
+    public long VisionParameters { get; }
+
+    /// <summary>Parameters of head and final norm, as a device holds them; a tied head is the embedding table once more.</summary>
+    public long HeadParameters => Sum(t => t.Name == _names.FinalNorm || t.Name == _names.Head);
+
+    /// <summary>All parameters.</summary>
+    public long Parameters => VisionParameters + _decoder.Sum(Size);
+
+    /// <summary>Reads a folder's <c>config.json</c>.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <exception cref="CheckpointException">It is missing, wrong, or of an unknown kind.</exception>
+    public static ModelShape Open(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var problems = new ProblemList(folder);
+        var file = ConfigReader.Open("config.json", problems, required: true);
+        var family = file is null ? null : VlmFamilies.Find(file);
+        var config = family?.ParseConfig(file!);
+        problems.ThrowIfAny();
+        // Which of a family's names a folder uses makes no difference to shapes.
+        return new ModelShape(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), config!, family!.Names(config!, _ => false));
+    }
+
+    /// <summary>The shape of a checkpoint that is open.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    public static ModelShape Of(Checkpoint checkpoint)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return new ModelShape(
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder))), checkpoint.Config, new ModelNames(checkpoint.Decoder, checkpoint.Vision));
+    }
+
+    /// <summary>Parameters of one decoder layer; all of a model's layers are alike.</summary>
+    public long LayerParameters =>
+        (_decoder.Sum(Size) - Sum(t => t.Name == _names.Embedding) - Sum(t => t.Name == _names.FinalNorm || (t.Name == _names.Head && _names.Head != _names.Embedding))) / Config.Language.Layers;
+
+    private static long Size(ExpectedTensor tensor) => tensor.Shape.Aggregate(1L, (a, b) => a * b);
+
+    private long Sum(Func<ExpectedTensor, bool> of) => _decoder.Where(of).Sum(Size);
+}
