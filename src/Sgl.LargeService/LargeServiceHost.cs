@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Prometheus;
 using Sgl.Hosting;
 using Sgl.Inference;
@@ -38,7 +39,8 @@ public static class LargeServiceHost
         builder.Services.Configure<EngineOptions>(o => o.Importance = false);
         builder.AddModelServing(new ServiceSetup { Name = "large", HealthNames = ["sgl.v1.LargeService"], Registry = registry });
         builder.Services.AddSettings<GuidanceOptions, GuidanceOptionsValidator>(builder.Configuration, GuidanceOptions.SectionName);
-        builder.Services.AddSingleton<UnguidedInputs>();
+        builder.Services.AddSingleton(s => new UnguidedInputs(
+            s.GetRequiredService<IOptions<GuidanceOptions>>(), s.GetRequiredService<IOptions<EngineOptions>>().Value.MaxQueue, s.GetRequiredService<ServiceMetrics>()));
         var app = builder.Build();
         app.MapSglHosting();
         app.MapGrpcService<LargeModelService>();

@@ -122,7 +122,7 @@ test("pods have time to drain, are what clusters with the restricted standard le
     for (const probe of ["startupProbe", "readinessProbe", "livenessProbe"]) assert.ok(container[probe], `${where} ${probe}`);
     const mounts = container.volumeMounts.map(m => m.name).sort();
     assert.deepEqual(mounts, pod.volumes.map(v => v.name).sort(), where);
-    if (container.name !== "router") {
+    if (container.name !== "router" && !container.env.some(e => e.name === "SGL_Bridge__Endpoint")) {
       const model = container.volumeMounts.find(m => m.name === "model");
       assert.equal(container.env.find(e => e.name === "SGL_Engine__Checkpoint").value, model.mountPath, where);
       assert.equal(model.readOnly, true, where);
@@ -161,6 +161,19 @@ test("values decide where a model comes from, what it runs on, and how it scales
   assert.ok(alerts.some(a => a.annotations.summary.includes("{{ $labels.")), "Prometheus fills these in, not helm");
 });
 
+test("a model in a foreign engine is a bridge to it, with its key and nothing of a checkpoint", () => {
+  const { containers: [bridge], volumes } = named("engine.yaml", "Deployment", "sgl-large").spec.template.spec;
+  assert.match(bridge.image, /^sgl-bridge:/);
+  const env = Object.fromEntries(bridge.env.map(e => [e.name, e.value]));
+  assert.equal(env.SGL_Bridge__Endpoint, "http://vllm.models:8000/v1");
+  assert.equal(env.SGL_Bridge__Model, "Qwen/Qwen2.5-VL-72B-Instruct");
+  assert.equal(env.SGL_Bridge__KeyFile, "/secrets/engine/key");
+  assert.deepEqual(Object.keys(env).filter(k => k.startsWith("SGL_Engine")), []);
+  assert.deepEqual(volumes.map(v => v.name), ["engine", "tmp"]);
+  assert.deepEqual(volumes[0].secret, { secretName: "engine-key" });
+  assert.deepEqual(named("engine.yaml", "NetworkPolicy", "sgl-large").spec.policyTypes, ["Ingress"], "the engine may be anywhere");
+});
+
 test("wrong values are refused by name", () => {
   const refused = (text, ...sets) => assert.throws(() => helm("template", "sgl", chart, ...sets.flatMap(s => ["--set", s])), e => {
     assert.match(e.stderr, text);
@@ -175,6 +188,8 @@ test("wrong values are refused by name", () => {
   refused(/clientCaSecretName needs/, "router.tls.clientCaSecretName=ca");
   refused(/threshold/, "router.policy.threshold=high");
   refused(/kvRatio/, "large.autoscaling.kvRatio=1.5");
+  refused(/large.engine.model is missing/, "large.engine.endpoint=http://vllm:8000/v1");
+  refused(/endpoint/, "large.engine.endpoint=http://user:secret@vllm/v1");
   refused(/interval/, "monitoring.serviceMonitor.interval=often");
 });
 
@@ -182,16 +197,18 @@ test("the services start with the environment that is rendered", async () => {
   const folder = mkdtempSync(join(here, "start-"));
   mkdirSync(join(folder, "policy"));
   writeFileSync(join(folder, "keys.json"), `{"keys": [{"name": "ops", "hash": "sha256:${"0".repeat(64)}"}]}`);
-  for (const file of ["defaults", "full.yaml", "istio.yaml"]) {
+  for (const file of ["defaults", "full.yaml", "istio.yaml", "engine.yaml"]) {
     for (const object of rendered.get(file).filter(o => o.kind === "Deployment")) {
       const [container] = object.spec.template.spec.containers;
-      const name = { router: "Router", small: "SmallService", large: "LargeService" }[container.name];
+      const isBridge = container.env.some(e => e.name === "SGL_Bridge__Endpoint");
+      const name = isBridge ? "EngineBridge" : { router: "Router", small: "SmallService", large: "LargeService" }[container.name];
       const env = Object.fromEntries(container.env.filter(e => e.value !== undefined).map(e => [e.name, e.value]));
       // What is mounted there lies here, certificates and GPUs are left out, and ports are the system's.
       for (const key of Object.keys(env).filter(k => /__Tls__|Placement/.test(k))) delete env[key];
+      if (env.SGL_Bridge__KeyFile) writeFileSync(join(folder, "key"), "sk-test");
       const policy = rendered.get(file).find(o => o.kind === "ConfigMap" && o.data["policy.json"]);
       if (policy) writeFileSync(join(folder, "policy/policy.json"), policy.data["policy.json"]);
-      for (const [key, value] of Object.entries(env)) env[key] = value.replace(/^\/policy\//, `${folder}/policy/`).replace(/^\/keys\//, `${folder}/`).replace(/^\/models\/.*/, join(root, "models", `sgl-demo-${container.name}`));
+      for (const [key, value] of Object.entries(env)) env[key] = value.replace(/^\/policy\//, `${folder}/policy/`).replace(/^\/(keys|secrets\/engine)\//, `${folder}/`).replace(/^\/models\/.*/, join(root, "models", `sgl-demo-${container.name}`));
       env.SGL_Listen__Address = env.SGL_Listen__Address === "*" ? "127.0.0.1" : assert.fail("the pod listens to itself only");
       for (const port of ["Port", "MetricsPort", ...(container.name === "router" ? ["HttpPort"] : [])]) env[`SGL_Listen__${port}`] = "0";
       await started(join(root, `src/Sgl.${name}/bin/Debug/net10.0/Sgl.${name}.dll`), env, `${file}: ${object.metadata.name}`);

@@ -1,3 +1,4 @@
+using Sgl.EngineBridge;
 using Sgl.LargeService;
 using Sgl.Router;
 using Sgl.SmallService;
@@ -34,6 +35,15 @@ public static class ReferenceFiles
         await using var large = LargeServiceHost.CreateEmbedded(Settings("large"));
         await small.StartAsync();
         await large.StartAsync();
+        // No engine is needed to tell what a bridge to one has.
+        await using var bridge = EngineBridgeHost.CreateEmbedded(new Dictionary<string, string?>
+        {
+            ["Bridge:Endpoint"] = "http://localhost:1/v1",
+            ["Bridge:Model"] = "model",
+            ["Bridge:Probe"] = "false",
+            ["Listen:MetricsPort"] = "0",
+        });
+        await bridge.StartAsync();
         // It never finds its models, and needs none to tell what it has. With keys it has their metrics too.
         await using var router = RouterHost.Create(new Dictionary<string, string?>
         {
@@ -45,7 +55,7 @@ public static class ReferenceFiles
             ["Router:Large:Address"] = "http://localhost:2",
         });
         await router.StartAsync();
-        Service[] services = [new("router", "Sgl.Router", router), new("small", "Sgl.SmallService", small), new("large", "Sgl.LargeService", large)];
+        Service[] services = [new("router", "Sgl.Router", router), new("small", "Sgl.SmallService", small), new("large", "Sgl.LargeService", large), new("bridge", "Sgl.EngineBridge", bridge)];
         foreach (var service in services[1..])
         {
             await service.UntilServingAsync();

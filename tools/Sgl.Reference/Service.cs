@@ -7,7 +7,7 @@ using Sgl.Hosting.Internal;
 namespace Sgl.Reference;
 
 /// <summary>One running service.</summary>
-/// <param name="Name"><c>router</c>, <c>small</c> or <c>large</c>.</param>
+/// <param name="Name"><c>router</c>, <c>small</c>, <c>large</c> or <c>bridge</c>.</param>
 /// <param name="Project">Its project.</param>
 /// <param name="App">The service.</param>
 internal sealed record Service(string Name, string Project, WebApplication App)

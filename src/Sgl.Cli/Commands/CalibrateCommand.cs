@@ -22,6 +22,11 @@ internal static class CalibrateCommand
         var from = new Option<string?>("--from") { Description = "Calibrate from the results of 'sgl eval', without running models.", HelpName = "FILE" };
         var method = new Option<string?>("--method") { Description = "With --from: key of the large model's method. Default: the SGP one that keeps most.", HelpName = "KEY" };
         var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
+        var router = new Option<string?>("--router")
+        {
+            Description = "Ask running services, host:port of the router, instead of loading the models here; the large one may be a foreign engine.",
+            HelpName = "ADDRESS",
+        };
         var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; needs no right answers. Default 0.6.", HelpName = "R", CustomParser = Parsers.Share };
         var accuracy = new Option<double?>("--accuracy") { Description = "Share of answers that shall be right; needs right answers.", HelpName = "A", CustomParser = Parsers.Share };
         var of = new Option<AccuracyTarget?>("--of")
@@ -37,13 +42,18 @@ internal static class CalibrateCommand
         var output = new Option<string>("--out") { Description = "The policy file.", HelpName = "FILE", DefaultValueFactory = _ => "policy.json" };
         var command = new Command("calibrate", "Finds the exit threshold for a wanted exit ratio or accuracy, and writes the policy that a router loads.")
         {
-            data, benchmark, from, method, small, large, exitRatio, accuracy, of, criterion, limit, skipBad, seed, output,
+            data, benchmark, from, method, small, large, router, exitRatio, accuracy, of, criterion, limit, skipBad, seed, output,
         };
         command.Validators.Add(result =>
         {
             if (result.GetResult(data) is null == result.GetResult(from) is null)
             {
                 result.AddError("Give requests with --data, or results with --from.");
+            }
+
+            if (result.GetResult(router) is not null && (result.GetResult(small) ?? result.GetResult(large) ?? result.GetResult(from)) is not null)
+            {
+                result.AddError("--router excludes --small, --large and --from: running services have their own models.");
             }
 
             if (result.GetResult(exitRatio) is not null && result.GetResult(accuracy) is not null)
@@ -74,13 +84,16 @@ internal static class CalibrateCommand
                 return Task.FromResult(run.FromResults(results));
             }
 
+            var reading = new DatasetOptions { SkipBad = result.GetValue(skipBad), Limit = result.GetValue(limit) };
+            var line = "sgl " + string.Join(' ', result.Tokens.Select(t => t.Value));
+            if (result.GetValue(router) is { } address)
+            {
+                return run.FromRouterAsync(Benchmarks.Named(result.GetValue(benchmark)!), result.GetValue(data)!, reading, RouterClient.ParseAddress(address), line, cancellationToken);
+            }
+
             return run.FromRequestsAsync(
-                Benchmarks.Named(result.GetValue(benchmark)!),
-                result.GetValue(data)!,
-                new DatasetOptions { SkipBad = result.GetValue(skipBad), Limit = result.GetValue(limit) },
-                new PairOfModels(CheckpointFolders.Small(result.GetValue(small)), CheckpointFolders.Large(result.GetValue(large))),
-                "sgl " + string.Join(' ', result.Tokens.Select(t => t.Value)),
-                cancellationToken);
+                Benchmarks.Named(result.GetValue(benchmark)!), result.GetValue(data)!, reading,
+                new PairOfModels(CheckpointFolders.Small(result.GetValue(small)), CheckpointFolders.Large(result.GetValue(large))), line, cancellationToken);
         });
         return command;
     }

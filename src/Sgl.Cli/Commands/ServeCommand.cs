@@ -13,6 +13,16 @@ internal static class ServeCommand
     public static Command Create(Terminal terminal, Option<bool> verbose)
     {
         var (small, large) = (CommonOptions.Small(), CommonOptions.Large());
+        small.Description = "Checkpoint folder of the small model, or https://HOST/v1 of an engine that tells token probabilities; then --criterion Confidence. Default: the demo model.";
+        small.HelpName = "DIR|URL";
+        var smallModel = new Option<string?>("--small-model") { Description = "With a URL: what the engine calls the model.", HelpName = "NAME" };
+        var smallKeyFile = new Option<string?>("--small-key-file") { Description = "With a URL: file with the engine's API key.", HelpName = "FILE" };
+        var smallKeyVariable = new Option<string?>("--small-key-variable") { Description = "With a URL: environment variable with the engine's API key.", HelpName = "NAME" };
+        large.Description = "Checkpoint folder of the large model, or https://HOST/v1 of an engine with an OpenAI-compatible API (vLLM, SGLang, ...). Default: the demo model.";
+        large.HelpName = "DIR|URL";
+        var largeModel = new Option<string?>("--large-model") { Description = "With a URL: what the engine calls the model.", HelpName = "NAME" };
+        var largeKeyFile = new Option<string?>("--large-key-file") { Description = "With a URL: file with the engine's API key.", HelpName = "FILE" };
+        var largeKeyVariable = new Option<string?>("--large-key-variable") { Description = "With a URL: environment variable with the engine's API key.", HelpName = "NAME" };
         var smallPlacement = Placement("--small-placement", "small");
         var largePlacement = Placement("--large-placement", "large");
         var weights = CommonOptions.Weights();
@@ -36,23 +46,33 @@ internal static class ServeCommand
         var (tiles, tileThreshold) = (CommonOptions.Tiles(), CommonOptions.TileThreshold());
         var policy = new Option<string?>("--policy") { Description = "A policy file: criterion and threshold.", HelpName = "FILE" };
         var exitRatio = new Option<double?>("--exit-ratio") { Description = "Share of requests that shall exit; the threshold follows the scores.", HelpName = "R", CustomParser = Parsers.Share };
+        var strategy = new Option<PictureStrategy?>("--pictures")
+        {
+            Description = "What a foreign large model is sent: none (images as they came) or crops (an overview and the parts that the small model looked at). Default: none.",
+            HelpName = "STRATEGY",
+            CustomParser = Parsers.Name<PictureStrategy>,
+        };
         var keys = new Option<string?>("--keys") { Description = "File with API keys (sgl keys new); then nobody is answered without one.", HelpName = "FILE" };
         var anonymous = new Option<bool>("--anonymous") { Description = "Anybody who reaches the address may ask, without a key." };
         var drain = new Option<int?>("--drain") { Description = "Seconds that running requests have to end when stopping. Default 30.", HelpName = "S", CustomParser = Parsers.Count };
         var command = new Command("serve", "Runs router, small and large service in one process until Ctrl+C. For production give each its own process.")
         {
             small, large, smallPlacement, largePlacement, weights, pruneLayers, port, httpPort, origins, metricsPort, address, threshold, criterion, keepRatio, policy, exitRatio, keys, anonymous,
-            drain, tiles, tileThreshold,
+            drain, tiles, tileThreshold, largeModel, largeKeyFile, largeKeyVariable, smallModel, smallKeyFile, smallKeyVariable, strategy,
         };
         var pictures = new PictureOptions();
         pictures.AddTo(command);
         command.SetAction(async (result, cancellationToken) =>
         {
             using var log = new ServeLog(result.GetValue(verbose));
+            var engine = ForeignEngine.Of(result.GetValue(large), "large", result.GetValue(largeModel), result.GetValue(largeKeyFile), result.GetValue(largeKeyVariable));
+            var smallEngine = ForeignEngine.Of(result.GetValue(small), "small", result.GetValue(smallModel), result.GetValue(smallKeyFile), result.GetValue(smallKeyVariable));
             var options = new LocalServicesOptions
             {
-                Small = CheckpointFolders.Small(result.GetValue(small)),
-                Large = CheckpointFolders.Large(result.GetValue(large)),
+                Small = smallEngine is null ? CheckpointFolders.Small(result.GetValue(small)) : "",
+                SmallEngine = smallEngine,
+                Large = engine is null ? CheckpointFolders.Large(result.GetValue(large)) : "",
+                LargeEngine = engine,
                 SmallPlacement = result.GetValue(smallPlacement),
                 LargePlacement = result.GetValue(largePlacement),
                 Weights = result.GetValue(weights),
@@ -65,7 +85,7 @@ internal static class ServeCommand
                 DrainTimeout = TimeSpan.FromSeconds(result.GetValue(drain) ?? 30),
                 Router = RouterSettings(
                     result.GetValue(threshold), result.GetValue(criterion)?.ToString(), result.GetValue(keepRatio), result.GetValue(policy), result.GetValue(exitRatio), result.GetValue(origins) ?? [],
-                    result.GetValue(keys), result.GetValue(anonymous), result.GetValue(tiles), result.GetValue(tileThreshold)),
+                    result.GetValue(keys), result.GetValue(anonymous), result.GetValue(tiles), result.GetValue(tileThreshold), result.GetValue(strategy)),
                 Logging = log.Factory,
             };
             await using var services = await LocalServices.StartAsync(options, terminal, cancellationToken);
@@ -89,7 +109,7 @@ internal static class ServeCommand
 
     private static Dictionary<string, string?> RouterSettings(
         double? threshold, string? criterion, double? keepRatio, string? policy, double? exitRatio, IReadOnlyList<string> origins, string? keys, bool anonymous,
-        TilePolicy? tiles, double? tileThreshold)
+        TilePolicy? tiles, double? tileThreshold, PictureStrategy? strategy)
     {
         var settings = new Dictionary<string, string?>();
         Set("Router:Policy:Threshold", threshold?.ToString(CultureInfo.InvariantCulture));
@@ -97,6 +117,7 @@ internal static class ServeCommand
         Set("Router:Policy:File", policy);
         Set("Router:Policy:Tiles", tiles?.ToString());
         Set("Router:Policy:TileThreshold", tileThreshold?.ToString(CultureInfo.InvariantCulture));
+        Set("Router:Policy:Pictures:Strategy", strategy?.ToString());
         Set("Access:KeysFile", keys);
         Set("Router:Anonymous", anonymous ? "true" : null);
         Set("Router:Policy:TargetExitRatio", exitRatio?.ToString(CultureInfo.InvariantCulture));
@@ -134,6 +155,11 @@ internal static class ServeCommand
         if (services.Endpoints("router").Http is { } page && services.HasPage)
         {
             terminal.Line($"page    {page}");
+        }
+
+        if (services.LargeEngineProblem is { Length: > 0 } problem)
+        {
+            terminal.Hint($"the large model does not serve yet: {problem}; the small model answers meanwhile");
         }
 
         terminal.Line($"ready; ask with: sgl ask --router {services.Router.Authority} --image FILE \"QUESTION\"; stop with Ctrl+C");

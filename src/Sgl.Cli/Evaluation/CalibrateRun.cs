@@ -55,6 +55,23 @@ internal sealed class CalibrateRun(Terminal terminal)
         return Write(header, records, data);
     }
 
+    /// <summary>Asks running services, then calibrates: the large model as the router asks it, a foreign engine included.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> FromRouterAsync(Benchmark benchmark, string data, DatasetOptions reading, Uri router, string command, CancellationToken cancellationToken)
+    {
+        var dataset = benchmark.Read(data, reading);
+        using var client = new RouterClient(router);
+        var subject = await RouterSubject.ConnectAsync(client, router, cancellationToken);
+
+        // What a router does by default: prune, where the model can.
+        MethodConfiguration[] methods =
+            [subject.Description.LargeLayers > 0 ? PaperExperiment.Row("", PruningMethod.Sgp, 35, subject.Description.LargeLayers).Method! : MethodConfiguration.Unpruned];
+        var header = RunHeaders.Of(subject.Description, command, Seed, DataFingerprint.Of(benchmark, data));
+        var records = await StoredRun.RunAsync(
+            terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, cancellationToken);
+        return Write(header, records, data);
+    }
+
     private int Write(RunHeader header, IReadOnlyList<ResultRecord> records, string source)
     {
         var (samples, method) = CalibrationSamples.Of(records, Criterion, Method);

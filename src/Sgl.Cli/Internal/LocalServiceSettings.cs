@@ -1,14 +1,22 @@
 using System.Globalization;
+using Sgl.EngineBridge;
 
 namespace Sgl.Cli.Internal;
 
 /// <summary>The settings of each of the three services of one process.</summary>
 internal static class LocalServiceSettings
 {
-    public static Dictionary<string, string?> Small(LocalServicesOptions options) => Model(options, 1, options.Small, options.SmallPlacement);
+    public static Dictionary<string, string?> Small(LocalServicesOptions options) => options.SmallEngine is { } engine
+        ? Bridge(options, 1, engine, BridgeRole.Small)
+        : Model(options, 1, options.Small, options.SmallPlacement);
 
     public static Dictionary<string, string?> Large(LocalServicesOptions options)
     {
+        if (options.LargeEngine is { } engine)
+        {
+            return Bridge(options, 2, engine, BridgeRole.Large);
+        }
+
         var settings = Model(options, 2, options.Large, options.LargePlacement);
         for (var i = 0; i < options.PruneLayers.Count; i++)
         {
@@ -43,8 +51,7 @@ internal static class LocalServiceSettings
     {
         var settings = Listening(options, place);
         settings["Engine:Checkpoint"] = checkpoint;
-        settings["Requests:ApplyExifOrientation"] = options.Pictures.ApplyExifOrientation.ToString();
-        settings["Requests:Alpha"] = options.Pictures.Alpha.ToString();
+        AddPictures(settings, options);
         if (options.Weights is { } weights)
         {
             settings["Engine:Weights"] = weights;
@@ -56,6 +63,25 @@ internal static class LocalServiceSettings
         }
 
         return settings;
+    }
+
+    private static Dictionary<string, string?> Bridge(LocalServicesOptions options, int place, ForeignEngine engine, BridgeRole role)
+    {
+        var settings = Listening(options, place);
+        AddPictures(settings, options);
+        settings["Bridge:Role"] = role.ToString();
+        foreach (var (key, value) in engine.Settings)
+        {
+            settings[key] = value;
+        }
+
+        return settings;
+    }
+
+    private static void AddPictures(Dictionary<string, string?> settings, LocalServicesOptions options)
+    {
+        settings["Requests:ApplyExifOrientation"] = options.Pictures.ApplyExifOrientation.ToString();
+        settings["Requests:Alpha"] = options.Pictures.Alpha.ToString();
     }
 
     private static Dictionary<string, string?> Listening(LocalServicesOptions options, int place)

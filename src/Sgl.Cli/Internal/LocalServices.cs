@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Sgl.EngineBridge;
 using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.LargeService;
@@ -21,6 +22,12 @@ internal sealed record LocalServicesOptions
 
     /// <summary>Checkpoint folder of the large model.</summary>
     public required string Large { get; init; }
+
+    /// <summary>A foreign engine in place of <see cref="Small"/>; null: none.</summary>
+    public ForeignEngine? SmallEngine { get; init; }
+
+    /// <summary>A foreign engine in place of <see cref="Large"/>; null: none.</summary>
+    public ForeignEngine? LargeEngine { get; init; }
 
     /// <summary>Devices of the small model.</summary>
     public string? SmallPlacement { get; init; }
@@ -81,7 +88,11 @@ internal sealed class LocalServices : IAsyncDisposable
     /// <exception cref="CliException">A port is in use, or the two models do not fit together.</exception>
     public static Task<LocalServices> StartAsync(LocalServicesOptions options, Terminal terminal, CancellationToken cancellationToken)
     {
-        string[] names = [Named("small", options.Small), Named("large", options.Large)];
+        string[] names =
+        [
+            .. options.SmallEngine is null ? [Named("small", options.Small)] : Array.Empty<string>(),
+            .. options.LargeEngine is null ? [Named("large", options.Large)] : Array.Empty<string>(),
+        ];
         return LoadBars.RunAsync(terminal, names, progress => StartAsync(options, progress, cancellationToken));
 
         static string Named(string role, string folder) => $"{role} model {Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))}";
@@ -113,14 +124,20 @@ internal sealed class LocalServices : IAsyncDisposable
         try
         {
             var small = LocalServiceSettings.Small(options);
-            await services.AddAsync("small", SmallServiceHost.CreateEmbedded(small, options.Logging, progress[0]), cancellationToken);
+            await services.AddAsync(
+                "small",
+                options.SmallEngine is null ? SmallServiceHost.CreateEmbedded(small, options.Logging, progress[0]) : EngineBridgeHost.CreateEmbedded(small, options.Logging),
+                cancellationToken);
             var large = LocalServiceSettings.Large(options);
-            await services.AddAsync("large", LargeServiceHost.CreateEmbedded(large, options.Logging, progress[1]), cancellationToken);
+            await services.AddAsync(
+                "large",
+                options.LargeEngine is null ? LargeServiceHost.CreateEmbedded(large, options.Logging, progress[^1]) : EngineBridgeHost.CreateEmbedded(large, options.Logging),
+                cancellationToken);
             var router = LocalServiceSettings.Router(options, services.Endpoints("small").Grpc, services.Endpoints("large").Grpc);
             await services.AddAsync("router", RouterHost.Create(router, options.Logging), cancellationToken);
 
             // Either model may fail; its error counts, not the wait for the other one.
-            var loading = new List<Task<VlmEngine>> { services.EngineAsync("small"), services.EngineAsync("large") };
+            var loading = new[] { "small", "large" }.Where(services.IsLoaded).Select(services.EngineAsync).ToList();
             while (loading.Count > 0)
             {
                 var done = await Task.WhenAny(loading).WaitAsync(cancellationToken);
@@ -128,7 +145,7 @@ internal sealed class LocalServices : IAsyncDisposable
                 await done;
             }
 
-            await services.PairedAsync(cancellationToken);
+            await services.PairedAsync(options.LargeEngine is null, cancellationToken);
             return services;
         }
         catch
@@ -153,7 +170,10 @@ internal sealed class LocalServices : IAsyncDisposable
 
     private Task<VlmEngine> EngineAsync(string name) => Services(name).GetRequiredService<EngineHost>().Ready;
 
-    private async Task PairedAsync(CancellationToken cancellationToken)
+    /// <summary>Why a foreign engine in the place of the large model does not serve; empty: it does, or there is none.</summary>
+    public string LargeEngineProblem => !IsLoaded("large") && Services("large").GetRequiredService<ServiceHealth>() is { IsServing: false } health ? health.Reason : "";
+
+    private async Task PairedAsync(bool waitsForLarge, CancellationToken cancellationToken)
     {
         for (; ; )
         {
@@ -163,7 +183,13 @@ internal sealed class LocalServices : IAsyncDisposable
                 throw new CliException($"the two models cannot be paired: {problem}");
             }
 
-            if (knowsBoth)
+            if (!IsLoaded("small") && EngineBridgeHost.Unusable(Services("small")) is { Length: > 0 } unusable)
+            {
+                throw new CliException($"the small model cannot be used: {unusable}");
+            }
+
+            // An engine elsewhere may come later; until then questions that need it are answered by the small model.
+            if (knowsBoth || (!waitsForLarge && Services("router").GetRequiredService<ServiceHealth>().IsServing))
             {
                 return;
             }
@@ -171,6 +197,9 @@ internal sealed class LocalServices : IAsyncDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
         }
     }
+
+    /// <summary>Whether a service runs its model itself.</summary>
+    private bool IsLoaded(string name) => Services(name).GetService<EngineHost>() is not null;
 
     private IServiceProvider Services(string name) => _apps.First(a => a.Name == name).App.Services;
 }

@@ -57,7 +57,7 @@ internal sealed class GivenSettingsValidator(IEnumerable<SettingsSection> sectio
     private static readonly string[] Host = ["Logging", "environment", "contentRoot", "applicationName", "AllowedHosts"];
 
     // One file or environment may serve all services of a deployment: what is another one's is no mistake there.
-    private static readonly string[] OfOtherServices = ["Engine", "Requests", "Guidance", "Router", "Access"];
+    private static readonly string[] OfOtherServices = ["Engine", "Requests", "Guidance", "Router", "Access", "Bridge"];
 
     public ValidateOptionsResult Validate(string? name, GivenSettings options)
     {

@@ -38,6 +38,10 @@ internal static class GuidanceReader
             case Wire.Guidance.KindOneofCase.Unpruned:
                 break;
 
+            case Wire.Guidance.KindOneofCase.Pictures:
+                violations.Add($"{Field}.pictures", $"means nothing to {model.Name}, which drops visual tokens in its layers; use masks, ranked or unpruned");
+                break;
+
             default:
                 violations.Add(Field, "one of masks, ranked and unpruned is required");
                 break;

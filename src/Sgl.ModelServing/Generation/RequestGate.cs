@@ -1,12 +1,10 @@
-using Microsoft.Extensions.Options;
 using Sgl.Hosting;
-using Sgl.Inference;
 
 namespace Sgl.ModelServing;
 
 /// <summary>
-/// Counts every request from its arrival to its end, whatever it waits for: preparation, the vision tower, guidance, the engine. As many come in as the
-/// engine runs (<see cref="EngineOptions.MaxBatch"/>) and lets wait (<see cref="EngineOptions.MaxQueue"/>) together; the next is refused at once.
+/// Counts every request from its arrival to its end, whatever it waits for: preparation, the vision tower, guidance, the engine. The one behind the last that
+/// may come in is refused at once.
 /// </summary>
 public sealed class RequestGate : ICallGate
 {
@@ -15,12 +13,9 @@ public sealed class RequestGate : ICallGate
     private readonly int _most;
     private int _inside;
 
-    /// <summary>Creates the gate of one engine.</summary>
-    public RequestGate(IOptions<EngineOptions> engine)
-    {
-        ArgumentNullException.ThrowIfNull(engine);
-        _most = engine.Value.MaxBatch + engine.Value.MaxQueue;
-    }
+    /// <summary>Creates the gate of one service.</summary>
+    /// <param name="most">Requests that may be inside, those that are worked on and those that wait.</param>
+    public RequestGate(int most) => _most = most;
 
     /// <summary>Requests between arrival and end.</summary>
     public int Inside => Volatile.Read(ref _inside);

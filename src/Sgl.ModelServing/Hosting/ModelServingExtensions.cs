@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Sgl.Guidance;
 using Sgl.Hosting;
 using Sgl.Inference;
@@ -32,7 +33,7 @@ public static class ModelServingExtensions
             return s.GetRequiredService<EngineHost>();
         });
         services.AddSingleton<EngineMetrics>();
-        services.AddSingleton<RequestGate>();
+        services.AddSingleton(s => Gate(s.GetRequiredService<IOptions<EngineOptions>>().Value));
         services.AddSingleton<ICallGate>(s => s.GetRequiredService<RequestGate>());
         services.AddSingleton<RequestPreparer>();
         services.AddSingleton<AnswerRunner>();
@@ -41,6 +42,8 @@ public static class ModelServingExtensions
         services.AddExceptionMapper<EngineOverloadedException>(e => Faults.Overloaded(e.Message, e.RetryAfter));
         return builder;
     }
+
+    private static RequestGate Gate(EngineOptions engine) => new(engine.MaxBatch + engine.MaxQueue);
 
     /// <summary>
     /// Preparation and the vision tower keep a thread of the pool busy each. The pool begins with one per core and adds one now and then, so that calls, even those

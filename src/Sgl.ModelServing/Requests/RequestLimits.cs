@@ -62,7 +62,8 @@ public sealed class RequestLimits
         return $"{model.VisualLayoutKey};{DecoderOptions().ViewKey}";
     }
 
-    internal ImageDecoderOptions DecoderOptions() => new()
+    /// <summary>How images are decoded under these limits.</summary>
+    public ImageDecoderOptions DecoderOptions() => new()
     {
         MaxPixels = MaxImagePixels,
         MaxSide = MaxImageSide,
@@ -72,7 +73,9 @@ public sealed class RequestLimits
         Alpha = Alpha,
     };
 
-    internal long PreparationBytes() => (long)PreparationMemoryMiB << 20;
+    /// <summary>Bytes for the pictures of all requests that are prepared at the same time.</summary>
+    public long PreparationBytes() => (long)PreparationMemoryMiB << 20;
 
-    internal int Preparations() => MaxConcurrentPreparations > 0 ? MaxConcurrentPreparations : Environment.ProcessorCount;
+    /// <summary>Requests that are prepared at the same time.</summary>
+    public int Preparations() => MaxConcurrentPreparations > 0 ? MaxConcurrentPreparations : Environment.ProcessorCount;
 }

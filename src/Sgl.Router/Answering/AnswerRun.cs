@@ -76,6 +76,11 @@ internal sealed class AnswerRun(
     /// <summary>Whether a replica of the large model gets the input ahead of the decision.</summary>
     private bool Overlaps(Replica large, int others)
     {
+        if (large.View.Info is { GuidedByPictures: true })
+        {
+            return false; // it would only hold the input
+        }
+
         if (policy.Overlap == OverlapMode.Always)
         {
             return true;
@@ -95,7 +100,7 @@ internal sealed class AnswerRun(
         var question = new Wire.SmallServiceGenerateRequest
         {
             Sampling = request.Sampling,
-            ImageLimits = request.ImageLimits,
+            ImageLimits = models.Small.Info is { ProbabilitiesOnly: true } ? null : request.ImageLimits,
             Importance = policy.Importance,
             // Without a large model to guide, importance is only worth its bytes when the client wants to see it.
             OmitImportance = request.OmitImportance && !policy.MayAskLarge,
@@ -183,7 +188,7 @@ internal sealed class AnswerRun(
         var input = new Wire.LargeInput
         {
             Sampling = request.Sampling,
-            ImageLimits = request.ImageLimits,
+            ImageLimits = pipeline.Models.Large.Info is { GuidedByPictures: true } ? null : request.ImageLimits,
             KeepPartOrder = request.KeepPartOrder,
             GuidedTiles = policy.TileThreshold is not null,
         };
@@ -210,16 +215,16 @@ internal sealed class AnswerRun(
         }
 
         var violations = new ViolationList();
-        var points = PrunePointRules.Read(policy.Prune, PrunableModel.Of(large.Info), policy.PruneField, violations);
+        var points = large.Info.GuidedByPictures ? [] : PrunePointRules.Read(policy.Prune, PrunableModel.Of(large.Info), policy.PruneField, violations);
         violations.ThrowIfAny();
 
-        var guidance = LargeHop.Guidance(points, policy.TileThreshold, _small);
+        var guidance = large.Info.GuidedByPictures ? LargeHop.PictureGuidance(policy.Pictures, _small) : LargeHop.Guidance(points, policy.TileThreshold, _small);
         guidance.Draft = policy.Draft ? Pairing.Draft(pipeline.Models.Small.Info, large.Info, _small) : null;
         return new LargeQuestion
         {
             Input = Input(),
             Guidance = guidance,
-            VisualTokens = _small?.Layout.VisualTokenCount,
+            VisualTokens = large.Info.GuidedByPictures || pipeline.Models.Small.Info is { ProbabilitiesOnly: true } ? null : _small?.Layout.VisualTokenCount,
             Timeout = LargeTimeout(),
         };
     }

@@ -184,7 +184,7 @@ internal sealed class LargeHop
         // What was shown already is a draft that costs one pass.
         Wire.Guidance Guided()
         {
-            if (!shown.Any)
+            if (!shown.Any || shown.Ids.Any(id => id < 0))
             {
                 return question.Guidance;
             }
@@ -219,6 +219,27 @@ internal sealed class LargeHop
         }
 
         return new Wire.Guidance { Masks = masks, Digest = small.Layout.Digest };
+    }
+
+    /// <summary>What a model that is guided by its pictures is told: the policy, and for parts of images where the small model looked.</summary>
+    /// <param name="policy">The policy.</param>
+    /// <param name="small">The small model's answer; null: it was not asked.</param>
+    public static Wire.Guidance PictureGuidance(Wire.PicturePolicy policy, SmallAnswer? small)
+    {
+        var hasPlaces = small?.Completed.Importance is not null && small.Layout.VisualTokenCount > 0;
+        if (policy.Strategy is Wire.PictureStrategy.None or Wire.PictureStrategy.Unspecified || (policy.Strategy == Wire.PictureStrategy.Crops && !hasPlaces))
+        {
+            return new Wire.Guidance { Unpruned = new Wire.Unpruned() };
+        }
+
+        var pictures = new Wire.PictureGuidance { Policy = policy };
+        if (policy.Strategy == Wire.PictureStrategy.Crops)
+        {
+            pictures.Importance = small!.Completed.Importance;
+            pictures.Images.AddRange(small.Layout.Images);
+        }
+
+        return new Wire.Guidance { Pictures = pictures, Digest = small?.Layout.Digest };
     }
 
     // Which tokens are a tile's is known to the large service, not here: it makes the masks.

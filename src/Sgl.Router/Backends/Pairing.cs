@@ -44,13 +44,39 @@ internal static class Pairing
             return "";
         }
 
+        if (Unscored(small, policies) is { Length: > 0 } unscored)
+        {
+            return unscored;
+        }
+
+        if (small.ProbabilitiesOnly && large.GuidedByPictures && policies.All.FirstOrDefault(p => p.Pictures.Strategy == Wire.PictureStrategy.Crops) is { } crops)
+        {
+            return $"policy {crops.Name}: crops cannot be made, since {ForeignEngines.NoImportance(small)}";
+        }
+
+        // Pictures are cut out by their pixels, whatever the two models make of them.
+        if (large.GuidedByPictures)
+        {
+            return "";
+        }
+
         if (small.VisualLayoutKey != large.VisualLayoutKey)
         {
             return $"{small.Name} and {large.Name} cut images into different visual tokens (visual_layout_key '{small.VisualLayoutKey}' and "
                 + $"'{large.VisualLayoutKey}'), so importance from one says nothing about the other; serve two models of one family with equal tile settings";
         }
 
+        if (small.ProbabilitiesOnly)
+        {
+            return "";
+        }
+
         var violations = policies.All.DistinctBy(p => p.PruneField).SelectMany(p => ViolationList.Of(v => PrunePointRules.Read(p.Prune, PrunableModel.Of(large), p.PruneField, v)));
         return string.Join("; ", violations.Select(v => $"{v.Field} {v.Description}"));
     }
+
+    // Refused here, where an operator sees it at start, and not with every question.
+    private static string Unscored(Wire.ModelInfo small, RouterPolicies policies) => string.Join("; ", policies.All
+        .Where(p => small.ProbabilitiesOnly && !ForeignEngines.HasScore(p.Criterion))
+        .Select(p => $"policy {p.Name}: criterion {WireGuidance.Name(p.Criterion)} cannot be had, since {ForeignEngines.NoScore(small)}"));
 }

@@ -54,6 +54,9 @@ public sealed class NamedPolicyOptions
     /// <summary>The threshold of guided tiles, 0 to 1.</summary>
     public double? TileThreshold { get; set; }
 
+    /// <summary>How pictures are made for a large model in a foreign engine; in place of all of the default policy's.</summary>
+    public SentPictureOptions? Pictures { get; set; }
+
     /// <summary>Whether the input is sent to the large model while the small one still answers.</summary>
     public OverlapMode? Overlap { get; set; }
 

@@ -89,6 +89,9 @@ public sealed class PolicyOptions
     /// <value>Default: as the policy file says, else 0.4.</value>
     public double? TileThreshold { get; set; }
 
+    /// <summary>How pictures are made for a large model in a foreign engine.</summary>
+    public SentPictureOptions Pictures { get; set; } = new();
+
     /// <summary>How importance and scores are computed.</summary>
     public ImportanceSettings Importance { get; set; } = new();
 }

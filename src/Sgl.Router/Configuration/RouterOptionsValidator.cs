@@ -101,6 +101,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Between(errors, "Policy:MinimumSamples", policy.MinimumSamples, 1, policy.Window);
         Prune("Policy", policy.Unpruned, policy.Prune, errors);
         Between(errors, "Policy:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
+        Pictures("Policy", policy.Pictures, errors);
         Between(errors, "Policy:Importance:ConsistencyRatio", policy.Importance.ConsistencyRatio, 0, 1);
         errors.Require(
             policy.Importance.LayerFraction is > 0 and <= 1, "Policy:Importance:LayerFraction",
@@ -132,6 +133,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             $"{key}:SkipConsistency", "is set where the criterion needs the consistency pass", "set a Criterion that does not, e.g. Confidence, or Force");
         Prune(key, policy.Unpruned, policy.Prune, errors);
         Between(errors, $"{key}:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
+        Pictures(key, policy.Pictures, errors);
         Defined(errors, $"{key}:Tiles", policy.Tiles);
         Defined(errors, $"{key}:Overlap", policy.Overlap);
         Time(errors, $"{key}:LargeTimeout", policy.LargeTimeout ?? TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(1));
@@ -174,6 +176,20 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             Between(errors, $"{key}:LayerFraction", point.LayerFraction ?? 0, 0, 1);
             errors.Require(
                 point.KeepRatio is >= 0 and <= 1, $"{key}:KeepRatio", point.KeepRatio is { } r ? FormattableString.Invariant($"is {r}") : "is missing", "use 0 to 1");
+        }
+    }
+
+    private static void Pictures(string of, SentPictureOptions? pictures, SettingErrors errors)
+    {
+        if (pictures is null)
+        {
+            return;
+        }
+
+        Defined<PictureStrategy>(errors, $"{of}:Pictures:Strategy", pictures.Strategy);
+        foreach (var violation in ViolationList.Of(v => PicturePolicyRules.Check(pictures.ToWire(), "Pictures", v)))
+        {
+            errors.Add($"{of}:Pictures", $"{violation.Field}: {violation.Description}", "see docs/engines.md");
         }
     }
 

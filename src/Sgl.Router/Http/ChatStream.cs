@@ -36,7 +36,15 @@ internal sealed class ChatStream : IAnswerStream
         }
     }
 
-    public static string FinishReason(Wire.ModelRun run) => run.FinishReason == Wire.FinishReason.Length ? "length" : "stop";
+    public static string FinishReason(Wire.ModelRun run) => FinishReason(run.FinishReason);
+
+    /// <summary>A reason as OpenAI's API calls it.</summary>
+    public static string FinishReason(Wire.FinishReason reason) => reason switch
+    {
+        Wire.FinishReason.Length => "length",
+        Wire.FinishReason.ContentFilter => "content_filter",
+        _ => "stop",
+    };
 
     /// <summary>Sends a piece of an answer.</summary>
     internal Task WriteAsync(ChatChunkChoice choice, ChatTrail? trail) => WriteAsync([choice], trail, usage: null);

@@ -41,7 +41,7 @@ internal static class RouterActivity
     {
         if (hop is not null)
         {
-            GenerationTags.Set(hop, attempt.Replica.View.Info?.Name ?? "", usage.PromptTokenCount, usage.GeneratedTokenCount, reason == Wire.FinishReason.Length ? "length" : "stop");
+            GenerationTags.Set(hop, attempt.Replica.View.Info?.Name ?? "", usage.PromptTokenCount, usage.GeneratedTokenCount, ChatStream.FinishReason(reason));
         }
     }
 
@@ -73,7 +73,7 @@ internal static class RouterActivity
         {
             var (run, path) = (completed.Large ?? completed.Small, completed.Path.ToString().ToLowerInvariant());
             GenerationTags.Set(
-                span, run.Model, run.Usage.PromptTokenCount, run.Usage.GeneratedTokenCount, run.FinishReason == Wire.FinishReason.Length ? "length" : "stop");
+                span, run.Model, run.Usage.PromptTokenCount, run.Usage.GeneratedTokenCount, ChatStream.FinishReason(run.FinishReason));
             span.SetTag("sgl.path", path).SetTag("sgl.key", caller);
         }
     }

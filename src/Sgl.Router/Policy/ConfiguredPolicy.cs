@@ -45,6 +45,9 @@ internal sealed record ConfiguredPolicy
     /// <summary>The threshold of guided tiles.</summary>
     public required double TileThreshold { get; init; }
 
+    /// <summary>How pictures are made for a large model in a foreign engine.</summary>
+    public required Wire.PicturePolicy Pictures { get; init; }
+
     public required OverlapMode Overlap { get; init; }
 
     public required bool Draft { get; init; }
@@ -73,6 +76,7 @@ internal sealed record ConfiguredPolicy
             LargeTimeout = options.Large.Timeout,
             Tiles = policy.Tiles ?? file?.Tiles ?? TilePolicy.All,
             TileThreshold = policy.TileThreshold ?? file?.TileThreshold ?? Guidance.TileSelection.DefaultThreshold,
+            Pictures = policy.Pictures.ToWire(),
             Overlap = policy.Overlap,
             Draft = policy.Draft,
         };
@@ -102,6 +106,7 @@ internal sealed record ConfiguredPolicy
             LargeTimeout = named.LargeTimeout ?? LargeTimeout,
             Tiles = named.Tiles ?? file?.Tiles ?? Tiles,
             TileThreshold = named.TileThreshold ?? file?.TileThreshold ?? TileThreshold,
+            Pictures = named.Pictures?.ToWire() ?? Pictures,
             Overlap = named.Overlap ?? Overlap,
             Draft = named.Draft ?? Draft,
         };
@@ -122,6 +127,7 @@ internal sealed record ConfiguredPolicy
             OmitDraft = !Draft,
             Tiles = Tiles == TilePolicy.Guided ? Wire.TileMode.Guided : Wire.TileMode.All,
             TileThreshold = TileThreshold,
+            Pictures = Pictures,
         };
         policy.Prune.AddRange(Prune);
         return policy;

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Sgl.Guidance;
+using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -12,9 +13,10 @@ internal static class PolicyRules
     /// <summary>Resolves <c>policy</c>.</summary>
     /// <param name="policy">Null: all the router's.</param>
     /// <param name="policies">The router's.</param>
+    /// <param name="small">The small model, where it is known.</param>
     /// <param name="large">The large model, where it is known.</param>
     /// <param name="violations">Gets what is wrong; the result is then not to be used.</param>
-    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, RouterPolicies policies, Wire.ModelInfo? large, ViolationList violations)
+    public static RequestPolicy Resolve(Wire.RoutingPolicy? policy, RouterPolicies policies, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)
     {
         policy ??= new Wire.RoutingPolicy();
         if (policies.Find(policy.Name) is not { } defaults)
@@ -32,7 +34,12 @@ internal static class PolicyRules
 
         var importance = Importance(policy.Importance, defaults.Importance, violations);
         Threshold(policy, criterion, force, importance, defaults, violations);
-        var (prune, pruneField) = Prune(policy, defaults, violations);
+        if (small is { ProbabilitiesOnly: true } && force == Wire.Route.Unspecified && criterion is { } wanted && !ForeignEngines.HasScore(wanted))
+        {
+            violations.Add($"{Field}.criterion", $"{WireGuidance.Name(wanted)} cannot be had, since {ForeignEngines.NoScore(small)}");
+        }
+
+        var (prune, pruneField) = Prune(policy, defaults, small, large, violations);
         PrunePointRules.Read(prune, PrunableModel.Of(large), pruneField, violations);
         violations.RequireKnown(policy.Force, $"{Field}.force");
         violations.RequireKnown(policy.OnLargeFailure, $"{Field}.on_large_failure");
@@ -55,6 +62,7 @@ internal static class PolicyRules
             Overlap = defaults.Overlap,
             Draft = defaults.Draft && !policy.OmitDraft,
             TileThreshold = TileThreshold(policy, force, defaults, large, violations),
+            Pictures = Pictures(policy.Pictures, defaults, small, large, violations),
         };
     }
 
@@ -86,14 +94,26 @@ internal static class PolicyRules
     }
 
     private static (IReadOnlyList<Wire.PrunePoint> Points, string Field) Prune(
-        Wire.RoutingPolicy policy, ConfiguredPolicy defaults, ViolationList violations)
+        Wire.RoutingPolicy policy, ConfiguredPolicy defaults, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)
     {
+        if (policy.Prune.Count > 0 && large is { GuidedByPictures: true })
+        {
+            violations.Add($"{Field}.prune", ForeignEngines.NoPruning(large), ErrorReasons.PruneLayerUnavailable);
+        }
+        else if (policy.Prune.Count > 0 && small is { ProbabilitiesOnly: true })
+        {
+            violations.Add($"{Field}.prune", ForeignEngines.NoImportance(small));
+        }
+
         if (policy.Unpruned && policy.Prune.Count > 0)
         {
             violations.Add($"{Field}.unpruned", "excludes prune; set one of the two");
         }
 
-        return policy.Unpruned ? ([], Field + ".prune") : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune") : (defaults.Prune, defaults.PruneField);
+        // The router's own points are for models that prune.
+        return policy.Unpruned || large is { GuidedByPictures: true } || small is { ProbabilitiesOnly: true } ? ([], Field + ".prune")
+            : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune")
+            : (defaults.Prune, defaults.PruneField);
     }
 
     private static double? TileThreshold(Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
@@ -118,6 +138,34 @@ internal static class PolicyRules
         }
 
         return guided ? policy.HasTileThreshold ? policy.TileThreshold : defaults.TileThreshold : null;
+    }
+
+    private static Wire.PicturePolicy Pictures(
+        Wire.PicturePolicy? own, ConfiguredPolicy defaults, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)
+    {
+        const string at = $"{Field}.pictures";
+        if (own is not { Strategy: not Wire.PictureStrategy.Unspecified })
+        {
+            if (own is { Crops: not null } or { Budget: not null })
+            {
+                violations.Add($"{at}.strategy", "is required with crops or budget");
+            }
+
+            // The router's own are for models that are guided by pictures.
+            return large is { GuidedByPictures: false } ? new Wire.PicturePolicy { Strategy = Wire.PictureStrategy.None } : defaults.Pictures;
+        }
+
+        PicturePolicyRules.Check(own, at, violations);
+        if (own.Strategy != Wire.PictureStrategy.None && large is { GuidedByPictures: false })
+        {
+            violations.Add(at, $"means nothing to {large.Name}, which drops visual tokens in its layers; use prune");
+        }
+        else if (own.Strategy == Wire.PictureStrategy.Crops && small is { ProbabilitiesOnly: true })
+        {
+            violations.Add($"{at}.strategy", ForeignEngines.NoImportance(small));
+        }
+
+        return own;
     }
 
     private static Wire.ImportanceOptions Importance(Wire.ImportanceOptions? wanted, Wire.ImportanceOptions defaults, ViolationList violations)

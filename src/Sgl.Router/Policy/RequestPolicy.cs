@@ -35,8 +35,11 @@ internal sealed record RequestPolicy
     /// <summary>Threshold of guided tiles; null: the large model encodes all tiles.</summary>
     public required double? TileThreshold { get; init; }
 
+    /// <summary>How pictures are made for a large model in a foreign engine.</summary>
+    public required Wire.PicturePolicy Pictures { get; init; }
+
     /// <summary>Whether the small model is asked at all.</summary>
-    public bool AsksSmall => Force != Wire.Route.Large || Prune.Count > 0 || TileThreshold is not null;
+    public bool AsksSmall => Force != Wire.Route.Large || Prune.Count > 0 || TileThreshold is not null || Pictures.Strategy == Wire.PictureStrategy.Crops;
 
     /// <summary>Whether the large model may be asked.</summary>
     public bool MayAskLarge => Force != Wire.Route.Small;

@@ -27,11 +27,11 @@ internal sealed record ResponseRequest(ChatRequest Chat, string? Instructions, l
     public static ResponseObject Whole(ResponseObject empty, Wire.AnswerCompleted completed, ChatTrail trail, ChatLogprobs? logprobs)
     {
         var run = completed.Large ?? completed.Small;
-        var isWhole = run.FinishReason != Wire.FinishReason.Length;
+        var isWhole = run.FinishReason is not (Wire.FinishReason.Length or Wire.FinishReason.ContentFilter);
         return empty with
         {
             Status = isWhole ? "completed" : "incomplete",
-            IncompleteDetails = isWhole ? null : new ResponseIncomplete("max_output_tokens"),
+            IncompleteDetails = isWhole ? null : new ResponseIncomplete(run.FinishReason == Wire.FinishReason.Length ? "max_output_tokens" : "content_filter"),
             Output = [Message(empty, isWhole ? "completed" : "incomplete", completed.Answer, logprobs)],
             Usage = ResponseUsage.From(run.Usage),
             Sgl = trail,

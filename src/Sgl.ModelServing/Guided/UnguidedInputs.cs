@@ -1,9 +1,8 @@
 using Grpc.Core;
 using Microsoft.Extensions.Options;
 using Sgl.Hosting;
-using Sgl.Inference;
 
-namespace Sgl.LargeService;
+namespace Sgl.ModelServing;
 
 /// <summary>Bounds the inputs that were sent ahead of their guidance: most are never asked about, and each holds features and a place.</summary>
 public sealed class UnguidedInputs
@@ -13,13 +12,15 @@ public sealed class UnguidedInputs
     private readonly int _most;
     private int _inside;
 
-    /// <summary>Creates the bound of one engine.</summary>
-    public UnguidedInputs(IOptions<GuidanceOptions> options, IOptions<EngineOptions> engine, ServiceMetrics metrics)
+    /// <summary>Creates the bound of one service.</summary>
+    /// <param name="options">The bound, where one is configured.</param>
+    /// <param name="waiting">Requests of any kind that may wait; half of them is the bound where none is configured.</param>
+    /// <param name="metrics">Told how many there are.</param>
+    public UnguidedInputs(IOptions<GuidanceOptions> options, int waiting, ServiceMetrics metrics)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(metrics);
-        _most = options.Value.MaxWaiting > 0 ? options.Value.MaxWaiting : Math.Max(1, engine.Value.MaxQueue / 2);
+        _most = options.Value.MaxWaiting > 0 ? options.Value.MaxWaiting : Math.Max(1, waiting / 2);
         var gauge = metrics.Factory.CreateGauge("sgl_inputs_without_guidance", "Inputs held whose guidance has not come; part of sgl_requests_waiting.");
         metrics.BeforeScrape(_ => gauge.Set(Volatile.Read(ref _inside)));
     }
@@ -27,7 +28,7 @@ public sealed class UnguidedInputs
     /// <summary>Takes a place.</summary>
     /// <returns>To be disposed when guidance has come, or the request has ended.</returns>
     /// <exception cref="Grpc.Core.RpcException">RESOURCE_EXHAUSTED: there is none.</exception>
-    internal IDisposable Enter()
+    public IDisposable Enter()
     {
         if (Interlocked.Increment(ref _inside) > _most)
         {

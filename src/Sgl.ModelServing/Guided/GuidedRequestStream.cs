@@ -2,10 +2,12 @@ using Grpc.Core;
 using Sgl.Hosting;
 using Wire = Sgl.V1;
 
-namespace Sgl.LargeService;
+namespace Sgl.ModelServing;
 
-/// <summary>The client's side of a call: an input, then guidance or a cancel, in one message or two.</summary>
-internal sealed class RequestStream(IAsyncStreamReader<Wire.LargeServiceGenerateRequest> messages, TimeProvider time)
+/// <summary>The client's side of <c>LargeService.Generate</c>: an input, then guidance or a cancel, in one message or two.</summary>
+/// <param name="messages">What the client sends.</param>
+/// <param name="time">Clock.</param>
+public sealed class GuidedRequestStream(IAsyncStreamReader<Wire.LargeServiceGenerateRequest> messages, TimeProvider time)
 {
     private Wire.LargeServiceGenerateRequest? _first;
 

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Options;
 using Sgl.Hosting;
 
-namespace Sgl.LargeService;
+namespace Sgl.ModelServing;
 
-/// <summary>How the large service deals with guidance. Configuration section <c>Guidance</c>.</summary>
+/// <summary>How a large service deals with guidance. Configuration section <c>Guidance</c>.</summary>
 public sealed class GuidanceOptions
 {
     /// <summary>Name of the configuration section.</summary>
@@ -18,7 +18,7 @@ public sealed class GuidanceOptions
 
     /// <summary>
     /// Most inputs that are held without guidance; further ones are refused with RESOURCE_EXHAUSTED, those that bring their guidance are not. 0: half of
-    /// <c>Engine:MaxQueue</c>, at least one, so that the others always find places.
+    /// the requests that may wait (<c>Engine:MaxQueue</c>; of a bridge half of <c>Bridge:MaxConcurrent</c>), at least one, so that the others always find places.
     /// </summary>
     /// <value>Default 0.</value>
     public int MaxWaiting { get; set; }
@@ -35,7 +35,7 @@ public sealed class GuidanceOptionsValidator : IValidateOptions<GuidanceOptions>
         errors.Require(
             options.Timeout > TimeSpan.Zero && options.Timeout <= TimeSpan.FromDays(1),
             nameof(options.Timeout), $"is {options.Timeout}", "use a time above zero and at most one day, as hh:mm:ss");
-        errors.Require(options.MaxWaiting >= 0, nameof(options.MaxWaiting), FormattableString.Invariant($"is {options.MaxWaiting}"), "use 0 (half of Engine:MaxQueue) or more");
+        errors.Require(options.MaxWaiting >= 0, nameof(options.MaxWaiting), FormattableString.Invariant($"is {options.MaxWaiting}"), "use 0 (half of those that may wait) or more");
         return errors.ToResult();
     }
 }
