@@ -183,14 +183,22 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task Generate_EngineBreaksOff_IsUnavailableAndNotRepeated()
     {
+        var read = new TaskCompletionSource();
         _engine.Script.Enqueue(async context =>
         {
             await context.Response.WriteAsync($"data: {ScriptedEngine.Chunk(new() { ["content"] = "It" }).ToJsonString()}\n\n");
             await context.Response.Body.FlushAsync();
+            await read.Task;
             context.Abort();
         });
+        using var call = new Wire.LargeService.LargeServiceClient(_bridge.Channel).Generate();
+        await call.RequestStream.WriteAsync(new() { Input = Ask("Why?"), Guidance = Unpruned() });
+        while (await call.ResponseStream.MoveNext(CancellationToken.None) && call.ResponseStream.Current.Token is null)
+        {
+        }
 
-        var failure = await FailAsync();
+        read.SetResult();
+        var failure = await Failure.OfAsync(() => ReadAsync(call));
 
         Assert.Equal((StatusCode.Unavailable, "NOT_READY"), (failure.Code, failure.Reason));
         Assert.Single(_engine.Questions);

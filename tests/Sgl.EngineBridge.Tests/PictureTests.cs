@@ -258,7 +258,7 @@ public sealed class PictureTests : IAsyncLifetime
 
     private static List<byte[]> Pictures(JsonNode question) =>
     [
-        .. question["messages"]!.AsArray().SelectMany(m => m!["content"]!.AsArray()).Where(p => p!["image_url"] is not null)
+        .. question["messages"]!.AsArray().SelectMany(m => m!["content"] as JsonArray ?? []).Where(p => p!["image_url"] is not null)
             .Select(p => Convert.FromBase64String(((string)p!["image_url"]!["url"]!).Split(',')[1])),
     ];
 

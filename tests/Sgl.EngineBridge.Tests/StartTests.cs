@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Sgl.Hosting;
 using Sgl.ModelServing.Fixtures;
 using Wire = Sgl.V1;
 

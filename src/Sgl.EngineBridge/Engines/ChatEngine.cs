@@ -1,12 +1,9 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Runtime.CompilerServices;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenAI;
 using OpenAI.Chat;
-using Sgl.Hosting;
-using Wire = Sgl.V1;
 
 namespace Sgl.EngineBridge;
 

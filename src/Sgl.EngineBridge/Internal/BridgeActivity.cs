@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Http;
 using Sgl.Hosting;
 using Wire = Sgl.V1;
 
