@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every figure of docs/results/performance.md, on a machine with nothing else to do. 16 GB of memory, 20 GB of disk in CACHE.
 #   bench/run.sh OUT CACHE prepare        random checkpoints and the peers' files, once: 10 minutes
-#   bench/run.sh OUT CACHE quick          each figure once: 10 minutes on two cores
+#   bench/run.sh OUT CACHE quick          each figure once: 14 minutes on two cores
 #   bench/run.sh OUT CACHE [PART ...]     parts: accuracy logits one two engine added reuse pieces load; none named: all, 130 minutes
 #   bench/run.sh OUT CACHE summary        table and plots of what lies in OUT; write: into README.md and docs/results too
 #   bench/run.sh OUT CACHE compare        with bench/baselines; ends with 1 where a figure got worse. keep: OUT becomes the baselines
@@ -13,9 +13,11 @@ cache=${2:-out/bench-cache}
 shift $(($# < 2 ? $# : 2))
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(accuracy logits one two engine added reuse pieces load summary compare)
-for project in Sgl.Bench Sgl.LoadTest Sgl.Peers; do
-  dotnet build -c Release "bench/$project" -v quiet -nologo -clp:ErrorsOnly
-done
+if [ "${parts[*]}" != keep ]; then
+  for project in Sgl.Bench Sgl.LoadTest Sgl.Peers; do
+    dotnet build -c Release "bench/$project" -v quiet -nologo -clp:ErrorsOnly
+  done
+fi
 bench() { dotnet run --no-build -c Release --project bench/Sgl.Bench -- "$@" --cache "$cache"; }
 loadtest() { dotnet run --no-build -c Release --project bench/Sgl.LoadTest -- "$@"; }
 
@@ -26,8 +28,8 @@ for part in "${parts[@]}"; do
     quick)
       bench 1b --bench start,weights --visual 256 --rounds 2 --out "$to/weights"                                           # 1.5 minutes
       bench 1b --bench importance,consistency,eager --visual 1792 --rounds 2 --out "$to/importance"                        # 1.5
-      bench 1b --bench peers,tower --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0,genai --out "$to/peers"             # 3
-      bench 2b --bench peers --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0 --out "$to/peers"                         # 4
+      bench 1b --bench peers,tower --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0,genai --out "$to/peers"             # 4
+      bench 2b --bench peers --visual 256,1792 --rounds 1 --precisions Q8_0,Q4_0 --out "$to/peers"                         # 6
       loadtest added --seconds 20 --out "$to/added" || true                                                                # 1
       bench --summary "$to"
       ;;

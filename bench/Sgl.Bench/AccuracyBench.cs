@@ -7,7 +7,7 @@ using Sgl.Text;
 
 namespace Sgl.Bench;
 
-/// <summary>What 8-bit weights change: the tokens that the demo pair's small model would keep, and the logits of true-width layers.</summary>
+/// <summary>What 8- and 4-bit weights change: the tokens that the demo pair's small model would keep, and the logits of true-width layers.</summary>
 internal static class AccuracyBench
 {
     private const double Retention = 0.2;
@@ -27,28 +27,39 @@ internal static class AccuracyBench
     /// <summary>Overlap of the kept sets on the synthetic benchmark.</summary>
     public static async Task<Section> OverlapAsync(BenchOptions options)
     {
-        var models = Path.Combine(BenchOptions.Repository, "models");
+        var models = Repository.Path("models");
         var (small, large) = (Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"));
         Task<EngineSubject> LoadAsync(string weights) => EngineSubject.LoadAsync(
             new EngineOptions { Checkpoint = small, Weights = weights, PrefixCacheMiB = 0 }, new EngineOptions { Checkpoint = large, Weights = weights, PrefixCacheMiB = 0 }, null, CancellationToken.None);
         await using var exact = await LoadAsync("float32");
-        await using var rounded = await LoadAsync("int8");
-        var data = Benchmarks.Named("synthetic").Read(Path.Combine(BenchOptions.Repository, "benchmarks", "synthetic"));
-        var overlaps = new List<double>();
-        var sameAnswers = 0;
+        await using var eight = await LoadAsync("int8");
+        await using var four = await LoadAsync("int4");
+        EngineSubject[] rounded = [eight, four];
+        var data = Benchmarks.Named("synthetic").Read(Repository.Path("benchmarks", "synthetic"));
+        List<double>[] overlaps = [.. rounded.Select(_ => new List<double>())];
+        var sameAnswers = new int[rounded.Length];
         foreach (var question in data.Questions)
         {
-            var (a, b) = (await exact.LookAsync(question, CancellationToken.None), await rounded.LookAsync(question, CancellationToken.None));
-            KeepMask kept = KeepMask.FromImportance(a.Importance, Retention), other = KeepMask.FromImportance(b.Importance, Retention);
-            overlaps.Add((double)Enumerable.Range(0, kept.Length).Count(i => kept[i] && other[i]) / kept.Count);
-            sameAnswers += a.Answer == b.Answer ? 1 : 0;
+            var a = await exact.LookAsync(question, CancellationToken.None);
+            var kept = KeepMask.FromImportance(a.Importance, Retention);
+            for (var r = 0; r < rounded.Length; r++)
+            {
+                var b = await rounded[r].LookAsync(question, CancellationToken.None);
+                var other = KeepMask.FromImportance(b.Importance, Retention);
+                overlaps[r].Add((double)Enumerable.Range(0, kept.Length).Count(i => kept[i] && other[i]) / kept.Count);
+                sameAnswers[r] += a.Answer == b.Answer ? 1 : 0;
+            }
         }
 
         var section = new Section(
-            "Tokens kept at 20 % by the demo pair's small model with 8-bit weights and with float32", "share of the kept tokens that are the same; goal: at least 97 %",
-            ["questions", "mean overlap", "worst question", "same answer"]);
-        section.Row($"{overlaps.Count}", $"{overlaps.Average():P2}", $"{overlaps.Min():P1}", $"{(double)sameAnswers / overlaps.Count:P1}");
-        section.Figure("kept tokens that differ", 1 - overlaps.Average());
+            "Tokens kept at 20 % by the demo pair's small model with fewer bits and with float32", "share of the kept tokens that are the same; goal with 8 bits: at least 97 %",
+            ["weights", "questions", "mean overlap", "worst question", "same answer"]);
+        foreach (var ((kind, figure), r) in new[] { ("int8", "kept tokens that differ"), ("int4", "kept tokens that differ, int4") }.Select((k, r) => (k, r)))
+        {
+            section.Row(kind, $"{overlaps[r].Count}", $"{overlaps[r].Average():P2}", $"{overlaps[r].Min():P1}", $"{(double)sameAnswers[r] / overlaps[r].Count:P1}");
+            section.Figure(figure, 1 - overlaps[r].Average());
+        }
+
         return section;
     }
 
@@ -56,16 +67,17 @@ internal static class AccuracyBench
     public static async Task<Section> LogitsAsync(BenchOptions options)
     {
         var section = new Section(
-            $"Logits of two layers and a head of true width, {Sgl.Models.RowWise8.Bits}-bit weights against float32",
+            $"Logits of two layers and a head of true width, {Sgl.Models.RowWise8.Bits}- and 4-bit weights against float32",
             $"|y - y32| / |y32|, mean over 6 prompts of {Visual} visual tokens. Outliers: every {OutlierRow}th row {RowFactor} times and every {OutlierColumn}st column {ColumnFactor} times larger",
-            ["shape", "even activations", "outlier rows", "outlier rows and columns"]);
+            ["shape", "weights", "even activations", "outlier rows", "outlier rows and columns"]);
         foreach (var (name, shape) in Shapes)
         {
             var folder = FolderOf(name, shape, options);
             Task<VlmEngine> LoadAsync(string weights) => VlmEngine.LoadAsync(new EngineOptions { Checkpoint = folder, ImageTokenId = 3, Weights = weights, VisionCacheMiB = 0, PrefixCacheMiB = 0 });
             await using var exact = await LoadAsync("float32");
-            await using var rounded = await LoadAsync("int8");
-            async Task<double> ErrorAsync(float row, float column)
+            await using var eight = await LoadAsync("int8");
+            await using var four = await LoadAsync("int4");
+            async Task<double> ErrorAsync(VlmEngine rounded, float row, float column)
             {
                 var errors = new List<double>();
                 for (var seed = 0; seed < 6; seed++)
@@ -78,9 +90,13 @@ internal static class AccuracyBench
                 return errors.Average();
             }
 
-            var (even, rows, both) = (await ErrorAsync(1, 1), await ErrorAsync(RowFactor, 1), await ErrorAsync(RowFactor, ColumnFactor));
-            section.Row(name, $"{even:P2}", $"{rows:P2}", $"{both:P2}");
-            section.Figure($"logit error, {name}, outlier rows and columns", both);
+            foreach (var rounded in new[] { eight, four })
+            {
+                var kind = rounded.Model.Weights.Kind;
+                var (even, rows, both) = (await ErrorAsync(rounded, 1, 1), await ErrorAsync(rounded, RowFactor, 1), await ErrorAsync(rounded, RowFactor, ColumnFactor));
+                section.Row(name, kind, $"{even:P2}", $"{rows:P2}", $"{both:P2}");
+                section.Figure($"logit error, {name}, outlier rows and columns{(kind == "int8" ? "" : $", {kind}")}", both);
+            }
         }
 
         return section;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sgl.Testing;
 
 namespace Sgl.Bench;
 
@@ -15,7 +16,7 @@ internal sealed record BenchOptions
           --tokens N       tokens generated (default: 16)
           --full           the long prompts too
           --prepack        let the runtime repack float32 weights
-          --weights KIND   auto, float32 or int8 (default: auto)
+          --weights KIND   auto, float32, int8 or int4 (default: auto)
           --precisions P   of llama.cpp's decoder, and genai for onnxruntime-genai's in 4 bits (default: F16,Q8_0,Q4_0,genai)
           --prepare        no measuring: write the random checkpoints and the peers' files to --cache
           --summary DIR    no measuring: the table of goals and the plots of all results under DIR, into DIR; with --write into README.md and docs/results too
@@ -63,12 +64,9 @@ internal sealed record BenchOptions
 
     public string Cache { get; private init; } = Path.Combine(Path.GetTempPath(), "sgl-bench");
 
-    public string Out { get; private init; } = Path.Combine(Repository, "bench", "results");
+    public string Out { get; private init; } = Repository.Path("bench", "results");
 
     public string CommandLine { get; private init; } = "";
-
-    /// <summary>The nearest folder above the program that holds the solution.</summary>
-    public static string Repository { get; } = FindRepository();
 
     /// <exception cref="UsageException">Something on the command line is not known.</exception>
     public static BenchOptions Parse(string[] args)
@@ -86,7 +84,7 @@ internal sealed record BenchOptions
                 "--tokens" => result with { Tokens = Number(Value()) },
                 "--full" => result with { Full = true },
                 "--prepack" => result with { Prepack = true },
-                "--weights" => result with { Weights = Known(Value(), ["auto", "float32", "int8"]) },
+                "--weights" => result with { Weights = Known(Value(), ["auto", "float32", "int8", "int4"]) },
                 "--precisions" => result with { Precisions = [.. Value().Split(',').Select(p => Known(p, AllPrecisions))] },
                 "--prepare" => result with { Prepare = true },
                 "--summary" => result with { Summary = Value() },
@@ -111,17 +109,4 @@ internal sealed record BenchOptions
 
     private static int Number(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? n : throw new UsageException($"{text} is not a positive number");
-
-    private static string FindRepository()
-    {
-        for (var d = new DirectoryInfo(AppContext.BaseDirectory); d is not null; d = d.Parent)
-        {
-            if (File.Exists(Path.Combine(d.FullName, "Sgl.sln")))
-            {
-                return d.FullName;
-            }
-        }
-
-        return Environment.CurrentDirectory;
-    }
 }

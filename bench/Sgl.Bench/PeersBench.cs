@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using Sgl.Inference;
+using Sgl.Testing;
 
 namespace Sgl.Bench;
 
@@ -12,9 +14,11 @@ internal static class PeersBench
     public static async Task<Section> RunAsync(Subject subject, BenchOptions options)
     {
         var section = new Section(
-            "Against llama.cpp and onnxruntime-genai, on the clock", "our time / theirs; goals: decode at most 0.77 of Q8_0 and 0.91 of Q4_0, prefill at most 0.50 of their best, 8 in a batch at most 0.77 of Q8_0",
-            ["peer", "what", "theirs, ms", "ours, ms", "ours / theirs"]);
-        var engine = await subject.EngineAsync(large: false);
+            "Against llama.cpp and onnxruntime-genai, on the clock",
+            "our time / theirs; goals: decode at most 0.77 of Q8_0 with 8 bits and 0.91 of Q4_0 with 4, prefill at most 0.50 of their best, 8 in a batch at most 0.77 of Q8_0",
+            ["peer", "ours", "what", "theirs, ms", "ours, ms", "ours / theirs"]);
+        var chosen = await subject.EngineAsync(large: false);
+        await using var four = options.Precisions.Any(HasFourBits) ? await subject.OwnEngineAsync("int4") : null;
         var threads = Environment.ProcessorCount;
         foreach (var precision in options.Precisions)
         {
@@ -23,13 +27,14 @@ internal static class PeersBench
                 GenAiFolder.Prepare(subject.Target, subject.Config(large: false), options.Cache);
             }
 
+            // Like is compared with like, and four bits with what is chosen by itself too.
+            VlmEngine[] ours = four is not null && HasFourBits(precision) ? [four, chosen] : [chosen];
             using var peer = Peer.Start(subject.Target, precision, options.Cache, threads);
             var prompts = await subject.PromptsAsync(large: false);
             foreach (var (_, prompt) in prompts)
             {
                 var rows = prompt.Ids.Length;
-                Add($"prefill of {rows} rows", await Measuring.InterleavedAsync(
-                    options.Rounds, () => Task.FromResult(peer.Ask($"prefill {rows}")), async () => (await Measuring.PhasesAsync(engine, prompt, Measuring.Tokens(1))).Prefill.Wall));
+                await AddAsync($"prefill of {rows} rows", $"prefill {rows}", async engine => (await Measuring.PhasesAsync(engine, prompt, Measuring.Tokens(1))).Prefill.Wall);
             }
 
             // Behind the longest prompt only in a full run: all of it is prefilled again in front of each.
@@ -37,29 +42,37 @@ internal static class PeersBench
             foreach (var (_, prompt) in options.Full ? prompts : prompts.Take(1))
             {
                 var rows = prompt.Ids.Length;
-                Add($"a token behind {rows} rows", await Measuring.InterleavedAsync(
-                    options.Rounds,
-                    () => Task.FromResult(peer.Ask($"decode {rows} 1 {options.Tokens - 1}")),
-                    async () => (await Measuring.PhasesAsync(engine, prompt, tokens)).Decode.Wall / (options.Tokens - 1)));
+                await AddAsync(
+                    $"a token behind {rows} rows",
+                    $"decode {rows} 1 {options.Tokens - 1}",
+                    async engine => (await Measuring.PhasesAsync(engine, prompt, tokens)).Decode.Wall / (options.Tokens - 1));
             }
 
             // The goal is about Q8_0, and eight prompts take most of the time.
             if (options.Full || precision == "Q8_0")
             {
                 var shortest = prompts[0].Prompt;
-                Add($"a step of 8 sequences behind {shortest.Ids.Length} rows each", await Measuring.InterleavedAsync(
-                    options.Rounds,
-                    () => Task.FromResult(peer.Ask($"decode {shortest.Ids.Length} 8 {options.Tokens}")),
-                    async () => 8 * (await BatchBench.TogetherAsync(engine, shortest, options.Tokens)).Wall));
+                await AddAsync(
+                    $"a step of 8 sequences behind {shortest.Ids.Length} rows each",
+                    $"decode {shortest.Ids.Length} 8 {options.Tokens}",
+                    async engine => 8 * (await BatchBench.TogetherAsync(engine, shortest, options.Tokens)).Wall);
             }
 
-            section.Row(Name(precision), "resident, MiB", $"{peer.Ask("memory") / (1 << 20):0}", $"{StartBench.Memory().Resident >> 20}", "");
+            section.Row(Name(precision), "", "resident, MiB", $"{peer.Ask("memory") / (1 << 20):0}", $"{StartBench.Memory().Resident >> 20}", "");
 
-            void Add(string what, double[][] s)
+            async Task AddAsync(string what, string question, Func<VlmEngine, Task<double>> measure)
             {
-                var ratio = Measuring.Median(s[1].Zip(s[0], (ours, theirs) => ours / theirs));
-                section.Row(Name(precision), what, $"{Measuring.Median(s[0]) * 1000:0.0}", $"{Measuring.Median(s[1]) * 1000:0.0}", $"**{ratio:0.000}** ({s[1].Zip(s[0], (o, t) => o / t).Min():0.00} to {s[1].Zip(s[0], (o, t) => o / t).Max():0.00})");
-                section.Figure($"ours / {Name(precision)}: {what}", ratio);
+                var s = await Measuring.InterleavedAsync(
+                    options.Rounds, [() => Task.FromResult(peer.Ask(question)), .. ours.Select(engine => (Func<Task<double>>)(() => measure(engine)))]);
+                foreach (var (engine, times) in ours.Zip(s.Skip(1)))
+                {
+                    double[] ratios = [.. times.Zip(s[0], (our, their) => our / their)];
+                    var kind = engine.Model.Weights.Kind;
+                    section.Row(
+                        Name(precision), kind, what, $"{Measuring.Median(s[0]) * 1000:0.0}", $"{Measuring.Median(times) * 1000:0.0}",
+                        $"**{Measuring.Median(ratios):0.000}** ({ratios.Min():0.00} to {ratios.Max():0.00})");
+                    section.Figure($"{kind} / {Name(precision)}: {what}", Measuring.Median(ratios));
+                }
             }
         }
 
@@ -96,10 +109,12 @@ internal static class PeersBench
         }
     }
 
+    private static bool HasFourBits(string precision) => precision is "Q4_0" or GenAi;
+
     private static string Name(string precision) => precision == GenAi ? "onnxruntime-genai int4" : $"llama.cpp {precision}";
 
     private static string[] Arguments(string target, string precision, string cache, int threads) =>
-        ["run", "-c", "Release", "--project", Path.Combine(BenchOptions.Repository, "bench", "Sgl.Peers"), "--", target, precision, cache, threads.ToString(CultureInfo.InvariantCulture)];
+        ["run", "-c", "Release", "--project", Repository.Path("bench", "Sgl.Peers"), "--", target, precision, cache, threads.ToString(CultureInfo.InvariantCulture)];
 
     /// <summary>The peer's process: a line in, a number out.</summary>
     private sealed class Peer(Process process) : IDisposable

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Sgl.Inference;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Models;
+using Sgl.Testing;
 
 namespace Sgl.Bench;
 
@@ -84,7 +85,7 @@ public class TokenBenches
     [GlobalSetup]
     public async Task SetupAsync()
     {
-        _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = Path.Combine(BenchOptions.Repository, "models", "sgl-demo-small"), PrefixCacheMiB = 0 });
+        _engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = Repository.Path("models", "sgl-demo-small"), PrefixCacheMiB = 0 });
         _prompt = new PreparedPrompt([1, 5, 6, 7], [], []);
     }
 

@@ -11,8 +11,8 @@ internal static class StartBench
             "Starting",
             "ready: opened, built, packed, warmed up; read: the files read from the first byte to the last. Cold: both from the disk, warm: both from the system's cache. "
             + "Resident: growth of the process's memory while loading, pages of the mapped files included; goals: 1.3 (cold) and 1.15. Later rounds reuse memory that the first left",
-            ["weights", "files", "read, s", "ready, s", "ready / read", "weights, MiB", "resident, MiB", "of that not mapped, MiB", "resident / weights"]);
-        foreach (var weights in new[] { "int8", "float32" })
+            ["weights", "files", "read, s", "ready, s", "ready / read", "processor, s", "weights, MiB", "resident, MiB", "of that not mapped, MiB", "resident / weights"]);
+        foreach (var weights in new[] { "int8", "float32", "int4" })
         {
             var ratios = new Dictionary<bool, List<double>> { [true] = [], [false] = [] };
             for (var round = 0; round < options.Rounds; round++)
@@ -36,13 +36,13 @@ internal static class StartBench
                     var before = Memory();
                     start = Cost.Now();
                     await using var engine = await subject.OwnEngineAsync(weights);
-                    var ready = (Cost.Now() - start).Wall;
+                    var (ready, processor) = Cost.Now() - start;
                     GC.Collect();
                     var after = Memory();
                     var (resident, own) = (after.Resident - before.Resident, after.Anonymous - before.Anonymous);
                     ratios[cold].Add(ready / read);
                     section.Row(
-                        engine.Model.Weights.Kind, cold ? "cold" : "warm", $"{read:0.00}", $"{ready:0.00}", $"{ready / read:0.00}", $"{engine.Model.Weights.Bytes >> 20}", $"{resident >> 20}",
+                        engine.Model.Weights.Kind, cold ? "cold" : "warm", $"{read:0.00}", $"{ready:0.00}", $"{ready / read:0.00}", $"{processor:0.00}", $"{engine.Model.Weights.Bytes >> 20}", $"{resident >> 20}",
                         $"{own >> 20}", $"{(double)resident / engine.Model.Weights.Bytes:0.00}");
                     // Memory that the runtime freed and the process kept would make later loads look small.
                     if (round == 0 && cold)

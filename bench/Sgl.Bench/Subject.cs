@@ -41,10 +41,10 @@ internal sealed class Subject : IAsyncDisposable
     public string Folder => _smallFolder;
 
     /// <summary>The small model's folder with a tokenizer: it takes chats.</summary>
-    public string SmallServed => _prompts is null ? _smallFolder : ServedFolder.Of(_smallFolder);
+    public string SmallServed => _prompts is null ? _smallFolder : WideFolder.Served(_smallFolder);
 
     /// <summary>The large model's.</summary>
-    public string LargeServed => _prompts is null ? _largeFolder : ServedFolder.Of(_largeFolder);
+    public string LargeServed => _prompts is null ? _largeFolder : WideFolder.Served(_largeFolder);
 
     /// <summary>Columns and rows of pictures; those of random weights are seven tiles, six and the overview.</summary>
     public IReadOnlyList<(int Width, int Height)> PictureSizes => _prompts is null ? [(448, 336)] : [(1344, 896)];
@@ -66,19 +66,12 @@ internal sealed class Subject : IAsyncDisposable
     {
         if (target == "demo")
         {
-            var models = Path.Combine(BenchOptions.Repository, "models");
+            var models = Repository.Path("models");
             return Task.FromResult(new Subject("the demo pair", Path.Combine(models, "sgl-demo-small"), Path.Combine(models, "sgl-demo-large"), options, null) { Target = target });
         }
 
         var shape = target == "1b" ? RealShapes.OneB : RealShapes.TwoB;
-        var folder = Path.Combine(options.Cache, $"{target}-bfloat16");
-        if (!Directory.Exists(folder))
-        {
-            Console.WriteLine($"writing random weights to {folder} ...");
-            CheckpointWriter.Write(folder + ".partial", shape, StoredType.BFloat16);
-            Directory.Move(folder + ".partial", folder);
-        }
-
+        var folder = WideFolder.Weights(target, options.Cache);
         var description = $"a language model of InternVL2-{target.ToUpperInvariant()}'s shape ({shape.Layers} layers, {shape.Hidden} wide, {shape.Heads} heads, {shape.KvHeads} key heads, "
             + $"inner {shape.Inner}, vocabulary {shape.Vocabulary}), random weights; visual features are random too";
         return Task.FromResult(new Subject(description + ". The vision tower is InternViT-300M's shape and is run only where a table says so", folder, folder, options, engine => [.. options.Visual.Select(n => Random(engine, shape, n))]) { Target = target });

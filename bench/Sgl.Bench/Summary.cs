@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Sgl.Evaluation;
+using Sgl.Testing;
 
 namespace Sgl.Bench;
 
@@ -22,9 +23,9 @@ internal static class Summary
         Plots(folder, rows, Results.Read(folder));
         if (documents)
         {
-            var results = Path.Combine(BenchOptions.Repository, "docs", "results");
+            var results = Repository.Path("docs", "results");
             Plots(results, rows, Results.Read(folder));
-            Replace(Path.Combine(BenchOptions.Repository, "README.md"), Table([.. rows.Where(r => r.Goal.InReadme)]));
+            Replace(Repository.Path("README.md"), Table([.. rows.Where(r => r.Goal.InReadme)]));
             Replace(Path.Combine(results, "performance.md"), $"{table}\n![times as fast as llama.cpp]({AgainstPeers}.svg)\n\n![figures over their goals, by row]({AgainstGoals}.svg)\n");
         }
     }
@@ -55,9 +56,9 @@ internal static class Summary
 
     private static void Plots(string folder, List<Row> rows, IReadOnlyDictionary<(string Target, string Figure), double> figures)
     {
-        var peers = figures.Select(f => (f.Key.Target, f.Value, Peer: Regex.Match(f.Key.Figure, "^ours / (?:llama.cpp |onnxruntime-)(?<peer>[^:]+): (?<task>.+)$")))
+        var peers = figures.Select(f => (f.Key.Target, f.Value, Peer: Regex.Match(f.Key.Figure, "^(?<kind>ours|int8|int4) / (?:llama.cpp |onnxruntime-)(?<peer>[^:]+): (?<task>.+)$")))
             .Where(f => f.Peer.Success)
-            .Select(f => (Task: $"{f.Target}: {f.Peer.Groups["task"].Value}", Precision: f.Peer.Groups["peer"].Value.Split(' ')[0], Faster: 1 / f.Value))
+            .Select(f => (Task: $"{f.Target}: {f.Peer.Groups["task"].Value}", Precision: Label(f.Peer.Groups["peer"].Value.Split(' ')[0], f.Peer.Groups["kind"].Value), Faster: 1 / f.Value))
             .OrderBy(f => f.Task, StringComparer.Ordinal)
             .ThenBy(f => f.Precision, StringComparer.Ordinal)
             .ToList();
@@ -80,6 +81,9 @@ internal static class Summary
                 .Write(folder, AgainstGoals);
         }
     }
+
+    /// <summary>Their precision, and ours where it is not the one that is chosen by itself.</summary>
+    private static string Label(string precision, string ours) => ours == "int4" ? $"{precision}, 4 bits" : precision;
 
     /// <summary>Replaces what stands between the marks of a document.</summary>
     private static void Replace(string path, string text)

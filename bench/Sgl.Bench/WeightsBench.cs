@@ -2,36 +2,43 @@ using Sgl.Inference;
 
 namespace Sgl.Bench;
 
-/// <summary>8-bit weights against float32, both engines in this process.</summary>
+/// <summary>8- and 4-bit weights against float32, all engines in this process.</summary>
 internal static class WeightsBench
 {
     public static async Task<Section> RunAsync(Subject subject, BenchOptions options)
     {
-        await using var rounded = await subject.OwnEngineAsync("int8");
+        await using var eight = await subject.OwnEngineAsync("int8");
+        await using var four = await subject.OwnEngineAsync("int4");
         await using var exact = await subject.OwnEngineAsync("float32");
+        VlmEngine[] rounded = [eight, four];
         var section = new Section(
-            "8-bit weights against float32",
-            $"time with 8 bits / time with float32; goal for a tile: at most {1 / 1.8:0.00}. Weights: {rounded.Model.Weights.Bytes >> 20} MiB ({rounded.Model.Weights}) against {exact.Model.Weights.Bytes >> 20} MiB",
-            ["what", "float32, ms", "8 bits, ms", "ratio"]);
-        foreach (var (name, prompt) in await subject.PromptsAsync(large: false, rounded))
+            "8- and 4-bit weights against float32",
+            $"time with fewer bits / time with float32; goal for a tile with 8 bits: at most {1 / 1.8:0.00}. Weights: {exact.Model.Weights.Bytes >> 20} MiB; "
+            + string.Join("; ", rounded.Select(e => $"{e.Model.Weights.Bytes >> 20} MiB ({e.Model.Weights})")),
+            ["what", "weights", "float32, ms", "fewer bits, ms", "ratio"]);
+        foreach (var (name, prompt) in await subject.PromptsAsync(large: false, eight))
         {
             var s = await Measuring.InterleavedAsync(
                 options.Rounds,
-                () => Measuring.PhasesAsync(exact, prompt, Measuring.Tokens(options.Tokens)),
-                () => Measuring.PhasesAsync(rounded, prompt, Measuring.Tokens(options.Tokens)));
+                [.. new[] { exact, eight, four }.Select(e => (Func<Task<Phases>>)(() => Measuring.PhasesAsync(e, prompt, Measuring.Tokens(options.Tokens))))]);
             Add($"prefill, {name}", s, p => p.Prefill);
             Add($"{options.Tokens - 1} decode steps behind {name}", s, p => p.Decode);
         }
 
-        var tower = await Measuring.InterleavedAsync(options.Rounds, () => TileAsync(exact, subject), () => TileAsync(rounded, subject));
+        // The tower has 8 bits with both.
+        var tower = await Measuring.InterleavedAsync(options.Rounds, () => TileAsync(exact, subject), () => TileAsync(eight, subject));
         Add("one tile through the tower", [.. tower.Select(t => t.Select(c => new Phases(c, default, default)).ToArray())], p => p.Prefill);
         return section;
 
         void Add(string what, Phases[][] samples, Func<Phases, Cost> phase)
         {
-            Cost[] one = [.. samples[0].Select(phase)], other = [.. samples[1].Select(phase)];
-            section.Row(what, Measuring.Milliseconds(one), Measuring.Milliseconds(other), Measuring.Ratio(other, one));
-            section.Figure($"int8 / float32: {what}", Measuring.MedianRatio(other, one));
+            Cost[] one = [.. samples[0].Select(phase)];
+            foreach (var (engine, cost) in rounded.Zip(samples.Skip(1)))
+            {
+                Cost[] other = [.. cost.Select(phase)];
+                section.Row(what, engine.Model.Weights.Kind, Measuring.Milliseconds(one), Measuring.Milliseconds(other), Measuring.Ratio(other, one));
+                section.Figure($"{engine.Model.Weights.Kind} / float32: {what}", Measuring.MedianRatio(other, one));
+            }
         }
     }
 

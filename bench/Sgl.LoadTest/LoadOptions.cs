@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sgl.Testing;
 
 namespace Sgl.LoadTest;
 
@@ -113,25 +114,4 @@ internal sealed record LoadOptions
 
     private static double Number(string key, string value) =>
         double.TryParse(value, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : throw new UsageException($"{key} needs a number above 0, not '{value}'");
-}
-
-/// <summary>Files of the repository, found from the program upwards.</summary>
-internal static class Repository
-{
-    private static readonly string Root = Find();
-
-    public static string Path(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
-
-    private static string Find()
-    {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = System.IO.Path.GetDirectoryName(folder))
-        {
-            if (File.Exists(System.IO.Path.Combine(folder, "Sgl.sln")))
-            {
-                return folder;
-            }
-        }
-
-        return Directory.GetCurrentDirectory();
-    }
 }

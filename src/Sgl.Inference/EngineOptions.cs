@@ -78,7 +78,8 @@ public sealed class EngineOptions
 
     /// <summary>
     /// Arithmetic of linear layers on CPUs: <c>float32</c>, <c>int8</c> (row-wise W8A8: a quarter of the memory, several times faster, results differ in the
-    /// third digit), or <c>auto</c>: int8 where the files store 16-bit types and the decoder is wide enough to gain from it, float32 otherwise. Layers that a folder stores in
+    /// third digit), <c>int4</c> (the decoder's layers in blocks of 4 bits, the rest as int8: decoding is faster still, prefill about as slow as with float32, and results differ
+    /// in the second digit), or <c>auto</c>: int8 where the files store 16-bit types and the decoder is wide enough to gain from it, float32 otherwise. Layers that a folder stores in
     /// 8 or 4 bits run as stored, unless this is <c>float32</c>.
     /// </summary>
     /// <value>Default <c>auto</c>.</value>

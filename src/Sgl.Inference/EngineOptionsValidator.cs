@@ -32,7 +32,7 @@ public sealed class EngineOptionsValidator : IValidateOptions<EngineOptions>
             errors,
             Enum.GetNames<WeightPrecision>().Contains(options.Weights, StringComparer.OrdinalIgnoreCase),
             nameof(options.Weights),
-            $"must be auto, float32 or int8, was '{options.Weights}'",
+            $"must be auto, float32, int8 or int4, was '{options.Weights}'",
             "auto is a good start");
         Check(errors, options.PruneLayers.All(l => l >= 0), "PruneLayers", "must not hold negative layers", "list 0-based layers");
         Check(errors, options.MaxBatch is >= 1 and <= 256, nameof(options.MaxBatch), $"must be 1 to 256, was {options.MaxBatch}", "8 is a good start");

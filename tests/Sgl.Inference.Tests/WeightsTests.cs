@@ -56,12 +56,54 @@ public sealed class WeightsTests : IDisposable
         Assert.All(together, t => Assert.Equal(alone.TokenIds, t.TokenIds));
     }
 
+    [Theory]
+    [InlineData(nameof(DecoderKind.Qwen2), 7)]
+    [InlineData(nameof(DecoderKind.InternLm2), 5)]
+    [InlineData(nameof(DecoderKind.Phi3), 4)]
+    public async Task GenerateAsync_Int4_RoundsTheDecodersLayersAndStaysNearFloat32(string decoder, int matrices)
+    {
+        CheckpointWriter.Write(_folder.Path, Shape with { Decoder = Enum.Parse<DecoderKind>(decoder) });
+        await using var exact = await LoadAsync("float32");
+        await using var eight = await LoadAsync("int8");
+        await using var four = await LoadAsync("int4");
+        Assert.Equal(("int4", RowWise8.Bits, 0), (four.Model.Weights.Kind, four.Model.Weights.Bits, four.Model.Weights.Sensitive));
+        // Head and tower keep to 8 bits.
+        Assert.Equal((matrices * Shape.Layers, eight.Model.Weights.RowWise8 - (matrices * Shape.Layers)), (four.Model.Weights.Blocks4, four.Model.Weights.RowWise8));
+        Assert.True(four.Model.Weights.Bytes < eight.Model.Weights.Bytes);
+
+        var prompt = Wide(TestEngine.Prompt(3, 5, 20, 6));
+        var options = TestEngine.Tokens(6) with { Importance = new Sgl.Guidance.ImportanceOptions(), ConsistencyRatio = 0.2 };
+        var (a, b) = (new GenerationTrace(), new GenerationTrace());
+        var expected = await TestEngine.RunAsync(exact, prompt, options with { Trace = a });
+        var found = await TestEngine.RunAsync(four, prompt, options with { Trace = b });
+        // A product is off by 9 % where 8 bits are off by 1.
+        Assert.InRange(Distance(b.StepLogits[0], a.StepLogits[0]), 1e-3, 0.4);
+        Assert.InRange(Distance(found.Importance!, expected.Importance!), 1e-5, 0.2);
+    }
+
+    [Fact]
+    public async Task LoadAsync_Int4MatrixWithHugeValuesInEveryBlock_StaysIn8Bits()
+    {
+        CheckpointWriter.Write(_folder.Path, Shape);
+        await using var plain = await LoadAsync("int4");
+        // Both ends of each block's range: all others would share the code between them.
+        foreach (var column in Enumerable.Range(0, Shape.Inner / 32))
+        {
+            Spike($"{Shape.LayerPrefix(1)}mlp.down_proj.weight", Shape.Inner, (32 * column) + 7, 1);
+            Spike($"{Shape.LayerPrefix(1)}mlp.down_proj.weight", Shape.Inner, (32 * column) + 20, -1);
+        }
+
+        await using var spiked = await LoadAsync("int4");
+        Assert.Equal((0, 1), (plain.Model.Weights.Sensitive, spiked.Model.Weights.Sensitive));
+        Assert.Equal((plain.Model.Weights.Blocks4 - 1, plain.Model.Weights.RowWise8 + 1), (spiked.Model.Weights.Blocks4, spiked.Model.Weights.RowWise8));
+    }
+
     [Fact]
     public async Task LoadAsync_MatrixWithSingleHugeValues_StaysFloat32()
     {
         CheckpointWriter.Write(_folder.Path, Shape);
         await using var plain = await LoadAsync("int8");
-        Spike($"{Shape.LayerPrefix(1)}mlp.down_proj.weight", Shape.Inner);
+        Spike($"{Shape.LayerPrefix(1)}mlp.down_proj.weight", Shape.Inner, 7, 5);
         await using var spiked = await LoadAsync("int8");
         Assert.Equal(0, plain.Model.Weights.Sensitive);
         Assert.Equal(1, spiked.Model.Weights.Sensitive);
@@ -83,11 +125,12 @@ public sealed class WeightsTests : IDisposable
     [InlineData("auto")]
     [InlineData("Float32")]
     [InlineData("INT8")]
+    [InlineData("int4")]
     public void Validate_KnownWeights_Pass(string weights) =>
         Assert.True(new EngineOptionsValidator().Validate(null, new EngineOptions { Checkpoint = AppContext.BaseDirectory, Weights = weights }).Succeeded);
 
     [Theory]
-    [InlineData("int4")]
+    [InlineData("int3")]
     [InlineData("")]
     [InlineData("0")]
     [InlineData("2")]
@@ -95,7 +138,7 @@ public sealed class WeightsTests : IDisposable
     public void Validate_UnknownWeights_AreNamed(string weights)
     {
         var result = new EngineOptionsValidator().Validate(null, new EngineOptions { Checkpoint = AppContext.BaseDirectory, Weights = weights });
-        Assert.Contains("Engine:Weights must be auto, float32 or int8", Assert.Single(result.Failures!), StringComparison.Ordinal);
+        Assert.Contains("Engine:Weights must be auto, float32, int8 or int4", Assert.Single(result.Failures!), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -104,7 +147,7 @@ public sealed class WeightsTests : IDisposable
     public void Packs_RowWise8_TheRuntimeHasItsOwnCopy(bool unsigned)
     {
         OrtHost.EnsureCreated(0);
-        Assert.True(PackingProbe.Packs(new LinearFormat(LinearKind.RowWise8) { Unsigned = unsigned }));
+        Assert.True(PackingProbe.Packs(new LinearFormat(LinearKind.RowWise8) { Unsigned = unsigned }, unsigned ? WeightPart.UInt8Values : WeightPart.Int8Values));
     }
 
     private static double Distance(float[] found, float[] expected) =>
@@ -119,8 +162,8 @@ public sealed class WeightsTests : IDisposable
     private Task<VlmEngine> LoadAsync(string weights) =>
         VlmEngine.LoadAsync(new EngineOptions { Checkpoint = _folder.Path, KvBudgetMiB = 64, ImageTokenId = 3, Weights = weights }, NullLoggerFactory.Instance);
 
-    /// <summary>Gives each row of a float32 tensor one value a hundred times larger than the others.</summary>
-    private void Spike(string tensor, int inputs)
+    /// <summary>Gives each row of a float32 tensor one value far larger than the others, which are around 0.05.</summary>
+    private void Spike(string tensor, int inputs, int column, float value)
     {
         TensorEntry entry;
         string path;
@@ -133,7 +176,7 @@ public sealed class WeightsTests : IDisposable
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         for (long row = 0; row < entry.Shape[0]; row++)
         {
-            RandomAccess.Write(file, BitConverter.GetBytes(5f), entry.Offset + (((row * inputs) + 7) * sizeof(float)));
+            RandomAccess.Write(file, BitConverter.GetBytes(value), entry.Offset + (((row * inputs) + column) * sizeof(float)));
         }
     }
 }

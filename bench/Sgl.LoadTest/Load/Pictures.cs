@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using NetVips;
+using Sgl.Testing;
 
 namespace Sgl.LoadTest;
 

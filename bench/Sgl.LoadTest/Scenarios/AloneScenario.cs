@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using Sgl.Evaluation;
 using Sgl.Guidance;
+using Sgl.Testing;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;

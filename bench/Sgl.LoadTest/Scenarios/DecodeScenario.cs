@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Sgl.Testing;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;
@@ -15,7 +16,7 @@ internal sealed class DecodeScenario : IScenario
 
     public async Task RunAsync(LoadOptions options, Section section, CancellationToken cancellationToken)
     {
-        var folder = WideModel.Folder(options.Cache);
+        var folder = WideFolder.Served(WideFolder.Weights("1b", options.Cache));
         await using var trio = await ServiceTrio.StartAsync(
             options with { Small = folder, Large = folder },
             settings:

@@ -16,8 +16,8 @@ internal static class CommonOptions
     /// <summary><c>--weights KIND</c>.</summary>
     public static Option<string?> Weights()
     {
-        var option = new Option<string?>("--weights") { Description = "Arithmetic of both models on the CPU: auto, float32 or int8. Default: auto.", HelpName = "KIND" };
-        option.AcceptOnlyFromAmong("auto", "float32", "int8");
+        var option = new Option<string?>("--weights") { Description = "Arithmetic of both models on the CPU: auto, float32, int8 or int4. Default: auto.", HelpName = "KIND" };
+        option.AcceptOnlyFromAmong("auto", "float32", "int8", "int4");
         return option;
     }
 

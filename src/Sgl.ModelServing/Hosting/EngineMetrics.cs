@@ -46,7 +46,7 @@ public sealed class EngineMetrics
             "sgl_tiles_total", "Tiles of images by what became of them: encoded by the vision tower, cached, or left out because no visual token of theirs was needed.", ["outcome"]);
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
-        var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of linear layers are in.", ["kind", "bits"]);
+        var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of the decoder's linear layers are in.", ["kind", "bits"]);
         var waiting = metrics.Factory.CreateGauge(
             "sgl_requests_waiting", "Requests that arrived and are not worked on by the decoder yet: in preparation, at the vision tower, without guidance, in the queue.");
         var kvUsed = metrics.Factory.CreateGauge("sgl_kv_bytes_used", "KV cache memory of running requests.");

@@ -19,21 +19,29 @@ internal static class LinearLayers
     public static string[] Linears(this GraphBuilder g, string x, long inputs, params (LinearNames Names, long Outputs)[] layers)
     {
         var formats = Array.ConvertAll(layers, l => g.Arithmetic.FormatOf(l.Names.Weight));
-        if (formats[0].Kind == LinearKind.RowWise8
+        // Each of several reordered matrices has an order of its own.
+        var joins = formats[0].Kind != LinearKind.Plain
+            && !formats[0].Reordered
             && Array.TrueForAll(formats, f => f == formats[0])
-            && layers.Select(l => l.Names.Bias is null).Distinct().Count() == 1)
+            && layers.Select(l => l.Names.Bias is null).Distinct().Count() == 1;
+        if (joins && layers.Length > 1)
         {
-            var product = RowWise8(g, x, inputs, layers, formats[0]);
-            return layers.Length == 1 ? [product] : g.Split(product, Array.ConvertAll(layers, l => l.Outputs));
+            return g.Split(Rounded(g, x, inputs, layers, formats[0]), Array.ConvertAll(layers, l => l.Outputs));
         }
 
-        return [.. layers.Select((layer, i) => formats[i].Kind switch
+        return [.. layers.Select((layer, i) =>
+            formats[i].Kind == LinearKind.Plain ? Plain(g, x, layer.Names, layer.Outputs, inputs) : Rounded(g, x, inputs, [layer], formats[i]))];
+    }
+
+    private static string Rounded(GraphBuilder g, string x, long inputs, (LinearNames Names, long Outputs)[] layers, LinearFormat format)
+    {
+        var product = format.Kind switch
         {
-            LinearKind.Plain => Plain(g, x, layer.Names, layer.Outputs, inputs),
-            LinearKind.RowWise8 => RowWise8(g, x, inputs, [layer], formats[i]),
-            LinearKind.Blocks4 => Blocks4(g, x, layer.Names, layer.Outputs, inputs, formats[i]),
-            _ => throw new InvalidOperationException($"{formats[i]} is not known"),
-        })];
+            LinearKind.RowWise8 => RowWise8(g, x, inputs, layers, format),
+            LinearKind.Blocks4 => Blocks4(g, x, inputs, layers, format),
+            _ => throw new InvalidOperationException($"{format} is not known"),
+        };
+        return layers[0].Names.Bias is null ? product : g.Op("Add", [product, Bias(g, layers, layers.Sum(l => l.Outputs))]);
     }
 
     private static string Plain(GraphBuilder g, string x, LinearNames names, long outputs, long inputs)
@@ -56,8 +64,7 @@ internal static class LinearLayers
         var scales = g.Weight(new WeightBinding(name + "#scales", [outputs]) { Part = WeightPart.Int8Scales, Tensors = tensors });
         var (codes, rowScales) = Rows8(g, x);
         string[] operands = [codes, values, g.Float(1), scales, g.Byte(ZeroPoint)];
-        var product = g.Op("Mul", [g.Contributed("MatMulIntegerToFloat", format.Unsigned ? [.. operands, g.Byte(ZeroPoint)] : operands), rowScales]);
-        return layers[0].Names.Bias is null ? product : g.Op("Add", [product, Bias(g, layers, outputs)]);
+        return g.Op("Mul", [g.Contributed("MatMulIntegerToFloat", format.Unsigned ? [.. operands, g.Byte(ZeroPoint)] : operands), rowScales]);
     }
 
     /// <summary>Each row in 8 bits around 128, and its scale: [n, in], [n, 1]. Made once for all products of the same value.</summary>
@@ -82,17 +89,19 @@ internal static class LinearLayers
             : g.Weight(new WeightBinding(string.Join('+', parts), [outputs]) { Part = WeightPart.Joined, Tensors = parts });
     }
 
-    private static string Blocks4(GraphBuilder g, string x, LinearNames names, long outputs, long inputs, LinearFormat format)
+    private static string Blocks4(GraphBuilder g, string x, long inputs, (LinearNames Names, long Outputs)[] layers, LinearFormat format)
     {
+        string[] tensors = Array.ConvertAll(layers, l => l.Names.Weight);
+        var name = string.Join('+', tensors);
+        var outputs = layers.Sum(l => l.Outputs);
         var blocks = (inputs + format.BlockSize - 1) / format.BlockSize;
-        string Part(string suffix, WeightPart part, params long[] shape) =>
-            g.Weight(new WeightBinding(names.Weight + suffix, shape) { Part = part, Tensors = [names.Weight] });
+        string Part(string suffix, WeightPart part, params long[] shape) => g.Weight(new WeightBinding(name + suffix, shape) { Part = part, Tensors = tensors });
         if (format.Reordered)
         {
             x = g.Op("Gather", [x, Part("#order", WeightPart.InputOrder, inputs)], GraphBuilder.Attr("axis", -1L));
         }
 
-        var product = g.Contributed(
+        return g.Contributed(
             "MatMulNBits",
             [
                 x,
@@ -105,6 +114,5 @@ internal static class LinearLayers
             GraphBuilder.Attr("bits", 4L),
             GraphBuilder.Attr("block_size", (long)format.BlockSize),
             GraphBuilder.Attr("accuracy_level", 4L));
-        return names.Bias is null ? product : g.Op("Add", [product, g.Weight(names.Bias, outputs)]);
     }
 }

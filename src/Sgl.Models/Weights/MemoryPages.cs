@@ -5,7 +5,7 @@ namespace Sgl.Models;
 /// <summary>Tells the system what memory will be needed for. Does nothing where it cannot be told (other systems than Linux).</summary>
 public static partial class MemoryPages
 {
-    private const int Sequential = 2, WillNeed = 3, DontNeed = 4;
+    private const int Sequential = 2, WillNeed = 3, DontNeed = 4, HugePage = 14;
     private const int MmapThreshold = -3, LargeBlock = 1 << 19;
 
     /// <summary>
@@ -24,6 +24,11 @@ public static partial class MemoryPages
     /// <param name="pointer">First byte.</param>
     /// <param name="bytes">Length.</param>
     public static void WillReadInOrder(nint pointer, long bytes) => Advise(pointer, bytes, Sequential);
+
+    /// <summary>Asks for large pages where memory is touched for the first time.</summary>
+    /// <param name="pointer">First byte.</param>
+    /// <param name="bytes">Length.</param>
+    public static void PreferLarge(nint pointer, long bytes) => Advise(pointer, bytes, HugePage);
 
     /// <summary>
     /// Has the C library take blocks of 512 KiB and more straight from the system, for as long as the process lives, so that they go back when they are freed.

@@ -17,6 +17,14 @@ internal sealed unsafe class NativeBuffer : SafeHandle
         }
     }
 
+    /// <summary>Memory of which all will be written: on pages of 2 MiB, where the system has them, it is there in fewer steps.</summary>
+    public static NativeBuffer OnLargePages(long bytes)
+    {
+        var buffer = new NativeBuffer(bytes);
+        Sgl.Models.MemoryPages.PreferLarge(buffer.handle, bytes);
+        return buffer;
+    }
+
     public long ByteLength { get; }
 
     public nint Pointer => handle;
@@ -28,6 +36,13 @@ internal sealed unsafe class NativeBuffer : SafeHandle
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset + ((long)count * sizeof(T)), ByteLength);
         return new Span<T>((byte*)handle + byteOffset, count);
+    }
+
+    /// <summary>Copies all of it to <paramref name="target"/>, from a byte of it on.</summary>
+    public void CopyTo(NativeBuffer target, long byteOffset)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset + ByteLength, target.ByteLength);
+        Buffer.MemoryCopy((void*)handle, (byte*)target.handle + byteOffset, ByteLength, ByteLength);
     }
 
     /// <summary>Gives back the physical memory, where the system can: the contents are lost, the address stays.</summary>

@@ -13,12 +13,12 @@ internal static class PackingProbe
 {
     private const int Side = 256;
 
-    private static readonly ConcurrentDictionary<LinearFormat, bool> Known = new();
+    private static readonly ConcurrentDictionary<LinearFormat, IReadOnlySet<WeightPart>> Known = new();
 
-    /// <summary>Whether codes of this format are read when the session is made and never again.</summary>
-    public static bool Packs(LinearFormat format) => Known.GetOrAdd(format, Try);
+    /// <summary>Whether this part of weights in a format is read when the session is made and never again.</summary>
+    public static bool Packs(LinearFormat format, WeightPart part) => Known.GetOrAdd(format, Try).Contains(part);
 
-    private static bool Try(LinearFormat format)
+    private static HashSet<WeightPart> Try(LinearFormat format)
     {
         var graph = LinearGraph.Build(new LinearNames("w"), Side, Side, new GraphArithmetic(ComputeType.Float32, _ => format));
         using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
@@ -28,7 +28,7 @@ internal static class PackingProbe
         try
         {
             using var container = new PrePackedWeightsContainer();
-            var codes = new List<NativeBuffer>();
+            var parts = new List<(WeightPart Part, NativeBuffer Buffer)>();
             foreach (var binding in graph.Weights)
             {
                 var (element, size, fill) = binding.Part switch
@@ -48,9 +48,9 @@ internal static class PackingProbe
                     buffer.Span<float>(0, (int)count).Fill(1);
                 }
 
-                if (binding.Part is WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values)
+                if (binding.Part is WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4Scales or WeightPart.Blocks4ZeroPoints)
                 {
-                    codes.Add(buffer);
+                    parts.Add((binding.Part, buffer));
                 }
 
                 var value = OrtValue.CreateTensorValueWithData(OrtHost.Cpu, element, [.. binding.Shape], buffer.Pointer, buffer.ByteLength);
@@ -60,8 +60,21 @@ internal static class PackingProbe
 
             using var session = new InferenceSession(graph.ToBytes(), options, container);
             var before = Run(session);
-            codes.ForEach(c => c.Span<byte>(0, (int)c.ByteLength).Fill(0x77));
-            return before.AsSpan().SequenceEqual(Run(session)) && before[0] != 0;
+            var packed = new HashSet<WeightPart>();
+            foreach (var (part, buffer) in parts)
+            {
+                var bytes = buffer.Span<byte>(0, (int)buffer.ByteLength);
+                var own = bytes.ToArray();
+                bytes.Fill(0x77);
+                if (before.AsSpan().SequenceEqual(Run(session)) && before[0] != 0)
+                {
+                    packed.Add(part);
+                }
+
+                own.CopyTo(bytes);
+            }
+
+            return packed;
         }
         finally
         {

@@ -9,7 +9,7 @@ namespace Sgl.Inference.Internal.Runtime;
 
 /// <summary>
 /// Weights for all graphs of one checkpoint, each made once and shared by every session that asks for it: straight from the mapped file where it is stored as
-/// it is used, converted, or rounded to 8 bits. Pages of the file that were only read to be converted are given back. Weights of a GPU's sessions lie in its own
+/// it is used, converted, or rounded to 8 or 4 bits. Pages of the file that were only read to be converted are given back. Weights of a GPU's sessions lie in its own
 /// memory and nowhere else.
 /// </summary>
 internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : IDisposable
@@ -21,18 +21,20 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
 
     private readonly TensorStore _store = checkpoint.Weights;
     private readonly HashSet<string> _border = WeightPlan.Border(checkpoint.Vision);
+    private readonly HashSet<string> _decoder = WeightPlan.Layers(checkpoint.Decoder);
     private readonly ConcurrentDictionary<string, Lazy<LinearFormat>> _formats = new();
     private readonly ConcurrentDictionary<string, LinearCodes> _codes = new();
+    private readonly ConcurrentDictionary<string, Lazy<BlockCodes>> _blocks = new();
     private readonly ConcurrentDictionary<string, Lazy<NativeBuffer>> _made = new();
     private readonly ConcurrentDictionary<string, long> _bytes = new();
     private readonly ConcurrentDictionary<string, bool> _usedAsStored = new();
     private readonly ConcurrentDictionary<string, bool> _seen = new();
     private readonly long _fileBytes = checkpoint.Weights.Entries.Sum(e => e.ByteLength);
+    private readonly ConcurrentDictionary<string, bool> _sensitive = new();
     private readonly ConcurrentBag<OrtValue> _values = [];
     private readonly ConcurrentBag<PackedWeights> _packed = [];
     private readonly ConcurrentDictionary<DeviceId, Lazy<DeviceWeights>> _onDevice = new();
     private long _seenBytes;
-    private int _sensitive;
 
     /// <summary>Called whenever <see cref="Share"/> has grown, from any thread.</summary>
     public Action? Advanced { get; set; }
@@ -103,16 +105,17 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     /// <param name="type">Compute type of plain layers.</param>
     public WeightSummary Summary(ComputeType type)
     {
-        var kinds = _formats.Values.Select(f => f.Value.Kind).ToList();
-        int eight = kinds.Count(k => k == LinearKind.RowWise8), four = kinds.Count(k => k == LinearKind.Blocks4);
+        var kinds = _formats.ToLookup(f => f.Value.Value.Kind, f => (Matrix: checkpoint.Linear(f.Key), InDecoder: _decoder.Contains(f.Key)));
+        long InDecoder(LinearKind kind) => kinds[kind].Where(m => m.InDecoder).Sum(m => m.Matrix.Inputs * m.Matrix.Outputs);
+        var most = Enum.GetValues<LinearKind>().MaxBy(InDecoder);
         return new WeightSummary
         {
-            Kind = four > eight ? "int4" : eight > 0 ? "int8" : type.ToString().ToLowerInvariant(),
-            Bits = eight > 0 ? RowWise8.Bits : 0,
-            RowWise8 = eight,
-            Blocks4 = four,
-            Plain = kinds.Count - eight - four,
-            Sensitive = _sensitive,
+            Kind = most switch { LinearKind.RowWise8 => "int8", LinearKind.Blocks4 => "int4", _ => type.ToString().ToLowerInvariant() },
+            Bits = kinds.Contains(LinearKind.RowWise8) ? RowWise8.Bits : 0,
+            RowWise8 = kinds[LinearKind.RowWise8].Count(),
+            Blocks4 = kinds[LinearKind.Blocks4].Count(),
+            Plain = kinds[LinearKind.Plain].Count(),
+            Sensitive = _sensitive.Count,
             Bytes = _bytes.Values.Sum(),
             Reason = plan.Reason,
         };
@@ -143,6 +146,11 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         foreach (var codes in _codes.Values)
         {
             codes.Dispose();
+        }
+
+        foreach (var blocks in _blocks.Values.Where(v => v.IsValueCreated))
+        {
+            blocks.Value.Dispose();
         }
 
         foreach (var packed in _packed)
@@ -201,13 +209,15 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         var matrix = checkpoint.Linear(name);
         if (plan.UsesStored && matrix is Int8Matrix stored)
         {
-            _codes[name] = LinearCodes.Of(stored);
+            var unsigned = !RowWise8.ProcessorTakes8Bits;
+            _codes[name] = LinearCodes.Of(stored, unsigned);
             Made(matrix.Tensors);
-            return new LinearFormat(LinearKind.RowWise8) { Unsigned = !RowWise8.ProcessorTakes8Bits };
+            return new LinearFormat(LinearKind.RowWise8) { Unsigned = unsigned };
         }
 
         if (plan.UsesStored && matrix is Int4Matrix { BlockSize: { } block } groups)
         {
+            _blocks[name] = new Lazy<BlockCodes>(() => BlockCodes.Of(groups, block));
             return new LinearFormat(LinearKind.Blocks4) { BlockSize = block, Reordered = groups.Order is not null };
         }
 
@@ -216,11 +226,25 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             return LinearFormat.Plain;
         }
 
+        if (plan.RoundsTo4Bits && _decoder.Contains(name) && BlockWise4.BlockSize(matrix.Inputs) is { } size)
+        {
+            var blocks = BlockCodes.Round(matrix, size);
+            if (blocks.Error <= WeightPlan.LargestErrorOf4Bits)
+            {
+                _blocks[name] = new Lazy<BlockCodes>(blocks);
+                Made(matrix.Tensors);
+                return new LinearFormat(LinearKind.Blocks4) { BlockSize = size };
+            }
+
+            _sensitive[name] = true;
+            blocks.Dispose();
+        }
+
         var format = new LinearFormat(LinearKind.RowWise8);
         var codes = LinearCodes.Round(matrix, RowWise8.LargestCode);
         if (codes.Error > WeightPlan.LargestError)
         {
-            Interlocked.Increment(ref _sensitive);
+            _sensitive[name] = true;
             codes.Dispose();
             return LinearFormat.Plain;
         }
@@ -258,21 +282,11 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             case WeightPart.Joined:
                 return Convert(binding, type);
             case WeightPart.Blocks4Values:
-                var format = _formats[binding.Tensors[0]].Value;
-                var blocks = Blocks4.Values((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), format.BlockSize);
-                Made(checkpoint.Linear(binding.Tensors[0]).Tensors);
-                if (PackingProbe.Packs(format))
-                {
-                    packed.Add(blocks);
-                }
-
-                return blocks;
             case WeightPart.Blocks4Scales:
-                return Blocks4.Scales((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), _formats[binding.Tensors[0]].Value.BlockSize);
             case WeightPart.Blocks4ZeroPoints:
-                return Blocks4.ZeroPoints((Int4Matrix)checkpoint.Linear(binding.Tensors[0]), _formats[binding.Tensors[0]].Value.BlockSize);
+                return Blocks(binding, packed);
             case WeightPart.InputOrder:
-                return Blocks4.Order((Int4Matrix)checkpoint.Linear(binding.Tensors[0]));
+                return BlockCodes.Order((Int4Matrix)checkpoint.Linear(binding.Tensors[0]));
             case WeightPart.Int8Values:
             case WeightPart.UInt8Values:
                 return Columns(binding, packed);
@@ -295,17 +309,46 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     /// <summary>Codes of layers with the same input, side by side: [in, out].</summary>
     private NativeBuffer Columns(WeightBinding binding, PackedWeights packed)
     {
-        long inputs = binding.Shape[0], outputs = binding.Shape[1], first = 0;
-        var buffer = new NativeBuffer(inputs * outputs);
-        foreach (var name in binding.Tensors)
+        var buffer = _codes[binding.Tensors[0]].Columns;
+        if (binding.Tensors.Count > 1)
         {
-            var codes = _codes[name];
-            codes.WriteColumns(buffer.Pointer, outputs, first, binding.Part == WeightPart.UInt8Values ? (byte)128 : (byte)0);
-            first += codes.Rows;
-            codes.Codes.Discard();
+            long outputs = binding.Shape[1], first = 0;
+            buffer = NativeBuffer.OnLargePages(binding.Shape[0] * outputs);
+            foreach (var codes in binding.Tensors.Select(t => _codes[t]))
+            {
+                codes.CopyTo(buffer, outputs, first);
+                first += codes.Rows;
+                codes.Columns.Discard();
+            }
         }
 
-        if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value))
+        if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value, binding.Part))
+        {
+            packed.Add(buffer);
+        }
+
+        return buffer;
+    }
+
+    /// <summary>A part of the 4-bit blocks of layers with the same input, behind each other.</summary>
+    private NativeBuffer Blocks(WeightBinding binding, PackedWeights packed)
+    {
+        NativeBuffer[] parts = [.. binding.Tensors.Select(t => _blocks[t].Value.Part(binding.Part))];
+        var buffer = parts[0];
+        if (parts.Length > 1)
+        {
+            buffer = new NativeBuffer(parts.Sum(p => p.ByteLength));
+            long at = 0;
+            foreach (var part in parts)
+            {
+                part.CopyTo(buffer, at);
+                at += part.ByteLength;
+                part.Discard();
+            }
+        }
+
+        Made([.. binding.Tensors.SelectMany(t => checkpoint.Linear(t).Tensors)]);
+        if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value, binding.Part))
         {
             packed.Add(buffer);
         }
