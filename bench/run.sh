@@ -53,10 +53,20 @@ for part in "${parts[@]}"; do
       done
       ;;
     compare)
-      failed=0
+      failed=0 found=0
       for baseline in $(find bench/baselines -name '*.json' -printf '%h\n' | sort -u); do
-        bench --out "$out/${baseline#bench/baselines/}" --compare "$baseline" || failed=1
+        run="$out/${baseline#bench/baselines/}"
+        if [ -d "$run" ]; then
+          found=1
+          bench --out "$run" --compare "$baseline" || failed=1
+        else
+          echo "$run is not there"
+        fi
       done
+      if [ $found = 0 ]; then
+        echo "nothing in $out has a baseline" >&2
+        exit 1
+      fi
       exit $failed
       ;;
     *)
