@@ -2,7 +2,7 @@
 # Every figure of docs/results/performance.md, on a machine with nothing else to do. 16 GB of memory, 20 GB of disk in CACHE.
 #   bench/run.sh OUT CACHE prepare        random checkpoints and the peers' files, once: 10 minutes
 #   bench/run.sh OUT CACHE quick          each figure once: 14 minutes on two cores
-#   bench/run.sh OUT CACHE [PART ...]     parts: accuracy logits one two engine added reuse pieces load; none named: all, 130 minutes
+#   bench/run.sh OUT CACHE [PART ...]     parts: accuracy logits one two engine added reuse flow pieces load; none named: all, 130 minutes
 #   bench/run.sh OUT CACHE summary        table and plots of what lies in OUT; write: into README.md and docs/results too
 #   bench/run.sh OUT CACHE compare        with bench/baselines; ends with 1 where a figure got worse. keep: OUT becomes the baselines
 # Each part writes to OUT/PART.
@@ -12,7 +12,7 @@ out=${1:-out/bench}
 cache=${2:-out/bench-cache}
 shift $(($# < 2 ? $# : 2))
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(accuracy logits one two engine added reuse pieces load summary compare)
+[ ${#parts[@]} -gt 0 ] || parts=(accuracy logits one two engine added reuse flow pieces load summary compare)
 if [ "${parts[*]}" != keep ]; then
   for project in Sgl.Bench Sgl.LoadTest Sgl.Peers; do
     dotnet build -c Release "bench/$project" -v quiet -nologo -clp:ErrorsOnly
@@ -43,6 +43,12 @@ for part in "${parts[@]}"; do
     reuse)                                                                                                                 # 20
       bench 1b --bench reuse --rounds 3 --out "$to"
       loadtest reuse --rounds 1 --size 1344x896 --small "$cache/1b-bfloat16-served" --large "$cache/1b-bfloat16-served" --out "$to" || true
+      ;;
+    flow) # stalls, ten questions about a page, both models against one, guided tiles: 9
+      bench 1b --bench stall --visual 256,1792 --rounds 1 --out "$to"                                                      # 1.5
+      loadtest reuse --rounds 1 --size 1344x896 --small "$cache/1b-bfloat16-served" --large "$cache/1b-bfloat16-served" --out "$to/reuse" || true # 4
+      loadtest alone --seconds 20 --out "$to/alone" || true                                                                # 3
+      loadtest tiles --out "$to/tiles" || true                                                                             # 0.5
       ;;
     load) loadtest concurrency --out "$to" ;;                                                                              # 3
     summary) bench --summary "$out" ;;

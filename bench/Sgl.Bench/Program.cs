@@ -39,6 +39,7 @@ if (options.Prepare)
     {
         await using var subject = await Subject.LoadAsync(target, options);
         PeersBench.Prepare(subject, options);
+        _ = subject.SmallServed;
     }
 
     AccuracyBench.Prepare(options);

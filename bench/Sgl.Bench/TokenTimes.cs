@@ -8,6 +8,7 @@ internal sealed class TokenTimes
 {
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<long> _times = [];
+    private readonly List<double> _processor = [];
 
     /// <summary>Completes with the third token.</summary>
     public Task Begun => _begun.Task;
@@ -22,6 +23,7 @@ internal sealed class TokenTimes
                 lock (_times)
                 {
                     _times.Add(Stopwatch.GetTimestamp());
+                    _processor.Add(Environment.CpuUsage.TotalTime.TotalSeconds);
                     if (_times.Count == 3)
                     {
                         _begun.SetResult();
@@ -53,11 +55,17 @@ internal sealed class TokenTimes
     }
 
     /// <summary>Longest time between two tokens, seconds, of those gaps that end within a stretch.</summary>
-    public double LongestGap(long begin, long end)
+    public double LongestGap(long begin, long end) => Gaps(begin, end).Max();
+
+    /// <summary>The time between two tokens that half of the gaps exceed, seconds.</summary>
+    public double MedianGap(long begin, long end) => Measuring.Median(Gaps(begin, end));
+
+    /// <summary>Processor time of the whole process between two tokens, seconds, of those gaps that end within a stretch.</summary>
+    public double[] ProcessorGaps(long begin, long end)
     {
         lock (_times)
         {
-            return _times.Zip(_times.Skip(1)).Where(p => p.Second > begin && p.Second <= end).Select(p => Stopwatch.GetElapsedTime(p.First, p.Second).TotalSeconds).DefaultIfEmpty().Max();
+            return [.. Enumerable.Range(1, Math.Max(0, _times.Count - 1)).Where(i => _times[i] > begin && _times[i] <= end).Select(i => _processor[i] - _processor[i - 1])];
         }
     }
 
@@ -67,6 +75,14 @@ internal sealed class TokenTimes
         lock (_times)
         {
             return _times.Count(t => t > begin && t <= end) / Stopwatch.GetElapsedTime(begin, end).TotalSeconds;
+        }
+    }
+
+    private double[] Gaps(long begin, long end)
+    {
+        lock (_times)
+        {
+            return [.. _times.Zip(_times.Skip(1)).Where(p => p.Second > begin && p.Second <= end).Select(p => Stopwatch.GetElapsedTime(p.First, p.Second).TotalSeconds).DefaultIfEmpty()];
         }
     }
 }

@@ -86,7 +86,7 @@ public sealed record GenerationUsage
     /// <summary>Tiles that the vision tower ran for.</summary>
     public int EncodedTiles { get; init; }
 
-    /// <summary>Tiles whose features were in the cache.</summary>
+    /// <summary>Tiles whose features were in the cache, or those of an equal tile of the same prompt.</summary>
     public int CachedTiles { get; init; }
 
     /// <summary>Tiles that were left out: neither encoded nor looked up, since no token of theirs was needed.</summary>
@@ -120,13 +120,13 @@ public sealed record GenerationUsage
 /// <summary>Durations of the phases of one generation; queueing is apart from work.</summary>
 public sealed record PhaseTimings
 {
-    /// <summary>From submission to admission.</summary>
+    /// <summary>Waiting for a place in the batch, images encoded.</summary>
     public TimeSpan Queue { get; init; }
 
     /// <summary>Decoding, resizing and normalising images, tokenising.</summary>
     public TimeSpan Preprocess { get; init; }
 
-    /// <summary>Vision tower and projector.</summary>
+    /// <summary>Vision tower and projector, waiting for their turn included.</summary>
     public TimeSpan Vision { get; init; }
 
     /// <summary>Prefill through all stages and head.</summary>

@@ -50,6 +50,9 @@ public sealed record ModelDescription
     /// <summary>Stages as <c>first-last:device</c>.</summary>
     public required IReadOnlyList<string> Stages { get; init; }
 
+    /// <summary>Why no beginnings of prompts are kept (<see cref="EngineOptions.PrefixCacheMiB"/>); null: they are.</summary>
+    public string? PrefixCacheOff { get; init; }
+
     /// <summary>Longest sequence in tokens.</summary>
     public required int MaxSequenceTokens { get; init; }
 }
@@ -69,8 +72,14 @@ public readonly record struct EngineLoad(int Running, int Waiting, long KvBytesU
     /// <summary>KV memory that belongs to running sequences, bytes; 0 when idle.</summary>
     public long KvBytesOccupied { get; init; }
 
+    /// <summary>Rows of prompts of running sequences that have not run yet: what the next prompt may have to wait for.</summary>
+    public long PromptRowsWaiting { get; init; }
+
     /// <summary>Visual features that are kept, bytes.</summary>
     public long VisionCacheBytes { get; init; }
+
+    /// <summary>Pictures that were neither decoded nor resized, since they had been seen lately.</summary>
+    public long RecalledPictures { get; init; }
 
     /// <summary>Beginnings of prompts that are kept.</summary>
     public PrefixCacheLoad PrefixCache { get; init; }
@@ -89,6 +98,9 @@ public readonly record struct PrefixCacheLoad(long Bytes, long BudgetBytes)
 
     /// <summary>Prompt tokens that were not run again.</summary>
     public long SavedTokens { get; init; }
+
+    /// <summary>Prompt tokens that ran only from an earlier prune layer on: another prompt had been pruned there.</summary>
+    public long ContinuedTokens { get; init; }
 
     /// <summary>Pieces (a system text, a picture, a question with its answer) that went to make room.</summary>
     public long Evictions { get; init; }

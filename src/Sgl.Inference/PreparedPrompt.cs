@@ -10,6 +10,7 @@ public sealed class PreparedPrompt
 {
     private readonly PromptFeatures _features;
     private readonly Lock _keysGate = new();
+    private VisionKey[]? _tileKeys;
     private VisionKey[]? _imageKeys;
 
     /// <summary>Creates a prompt.</summary>
@@ -25,6 +26,10 @@ public sealed class PreparedPrompt
         _features = new PromptFeatures(PromptTiles.Of(images));
     }
 
+    /// <summary>A prompt whose tiles were told apart already.</summary>
+    internal PreparedPrompt(int[] ids, IReadOnlyList<ImageSpan> spans, IReadOnlyList<VisualInput> images, VisionKey[] tileKeys)
+        : this(ids, spans, images) => _tileKeys = tileKeys;
+
     private PreparedPrompt(int[] ids, IReadOnlyList<ImageSpan> spans, float[] features)
         : this(ids, spans, (IReadOnlyList<VisualInput>)[]) => _features = new PromptFeatures(Whole(spans), features);
 
@@ -38,7 +43,7 @@ public sealed class PreparedPrompt
 
     /// <summary>The same prompt, of which nothing is encoded yet. It shares the pixels, which must not have been let go.</summary>
     public PreparedPrompt Again() =>
-        new(Ids, Spans, Images) { DropsPixels = DropsPixels, CacheScope = CacheScope, PreprocessTime = PreprocessTime, _imageKeys = ImageKeys() };
+        new(Ids, Spans, Images) { DropsPixels = DropsPixels, CacheScope = CacheScope, PreprocessTime = PreprocessTime, _tileKeys = TileKeys() };
 
     /// <summary>Prompt ids, [S].</summary>
     public int[] Ids { get; }
@@ -68,13 +73,13 @@ public sealed class PreparedPrompt
     /// <summary>How long the vision tower took, as far as it ran.</summary>
     public TimeSpan VisionTime { get; internal set; }
 
-    /// <summary>Visual tokens whose features were known from an earlier prompt of the same cache scope.</summary>
+    /// <summary>Visual tokens of <see cref="CachedTiles"/>.</summary>
     public int CachedVisualTokens => _features.Counts().CachedTokens;
 
     /// <summary>Tiles that the vision tower ran for.</summary>
     public int EncodedTiles => _features.Counts().EncodedTiles;
 
-    /// <summary>Tiles whose features were known from an earlier prompt of the same cache scope.</summary>
+    /// <summary>Tiles whose features were known from an earlier prompt of the same cache scope, or from an equal tile of this one.</summary>
     public int CachedTiles => _features.Counts().CachedTiles;
 
     /// <summary>Absolute positions of all visual tokens, ascending, [N_I].</summary>
@@ -95,10 +100,17 @@ public sealed class PreparedPrompt
         }
     }
 
-    /// <summary>
-    /// What the images are, one key each in the order of <see cref="Spans"/>: nobody else's where scopes are told apart. Null where nothing of the prompt may be
-    /// kept, or its pixels are gone.
-    /// </summary>
+    /// <summary>What all tiles are, as <see cref="Tiles"/> counts them: nobody else's where scopes are told apart. Null where the pixels are gone, or never were.</summary>
+    internal VisionKey[]? TileKeys()
+    {
+        lock (_keysGate)
+        {
+            var images = Images;
+            return _tileKeys ??= images.Count == 0 || images.Any(i => i.PixelValues.Length == 0) ? null : [.. images.SelectMany(i => VisionKey.OfTiles(i, CacheScope))];
+        }
+    }
+
+    /// <summary>What the images are, one key each in the order of <see cref="Spans"/>. Null where nothing of the prompt may be kept, or its pixels are gone.</summary>
     internal VisionKey[]? ImageKeys()
     {
         lock (_keysGate)
@@ -108,12 +120,16 @@ public sealed class PreparedPrompt
                 return CacheScope is "" ? null : _imageKeys;
             }
 
-            var images = Images;
-            if (images.Count == Spans.Count && images.All(i => i.PixelValues.Length > 0))
+            if (VisualTokenCount == 0)
             {
-                _imageKeys = [.. images.Select(i => VisionKey.Of(i, CacheScope))];
+                _imageKeys = [];
             }
-            else if (images.Count == 0 && VisualTokenCount > 0)
+            else if (TileKeys() is { } keys)
+            {
+                var first = 0;
+                _imageKeys = [.. Images.Select(i => VisionKey.Of(i, keys.AsSpan((first += PromptTiles.CountOf(i)) - PromptTiles.CountOf(i), PromptTiles.CountOf(i))))];
+            }
+            else if (Images.Count == 0)
             {
                 var width = _features.Values.Length / VisualTokenCount;
                 var first = 0;

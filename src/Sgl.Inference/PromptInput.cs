@@ -9,6 +9,12 @@ public sealed record PromptInput
     /// <summary>Images, referred to by index from the messages. Images no message refers to are placed in front of the first user text.</summary>
     public required IReadOnlyList<RgbImage> Images { get; init; }
 
+    /// <summary>
+    /// What the images were decoded from, one digest each, in a way that is always the same: the next prompt about them need not decode them, see <see cref="VlmEngine.RecallAsync"/>.
+    /// Empty: not told.
+    /// </summary>
+    public IReadOnlyList<PictureDigest> Digests { get; init; } = [];
+
     /// <summary>Turns, oldest first.</summary>
     public required IReadOnlyList<ChatMessage> Messages { get; init; }
 

@@ -21,6 +21,9 @@ namespace Sgl.Inference;
 /// </summary>
 public sealed class VlmEngine : IAsyncDisposable
 {
+    // Layouts and digests of some thousand pictures.
+    private const long PictureBytes = 4 << 20;
+
     private readonly EngineOptions _options;
     private readonly Checkpoint _checkpoint;
     private readonly WeightProvider _weights;
@@ -28,10 +31,12 @@ public sealed class VlmEngine : IAsyncDisposable
     private readonly Decoder _decoder;
     private readonly Scheduler _scheduler;
     private readonly KvBudgets _budgets;
+    private readonly PictureCache _pictures = new(PictureBytes);
     private readonly PrefixStore? _prefixes;
     private readonly PrefixReuse? _reuse;
     private readonly TimeProvider _time;
     private readonly GenerationRules _rules;
+    private long _recalled;
 
     internal VlmEngine(
         EngineOptions options, Checkpoint checkpoint, WeightProvider weights, VisionEncoder vision, Decoder decoder, KvBudgets budgets, ModelDescription model, TimeProvider time, ILogger logger)
@@ -51,7 +56,7 @@ public sealed class VlmEngine : IAsyncDisposable
         var buffers = new SamplingBuffers(vocabulary);
         var emitter = new TokenEmitter(
             decoder, checkpoint.Tokenizer, StopIds, sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers));
-        if (options.PrefixCacheMiB > 0 && decoder.CanReadKv)
+        if (model.PrefixCacheOff is null)
         {
             _prefixes = new PrefixStore((long)options.PrefixCacheMiB << 20, decoder.Stages.Count, checkpoint.Config.Language.HiddenSize, decoder.RotatesAlike);
             _reuse = new PrefixReuse(_prefixes, decoder, checkpoint.Config.Language.Layers, checkpoint.Config.Language.HiddenSize);
@@ -68,7 +73,7 @@ public sealed class VlmEngine : IAsyncDisposable
     public int AttentionHeads => _checkpoint.Config.Language.Heads;
 
     /// <summary>Current load.</summary>
-    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budgets.Used, _budgets.Bytes) { KvBytesOccupied = _budgets.Occupied, VisionCacheBytes = _vision.CacheBytes, PrefixCache = _reuse?.Load ?? default };
+    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budgets.Used, _budgets.Bytes) { KvBytesOccupied = _budgets.Occupied, PromptRowsWaiting = _scheduler.RowsLeft, VisionCacheBytes = _vision.CacheBytes, RecalledPictures = Interlocked.Read(ref _recalled), PrefixCache = _reuse?.Load ?? default };
 
     /// <summary>Opens a checkpoint folder, builds its graphs, creates the sessions and runs a first generation.</summary>
     /// <exception cref="CheckpointException">The folder is incomplete, inconsistent or of an unknown kind.</exception>
@@ -85,6 +90,14 @@ public sealed class VlmEngine : IAsyncDisposable
     /// <exception cref="EngineRequestException">The chat or an image cannot be used.</exception>
     public Task<PreparedPrompt> PrepareAsync(PromptInput input, CancellationToken cancellationToken) =>
         Task.Run(() => Prepare(input, cancellationToken), cancellationToken);
+
+    /// <summary>
+    /// Prepares a prompt about pictures that were seen lately as <see cref="PrepareAsync"/> would, from <see cref="PromptInput.Digests"/>: nothing is decoded or resized, and
+    /// their features are taken out of the cache.
+    /// </summary>
+    /// <returns>Null where a picture, or the features of one of its tiles, are not known any more: then <see cref="PrepareAsync"/> makes them.</returns>
+    /// <exception cref="EngineRequestException">The chat cannot be used.</exception>
+    public Task<PreparedPrompt?> RecallAsync(PromptInput input, CancellationToken cancellationToken) => Task.Run(() => Recall(input), cancellationToken);
 
     /// <summary>What <see cref="PrepareAsync"/> will take for images of these sizes, the images themselves not counted. Looks at no pixel.</summary>
     /// <param name="sizes">Columns and rows of all images of the prompt.</param>
@@ -131,6 +144,16 @@ public sealed class VlmEngine : IAsyncDisposable
     }
 
     /// <summary>
+    /// Runs the vision tower as <see cref="EncodeAsync(PreparedPrompt, KeepMask?, CancellationToken)"/> does before it is known what will be asked for, unless so much is kept of the
+    /// prompt's images that its features may not be needed at all.
+    /// </summary>
+    public Task EncodeAheadAsync(PreparedPrompt prompt, KeepMask? tokens, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return prompt.ImageKeys() is { } keys && _reuse?.MayCover(keys) == true ? Task.CompletedTask : EncodeAsync(prompt, tokens, cancellationToken);
+    }
+
+    /// <summary>
     /// Visual features of a prompt, [N_I, <see cref="VlmConfig.FeatureWidth"/>]: per token what replaces its embedding, and what is added behind the first
     /// layers (DeepStack); computed once.
     /// </summary>
@@ -160,28 +183,31 @@ public sealed class VlmEngine : IAsyncDisposable
         var submitted = _time.GetTimestamp();
         // Verification wants to see all rows.
         var keys = _reuse is null || options.Trace is not null ? null : prompt.ImageKeys();
-        // What layer 0 does not see is never looked at.
-        await EncodeAsync(prompt, options.Plan.MaskAt(0), cancellationToken).ConfigureAwait(false);
-        prompt.LetPixelsGo();
-        prompt.Features.Allocate(_checkpoint.Config.FeatureWidth);
-        var features = prompt.Features.Values;
-        if (features.LongLength != (long)prompt.VisualTokenCount * _checkpoint.Config.FeatureWidth)
-        {
-            throw new ArgumentException($"{prompt.VisualTokenCount} visual tokens of this model have {_checkpoint.Config.FeatureWidth} numbers each.", nameof(prompt));
-        }
-
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var sequence = new Sequence(prompt, features, PromptPositions.Of(prompt, _checkpoint), options, _checkpoint.Config.Language.Layers, gone.Token)
-        {
-            SubmittedAt = submitted,
-            ImageKeys = keys,
-            QueuedAt = _time.GetTimestamp(),
-            Parent = EngineActivity.Parent,
-        };
-        _scheduler.Submit(sequence);
         using var wake = gone.Token.Register(_scheduler.Wake);
         try
         {
+            Sequence? sequence = null;
+            if (keys is not null && !prompt.Features.IsComplete && _reuse!.MayCover(keys))
+            {
+                sequence = NewSequence(prompt, [], options, keys, submitted, gone.Token);
+                _scheduler.Submit(sequence);
+            }
+
+            if (sequence is null || !await sequence.Begun.Task.ConfigureAwait(false))
+            {
+                // What layer 0 does not see is never looked at.
+                await EncodeAsync(prompt, options.Plan.MaskAt(0), cancellationToken).ConfigureAwait(false);
+                prompt.LetPixelsGo();
+                var again = sequence is not null;
+                sequence = NewSequence(prompt, FeaturesOf(prompt), options, keys, submitted, gone.Token);
+                _scheduler.Submit(sequence, again);
+            }
+            else
+            {
+                prompt.LetPixelsGo();
+            }
+
             await foreach (var generated in sequence.Events.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
                 yield return generated;
@@ -193,6 +219,24 @@ public sealed class VlmEngine : IAsyncDisposable
             await gone.CancelAsync().ConfigureAwait(false);
         }
     }
+
+    private float[] FeaturesOf(PreparedPrompt prompt)
+    {
+        prompt.Features.Allocate(_checkpoint.Config.FeatureWidth);
+        var features = prompt.Features.Values;
+        return features.LongLength == (long)prompt.VisualTokenCount * _checkpoint.Config.FeatureWidth
+            ? features
+            : throw new ArgumentException($"{prompt.VisualTokenCount} visual tokens of this model have {_checkpoint.Config.FeatureWidth} numbers each.", nameof(prompt));
+    }
+
+    private Sequence NewSequence(PreparedPrompt prompt, float[] features, GenerationOptions options, VisionKey[]? keys, long submitted, CancellationToken cancellationToken) =>
+        new(prompt, features, PromptPositions.Of(prompt, _checkpoint), options, _checkpoint.Config.Language.Layers, cancellationToken)
+        {
+            SubmittedAt = submitted,
+            ImageKeys = keys,
+            QueuedAt = _time.GetTimestamp(),
+            Parent = EngineActivity.Parent,
+        };
 
     /// <summary>Ends all work and frees models and memory.</summary>
     public ValueTask DisposeAsync()
@@ -242,24 +286,78 @@ public sealed class VlmEngine : IAsyncDisposable
     private PreparedPrompt Prepare(PromptInput input, CancellationToken cancellationToken)
     {
         var start = _time.GetTimestamp();
+
+        // The prompt first: one that is too long is refused before a pixel is touched.
+        var preprocessor = _checkpoint.Preprocessor.ForImages(input.Images.Count);
+        var (ids, spans) = Tokenize(input, input.Images.Count, i => Usable(i, () => preprocessor.Plan(input.Images[i].Width, input.Images[i].Height, input.ImageLimits)));
+        var inputs = new VisualInput[input.Images.Count];
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            inputs[i] = Usable(i, () => preprocessor.Process(input.Images[i], input.ImageLimits, cancellationToken));
+        }
+
+        VisionKey[][] tiles = [.. inputs.Select(image => VisionKey.OfTiles(image, input.CacheScope))];
+        for (var i = 0; i < inputs.Length && input.Digests.Count == inputs.Length && input.CacheScope is not ""; i++)
+        {
+            _pictures.Add(KeyOf(input, i), inputs[i], tiles[i]);
+        }
+
+        return new PreparedPrompt(ids, spans, [.. spans.Select(s => inputs[s.ImageIndex])], [.. spans.SelectMany(s => tiles[s.ImageIndex])])
+        {
+            PreprocessTime = _time.GetElapsedTime(start),
+            CacheScope = input.CacheScope,
+            DropsPixels = input.DropPixels,
+        };
+    }
+
+    private PreparedPrompt? Recall(PromptInput input)
+    {
+        var start = _time.GetTimestamp();
+        var pictures = new KnownPicture[input.Digests.Count];
+        for (var i = 0; i < pictures.Length; i++)
+        {
+            if (input.CacheScope is "" || _pictures.Find(KeyOf(input, i)) is not { } picture || !_vision.Knows(picture.Tiles))
+            {
+                return null;
+            }
+
+            pictures[i] = picture;
+        }
+
+        if (pictures.Length == 0)
+        {
+            return null;
+        }
+
+        var (ids, spans) = Tokenize(input, pictures.Length, i => pictures[i].Input.Layout);
+        VisualInput[] images = [.. spans.Select(s => pictures[s.ImageIndex].Input)];
+        VisionKey[] keys = [.. spans.SelectMany(s => pictures[s.ImageIndex].Tiles)];
+        var prompt = new PreparedPrompt(ids, spans, images, keys) { CacheScope = input.CacheScope, DropsPixels = true, PreprocessTime = _time.GetElapsedTime(start) };
+        if (!_vision.TryRecall(prompt.Features, images, keys))
+        {
+            return null;
+        }
+
+        Interlocked.Add(ref _recalled, pictures.Length);
+        return prompt;
+    }
+
+    private static PictureKey KeyOf(PromptInput input, int image) => new(input.CacheScope, input.Digests[image], input.ImageLimits, input.Digests.Count == 1);
+
+    /// <summary>The prompt's ids, and where its images stand in it, in its order.</summary>
+    private (int[] Ids, List<ImageSpan> Spans) Tokenize(PromptInput input, int images, Func<int, VisualLayout> layout)
+    {
         if (_checkpoint.Template is not { } template)
         {
             throw new EngineRequestException("messages", $"{Model.Name} has no tokenizer files, so it takes token ids only");
         }
 
-        if (input.Images.Count > _options.MaxImages)
+        if (images > _options.MaxImages)
         {
-            throw new EngineRequestException("images", $"has {input.Images.Count} images, at most {_options.MaxImages} are allowed");
+            throw new EngineRequestException("images", $"has {images} images, at most {_options.MaxImages} are allowed");
         }
 
-        // The prompt first: one that is too long is refused before a pixel is touched.
-        var preprocessor = _checkpoint.Preprocessor.ForImages(input.Images.Count);
-        var tokenCounts = new int[input.Images.Count];
-        for (var i = 0; i < tokenCounts.Length; i++)
-        {
-            tokenCounts[i] = Usable(i, () => preprocessor.Plan(input.Images[i].Width, input.Images[i].Height, input.ImageLimits)).TokenCount;
-        }
-
+        int[] tokenCounts = [.. Enumerable.Range(0, images).Select(i => layout(i).TokenCount)];
         TokenizedPrompt tokenized;
         try
         {
@@ -287,26 +385,7 @@ public sealed class VlmEngine : IAsyncDisposable
             throw new EngineRequestException("images", $"have {tokenCounts.Sum()} visual tokens, at most {Array.MaxLength / _checkpoint.Config.FeatureWidth} can be encoded for one prompt") { Problem = RequestProblem.PromptTooLong };
         }
 
-        var inputs = new VisualInput[input.Images.Count];
-        for (var i = 0; i < inputs.Length; i++)
-        {
-            inputs[i] = Usable(i, () => preprocessor.Process(input.Images[i], input.ImageLimits, cancellationToken));
-        }
-
-        var ordered = tokenized.Images.OrderBy(s => s.Start).ToList();
-        var prompt = new PreparedPrompt(tokenized.Ids, ordered, [.. ordered.Select(s => inputs[s.ImageIndex])])
-        {
-            PreprocessTime = _time.GetElapsedTime(start),
-            CacheScope = input.CacheScope,
-            DropsPixels = input.DropPixels,
-        };
-        if (_reuse is not null)
-        {
-            // While the pixels are here.
-            _ = prompt.ImageKeys();
-        }
-
-        return prompt;
+        return (tokenized.Ids, [.. tokenized.Images.OrderBy(s => s.Start)]);
     }
 
     private static T Usable<T>(int image, Func<T> use)
@@ -332,7 +411,7 @@ public sealed class VlmEngine : IAsyncDisposable
         using var span = EngineActivity.Vision(prompt, tiles.Length);
         try
         {
-            await _vision.EncodeAsync(prompt.Features, prompt.Images, tiles, prompt.CacheScope, cancellationToken).ConfigureAwait(false);
+            await _vision.EncodeAsync(prompt.Features, prompt.Images, tiles, prompt.TileKeys(), prompt.CacheScope is not "", cancellationToken).ConfigureAwait(false);
         }
         finally
         {

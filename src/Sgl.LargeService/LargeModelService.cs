@@ -130,7 +130,7 @@ public sealed partial class LargeModelService(
     private static void BeginEncoding(PreparedRequest prepared, bool guidedTiles, CancellationToken cancellationToken)
     {
         var tiles = prepared.Prompt.Tiles;
-        Observe(prepared.Engine.EncodeAsync(prepared.Prompt, guidedTiles ? tiles.TokensOf(tiles.Overviews()) : null, cancellationToken));
+        Observe(prepared.Engine.EncodeAheadAsync(prepared.Prompt, guidedTiles ? tiles.TokensOf(tiles.Overviews()) : null, cancellationToken));
     }
 
     /// <summary>Ends the answer where the client wants that or broke the contract; a client that merely closed its side waits for it.</summary>

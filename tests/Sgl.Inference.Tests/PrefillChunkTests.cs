@@ -84,6 +84,30 @@ public class PrefillChunkTests
     }
 
     [Fact]
+    public async Task GenerateAsync_ShortPromptBehindALongOne_IsAnsweredFirstAndBothAsAlone()
+    {
+        await using var engine = await TestEngine.LoadAsync(o => (o.PrefillChunk, o.PrefixCacheMiB) = (4, 0));
+        PreparedPrompt page = TestEngine.Prompt(1, 1500, 1000, 500), question = TestEngine.Prompt(2, 4, 20, 4);
+        var options = TestEngine.Tokens(3);
+        var alone = (await TestEngine.RunAsync(engine, page, options)).TokenIds;
+        var expected = (await TestEngine.RunAsync(engine, question, options)).TokenIds;
+        var passed = false;
+        // The long prompt may be over before the short one comes: then once more.
+        for (var round = 0; !passed && round < 30; round++)
+        {
+            var running = TestEngine.RunAsync(engine, page, options);
+            await TestEngine.UntilAsync(() => engine.Load.PromptRowsWaiting > 1000 || running.IsCompleted, "the long prompt");
+            var answer = await TestEngine.RunAsync(engine, question, options);
+            passed = !running.IsCompleted;
+            Assert.Equal(expected, answer.TokenIds);
+            Assert.Equal(alone, (await running).TokenIds);
+        }
+
+        Assert.True(passed);
+        await TestEngine.UntilAsync(() => engine.Load.PromptRowsWaiting == 0, "an empty queue");
+    }
+
+    [Fact]
     public async Task GenerateAsync_CallerGoesAwayDuringItsPrefill_StopsBetweenPiecesAndFreesItsMemory()
     {
         await using var engine = await LoadAsync(1, "cpu");

@@ -1,5 +1,7 @@
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Tests.Support;
+using Sgl.Text;
+using Sgl.Vision;
 
 namespace Sgl.Inference.Tests;
 
@@ -66,7 +68,7 @@ public class VisionCacheTests
     [Fact]
     public async Task GenerateAsync_CacheOff_NothingIsKept()
     {
-        await using var engine = await TestEngine.LoadAsync(o => o.VisionCacheMiB = 0);
+        await using var engine = await TestEngine.LoadAsync(o => (o.VisionCacheMiB, o.PrefixCacheMiB) = (0, 0));
         await TestEngine.RunAsync(engine, Images.Prompt([1]), TestEngine.Tokens(2));
         Assert.Equal(0, (await TestEngine.RunAsync(engine, Images.Prompt([1]), TestEngine.Tokens(2))).Usage.CachedVisualTokens);
     }
@@ -114,17 +116,44 @@ public class VisionCacheTests
         other[^1] += 1e-6f;
         VisionKey[] keys =
         [
-            VisionKey.Of(image),
-            VisionKey.Of(image with { PixelValues = other }),
-            VisionKey.Of(image with { Shape = [image.Shape[0], 3, image.Shape[2] * 2, image.Shape[3] / 2] }),
-            VisionKey.Of(image with { Grid = (1, 2, 4) }),
-            VisionKey.Of(image with { Grid = (1, 4, 2) }),
-            VisionKey.Of(image with { Packed = new(1, 2, 3, 0, 0, 3, 6, 3, 6) }),
-            VisionKey.Of(image with { Packed = new(1, 2, 3, 0, 1, 3, 5, 3, 5) }),
+            Key(image),
+            Key(image with { PixelValues = other }),
+            Key(image with { Shape = [image.Shape[0], 3, image.Shape[2] * 2, image.Shape[3] / 2] }),
+            Key(image with { Grid = (1, 2, 4) }),
+            Key(image with { Grid = (1, 4, 2) }),
+            Key(image with { Packed = new(1, 2, 3, 0, 0, 3, 6, 3, 6) }),
+            Key(image with { Packed = new(1, 2, 3, 0, 1, 3, 5, 3, 5) }),
         ];
         Assert.Distinct(keys);
-        Assert.Equal(keys[0], VisionKey.Of(Images.Prompt(2).Images[0]));
-        Assert.Distinct([keys[0], VisionKey.Of(image, ""), VisionKey.Of(image, "a"), VisionKey.Of(image, "b")]);
+        Assert.Equal(keys[0], Key(Images.Prompt(2).Images[0]));
+        Assert.Distinct([keys[0], Key(image, ""), Key(image, "a"), Key(image, "b")]);
+    }
+
+    [Fact]
+    public async Task EncodeAsync_EqualTilesAndNothingKept_EachDistinctOneIsEncodedOnce()
+    {
+        await using var engine = await TestEngine.LoadAsync(o => (o.VisionCacheMiB, o.VisionBatch) = (0, 2));
+        var prompt = Repeated([0, 1, 0, 2, 1, 0]);
+        var result = await TestEngine.RunAsync(engine, prompt, TestEngine.Tokens(3));
+
+        Assert.Equal((6, 3, 3, 0), (result.Usage.Tiles, result.Usage.EncodedTiles, result.Usage.CachedTiles, result.Usage.LeftOutTiles));
+        var (features, distinct) = (await engine.FeaturesAsync(prompt, default), await engine.FeaturesAsync(Repeated([0, 1, 2]), default));
+        var width = TestEngine.Shape.Hidden;
+        float[] expected = [.. new[] { 0, 1, 0, 2, 1, 0 }.SelectMany(tile => distinct[(tile * width)..((tile + 1) * width)])];
+        Assert.Equal(expected, features);
+
+        // In two pictures of one prompt too.
+        var one = Repeated([0, 1]).Images[0];
+        var twice = new PreparedPrompt([10, 3, 3, 3, 3, 12], [new ImageSpan(0, 1, 2), new ImageSpan(1, 3, 2)], [one, one]);
+        Assert.Equal(2, (await TestEngine.RunAsync(engine, twice, TestEngine.Tokens(2))).Usage.EncodedTiles);
+
+        static PreparedPrompt Repeated(int[] tiles)
+        {
+            var prompt = Images.Prompt(tiles.Length);
+            var pixels = Images.Prompt(3).Images[0].PixelValues;
+            var values = pixels.Length / 3;
+            return new PreparedPrompt(prompt.Ids, prompt.Spans, [prompt.Images[0] with { PixelValues = [.. tiles.SelectMany(tile => pixels[(tile * values)..((tile + 1) * values)])] }]);
+        }
     }
 
     [Fact]
@@ -135,9 +164,12 @@ public class VisionCacheTests
         changed[^1] += 1e-6f;
         var other = image with { PixelValues = changed, Packed = new(1, 2, 3, 0, 0, 3, 6, 3, 6) };
 
-        Assert.Distinct([.. Enumerable.Range(0, 3).Select(t => VisionKey.OfTile(image, t)), VisionKey.OfTile(other, 2), VisionKey.OfTile(image, 0, ""), VisionKey.OfTile(image, 0, "a"), VisionKey.Of(image)]);
+        Assert.Distinct([.. Enumerable.Range(0, 3).Select(t => VisionKey.OfTile(image, t)), VisionKey.OfTile(other, 2), VisionKey.OfTile(image, 0, ""), VisionKey.OfTile(image, 0, "a"), Key(image)]);
         Assert.Equal([VisionKey.OfTile(image, 0), VisionKey.OfTile(image, 1)], [VisionKey.OfTile(other, 0), VisionKey.OfTile(other, 1)]);
         var grid = image with { Grid = (1, 2, 4) };
-        Assert.Equal(VisionKey.Of(grid), VisionKey.OfTile(grid, 0));
+        Assert.Distinct([VisionKey.OfTile(grid, 0), VisionKey.OfTile(grid with { Grid = (1, 4, 2) }, 0), VisionKey.OfTile(image, 0)]);
+        Assert.Equal([VisionKey.OfTile(grid, 0)], VisionKey.OfTiles(grid));
     }
+
+    private static VisionKey Key(VisualInput image, string? scope = null) => VisionKey.Of(image, VisionKey.OfTiles(image, scope));
 }

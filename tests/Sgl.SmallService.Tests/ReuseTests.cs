@@ -13,7 +13,7 @@ public sealed class ReuseTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _warm = await StartAsync();
-        _cold = await StartAsync(("Engine:PrefixCacheMiB", "0"));
+        _cold = await StartAsync(("Engine:PrefixCacheMiB", "0"), ("Engine:VisionCacheMiB", "0"));
     }
 
     public async Task DisposeAsync()
@@ -51,6 +51,9 @@ public sealed class ReuseTests : IAsyncLifetime
         Assert.InRange(await _warm.MetricAsync("sgl_prefix_cache_bytes"), 1, await _warm.MetricAsync("sgl_prefix_cache_budget_bytes"));
         Assert.True(await _warm.MetricAsync("sgl_vision_cache_bytes") > 0);
         Assert.Equal(0, await _cold.MetricAsync("sgl_prefix_cache_budget_bytes"));
+        Assert.Equal(0, await _cold.MetricAsync("sgl_recalled_pictures_total"));
+        string[] off = ["", "Engine:PrefixCacheMiB is 0"];
+        Assert.Equal(off, new[] { _warm, _cold }.Select(s => new Wire.SmallService.SmallServiceClient(s.Channel).GetModelInfo(new()).Model.PrefixCacheOff));
     }
 
     [Fact]
@@ -64,6 +67,37 @@ public sealed class ReuseTests : IAsyncLifetime
         Assert.True(fewer.Layout.VisualTokenCount < first.Layout.VisualTokenCount);
         Assert.InRange(fewer.Completed.Usage.CachedPromptTokenCount, 1, first.Layout.PromptTokenCount - first.Layout.VisualTokenCount);
         Assert.Equal((await AnswerAsync(new(_cold.Channel), request)).Completed.Answer, fewer.Completed.Answer);
+    }
+
+    [Fact]
+    public async Task Generate_PictureSeenBefore_IsNeitherDecodedNorResized()
+    {
+        var (code, other) = (Samples.Image("codes.png"), Samples.Image("shapes.jpg"));
+        await AskAsync(0, Ask("What is the code in the orange box?", code));
+        await AskAsync(1, Ask("Which box is left?", code));
+        await AskAsync(0, Ask("Which box is left?", code, other));
+        await AskAsync(2, Ask("What shape is black?", other, code));
+
+        // Under other limits, or where it is the only one of those that are cut otherwise then, it is another picture.
+        var fewer = Ask("Which box is left?", code);
+        fewer.ImageLimits = new Wire.ImageLimits { MaxTileCount = 1 };
+        await AskAsync(0, fewer);
+        await AskAsync(1, fewer);
+
+        var changed = code.Clone();
+        var bytes = changed.Data.ToByteArray();
+        changed.Data = Google.Protobuf.ByteString.CopyFrom([.. bytes, 0]);
+        await AskAsync(0, Ask("Which box is left?", changed));
+
+        async Task AskAsync(int recalled, Wire.SmallServiceGenerateRequest request)
+        {
+            var before = await _warm.MetricAsync("sgl_recalled_pictures_total");
+            var (warm, cold) = (await AnswerAsync(new(_warm.Channel), request), await AnswerAsync(new(_cold.Channel), request));
+            Assert.Equal(recalled, await _warm.MetricAsync("sgl_recalled_pictures_total") - before);
+            Assert.Equal(cold.Layout, warm.Layout);
+            Assert.Equal(cold.Tokens.Select(t => t.Id), warm.Tokens.Select(t => t.Id));
+            Assert.Equal(cold.Completed.Scores.Decision, warm.Completed.Scores.Decision, 1e-4);
+        }
     }
 
     private async Task<SmallAnswer> SameAsync(Wire.SmallServiceGenerateRequest request, int cached)

@@ -10,6 +10,7 @@ internal interface IScenario
         new AddedScenario(),
         new DecodeScenario(),
         new AloneScenario(),
+        new GuidedTilesScenario(),
         new OverloadScenario(),
         new UnreadScenario(),
         new StalledUploadScenario(),

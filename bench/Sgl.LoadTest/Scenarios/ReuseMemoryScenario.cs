@@ -18,6 +18,10 @@ internal sealed class ReuseMemoryScenario : IScenario
     // Fragments of freed memory, and what the runtime keeps for the next request.
     private const double GrowthMiB = 48;
 
+    private const double MiB = 1 << 20;
+
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(30);
+
     public string Name => "reuse-memory";
 
     public string Summary => "random pictures for the whole time, and how much memory the reuse caches take (a day: --seconds 3600)";
@@ -30,11 +34,12 @@ internal sealed class ReuseMemoryScenario : IScenario
         ServiceProcess[] models = [trio.Smalls[0], trio.Larges[0]];
         var looks = models.ToDictionary(m => m, _ => new List<Look>());
         using var stop = new CancellationTokenSource();
-        var watching = WatchAsync(looks, stop.Token);
+        Directory.CreateDirectory(options.Output);
+        var watching = WatchAsync(looks, Path.Combine(options.Output, "reuse-memory.csv"), stop.Token);
         var pictures = 0;
         var asked = await LoadGenerator.FixedAsync(Users, options.Duration, (n, token) => TalkAsync(client, Interlocked.Increment(ref pictures), options, token), cancellationToken);
         await stop.CancelAsync();
-        await watching;
+        section.Note("looks that a service was too busy to answer", await watching);
         section.Add("chats about new pictures", LoadSummary.Of(asked, options.Duration));
         section.Expect("failed", asked.Count(o => o.Ending != Ending.Answered), most: 0);
         foreach (var model in models)
@@ -60,20 +65,42 @@ internal sealed class ReuseMemoryScenario : IScenario
         return sorted.Length == 0 ? 0 : sorted[sorted.Length / 2] / (double)(1 << 20);
     }
 
-    private static async Task WatchAsync(Dictionary<ServiceProcess, List<Look>> looks, CancellationToken cancellationToken)
+    /// <summary>Looks at the services until it is stopped, and writes a line of each twice a minute: what an hour's run has seen is there if it is cut short.</summary>
+    /// <returns>Looks that failed.</returns>
+    private static async Task<int> WatchAsync(Dictionary<ServiceProcess, List<Look>> looks, string file, CancellationToken cancellationToken)
     {
+        await using var lines = new StreamWriter(file) { AutoFlush = true };
+        await lines.WriteLineAsync("seconds,service,resident_mib,prefixes_mib,vision_mib");
+        var (started, written, missed) = (Stopwatch.GetTimestamp(), TimeSpan.Zero, 0);
         while (!cancellationToken.IsCancellationRequested)
         {
+            var now = Stopwatch.GetElapsedTime(started);
             foreach (var (model, seen) in looks)
             {
-                seen.Add(new Look(
-                    model.Memory,
-                    await model.MetricAsync("sgl_prefix_cache_bytes", CancellationToken.None),
-                    await model.MetricAsync("sgl_vision_cache_bytes", CancellationToken.None)));
+                try
+                {
+                    var look = new Look(
+                        model.Memory,
+                        await model.MetricAsync("sgl_prefix_cache_bytes", CancellationToken.None),
+                        await model.MetricAsync("sgl_vision_cache_bytes", CancellationToken.None));
+                    seen.Add(look);
+                    if (now - written >= BetweenLines)
+                    {
+                        await lines.WriteLineAsync(FormattableString.Invariant(
+                            $"{now.TotalSeconds:0},{model.Name},{look.Resident / MiB:0},{look.Prefixes / MiB:0.00},{look.Vision / MiB:0.00}"));
+                    }
+                }
+                catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+                {
+                    missed++;
+                }
             }
 
+            written = now - written >= BetweenLines ? now : written;
             await Task.Delay(200, CancellationToken.None);
         }
+
+        return missed;
     }
 
     /// <summary>One to three turns about one picture.</summary>

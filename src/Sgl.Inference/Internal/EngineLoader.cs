@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Decoding.Devices;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Prefixes;
 using Sgl.Inference.Internal.Runtime;
 using Sgl.Inference.Internal.Runtime.Cuda;
 using Sgl.Models;
@@ -118,6 +119,11 @@ internal static partial class EngineLoader
                 LogWeights(logger, model.Name, model.Weights);
             }
 
+            if (model.PrefixCacheOff is { } reason)
+            {
+                LogPrefixCacheOff(logger, model.Name, reason);
+            }
+
             return engine;
         }
         finally
@@ -192,6 +198,7 @@ internal static partial class EngineLoader
         CutsTiles = checkpoint.Config.Vision.Architecture is VisionArchitecture.InternVit or VisionArchitecture.SigLip,
         PruneLayers = pruneLayers,
         Stages = [.. stages.Select(s => s.ToString())],
+        PrefixCacheOff = PrefixReuse.WhyOff(options.PrefixCacheMiB, stages),
         MaxSequenceTokens = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : checkpoint.Config.Language.MaxPositions,
     };
 
@@ -205,6 +212,9 @@ internal static partial class EngineLoader
 
     [LoggerMessage(EventId = 4, EventName = "NoCodeForDevice", Level = LogLevel.Warning, Message = "{Device} is of compute capability {Capability}, for which ONNX Runtime's package seems to have no code: expect its first run to fail.")]
     private static partial void LogNoCode(ILogger logger, DeviceId device, string capability);
+
+    [LoggerMessage(EventId = 5, EventName = "PrefixCacheOff", Level = LogLevel.Information, Message = "{Name} keeps no beginnings of prompts, each prompt runs whole: {Reason}.")]
+    private static partial void LogPrefixCacheOff(ILogger logger, string name, string reason);
 
     [LoggerMessage(EventId = 3, EventName = "WeightsChosen", Level = LogLevel.Information, Message = "Weights of {Name} are {Weights}.")]
     private static partial void LogWeights(ILogger logger, string name, WeightSummary weights);

@@ -53,11 +53,21 @@ public sealed class RequestPreparer
         RequestRules.Check(input, _engine.MaxNewTokens, violations);
         ImageLimitMapping.CheckKnown(input.ImageLimits, engine.Model.KnownImageLimits, $"{input.Field}image_limits", violations);
         var headers = _images.ReadHeaders(input.Images, _engine.MaxImages, $"{input.Field}images", violations);
+        IReadOnlyList<PictureDigest> digests = [];
+        if (!violations.Any)
+        {
+            digests = [.. input.Images.Select(i => PictureDigest.Of(i.Data.Span))];
+            if (await RecallAsync(engine, input, headers, digests, started, cancellationToken) is { } known)
+            {
+                return known;
+            }
+        }
+
         var cost = Cost(engine, input, headers, violations);
         var place = await _gate.EnterAsync(cost.PeakBytes, cancellationToken);
 
         // Whoever went away does not wait for a decoder that cannot be stopped; its place is free when the work has ended.
-        var work = Task.Run(() => PrepareAsync(engine, input, headers, violations, started, cancellationToken), CancellationToken.None);
+        var work = Task.Run(() => PrepareAsync(engine, input, headers, digests, violations, started, cancellationToken), CancellationToken.None);
         _ = work.ContinueWith(
             static (ended, place) =>
             {
@@ -91,35 +101,62 @@ public sealed class RequestPreparer
         }
     }
 
-    private async Task<PreparedRequest> PrepareAsync(
-        VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, ViolationList violations, long started, CancellationToken cancellationToken)
+    /// <summary>Pictures seen lately take neither a worker nor memory for their pixels.</summary>
+    private async Task<PreparedRequest?> RecallAsync(
+        VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, IReadOnlyList<PictureDigest> digests, long started, CancellationToken cancellationToken)
     {
-        var images = _images.Decode(input.Images, headers, $"{input.Field}images", violations, cancellationToken);
-        violations.ThrowIfAny();
-
-        var messages = ImagePlacement.Complete(input.Messages, images.Count);
-        var order = ImagePlacement.Order(messages);
-        var prompt = new PromptInput
-        {
-            Images = images,
-            Messages = ChatMapping.From(messages),
-            ImageLimits = ImageLimitMapping.From(input.ImageLimits),
-            KeepPartOrder = input.KeepPartOrder,
-            CacheScope = input.Tenant.Scope,
-            DropPixels = true,
-        };
+        var messages = ImagePlacement.Complete(input.Messages, digests.Count);
         try
         {
-            var prepared = await engine.PrepareAsync(prompt, cancellationToken);
-            var sampling = SamplingMapping.From(input.Sampling, _engine.MaxNewTokens);
-            sampling = SamplingMapping.Fit(sampling, input.Sampling, prepared.Ids.Length, engine.Model.MaxSequenceTokens);
-            var key = _limits.VisualLayoutKey(engine.Model);
-            var layout = WireLayout.From(prepared, [.. headers.OfType<ImageHeader>()], _limits, key, InputDigests.Of(input with { Messages = messages }, key, order));
-            return new PreparedRequest(engine, prepared, layout, sampling, _time.GetElapsedTime(started), input.Field);
+            var prompt = await engine.RecallAsync(Prompt(input, messages, [], digests), cancellationToken);
+            return prompt is null ? null : Prepared(engine, input, messages, headers, digests, prompt, started);
         }
         catch (EngineRequestException e)
         {
             throw e.Below(input.Field);
         }
+    }
+
+    private async Task<PreparedRequest> PrepareAsync(
+        VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, IReadOnlyList<PictureDigest> digests, ViolationList violations, long started,
+        CancellationToken cancellationToken)
+    {
+        var images = _images.Decode(input.Images, headers, $"{input.Field}images", violations, cancellationToken);
+        violations.ThrowIfAny();
+
+        var messages = ImagePlacement.Complete(input.Messages, images.Count);
+        try
+        {
+            var prompt = await engine.PrepareAsync(Prompt(input, messages, images, digests), cancellationToken);
+            return Prepared(engine, input, messages, headers, digests, prompt, started);
+        }
+        catch (EngineRequestException e)
+        {
+            throw e.Below(input.Field);
+        }
+    }
+
+    private static PromptInput Prompt(
+        ChatInput input, IReadOnlyList<Sgl.V1.ChatMessage> messages, IReadOnlyList<RgbImage> images, IReadOnlyList<PictureDigest> digests) => new()
+    {
+        Images = images,
+        Digests = digests,
+        Messages = ChatMapping.From(messages),
+        ImageLimits = ImageLimitMapping.From(input.ImageLimits),
+        KeepPartOrder = input.KeepPartOrder,
+        CacheScope = input.Tenant.Scope,
+        DropPixels = true,
+    };
+
+    private PreparedRequest Prepared(
+        VlmEngine engine, ChatInput input, IReadOnlyList<Sgl.V1.ChatMessage> messages, IReadOnlyList<ImageHeader?> headers, IReadOnlyList<PictureDigest> digests,
+        PreparedPrompt prompt, long started)
+    {
+        var sampling = SamplingMapping.From(input.Sampling, _engine.MaxNewTokens);
+        sampling = SamplingMapping.Fit(sampling, input.Sampling, prompt.Ids.Length, engine.Model.MaxSequenceTokens);
+        var key = _limits.VisualLayoutKey(engine.Model);
+        var digest = InputDigests.Of(input with { Messages = messages }, digests, key, ImagePlacement.Order(messages));
+        var layout = WireLayout.From(prompt, [.. headers.OfType<ImageHeader>()], _limits, key, digest);
+        return new PreparedRequest(engine, prompt, layout, sampling, _time.GetElapsedTime(started), input.Field);
     }
 }

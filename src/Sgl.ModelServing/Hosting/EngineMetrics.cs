@@ -46,6 +46,7 @@ public sealed class EngineMetrics
             "sgl_tiles_total", "Tiles of images by what became of them: encoded by the vision tower, cached, or left out because no visual token of theirs was needed.", ["outcome"]);
         _draftTokens = metrics.Factory.CreateCounter("sgl_draft_tokens_total", "Tokens of drafts that were tried.");
         _acceptedDraftTokens = metrics.Factory.CreateCounter("sgl_accepted_draft_tokens_total", "Tokens of drafts that became part of an answer: decode steps saved.");
+        var rowsWaiting = metrics.Factory.CreateGauge("sgl_prompt_rows_waiting", "Rows of prompts in the batch that have not run yet.");
         var weights = metrics.Factory.CreateGauge("sgl_weights_bytes", "Memory of the weights as computed with, by what most parameters of the decoder's linear layers are in.", ["kind", "bits"]);
         var waiting = metrics.Factory.CreateGauge(
             "sgl_requests_waiting", "Requests that arrived and are not worked on by the decoder yet: in preparation, at the vision tower, without guidance, in the queue.");
@@ -67,6 +68,7 @@ public sealed class EngineMetrics
                 waiting.Set(Math.Max(0, gate.Inside - load.Running));
                 kvUsed.Set(load.KvBytesOccupied);
                 kvBudget.Set(load.KvBytesBudget);
+                rowsWaiting.Set(load.PromptRowsWaiting);
                 reuse.Set(load);
             }
         });

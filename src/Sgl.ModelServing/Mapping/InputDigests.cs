@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 using Sgl.Hosting;
+using Sgl.Inference;
 using Wire = Sgl.V1;
 
 namespace Sgl.ModelServing;
@@ -14,13 +15,22 @@ public static class InputDigests
     /// <param name="input">As it came from the wire, valid.</param>
     /// <param name="visualLayoutKey">Of the model that sees it.</param>
     /// <param name="imageOrder">Indices of the images in prompt order.</param>
-    public static Wire.InputDigest Of(ChatInput input, string visualLayoutKey, IReadOnlyList<int> imageOrder)
+    public static Wire.InputDigest Of(ChatInput input, string visualLayoutKey, IReadOnlyList<int> imageOrder) =>
+        Of(input, [.. (input ?? throw new ArgumentNullException(nameof(input))).Images.Select(i => PictureDigest.Of(i.Data.Span))], visualLayoutKey, imageOrder);
+
+    /// <summary>Digests of an input whose images' are known.</summary>
+    /// <param name="input">As it came from the wire, valid.</param>
+    /// <param name="images">Of its images.</param>
+    /// <param name="visualLayoutKey">Of the model that sees it.</param>
+    /// <param name="imageOrder">Indices of the images in prompt order.</param>
+    public static Wire.InputDigest Of(ChatInput input, IReadOnlyList<PictureDigest> images, string visualLayoutKey, IReadOnlyList<int> imageOrder)
     {
         ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(imageOrder);
         return new Wire.InputDigest
         {
-            VisualSha256 = Visual(input, visualLayoutKey, imageOrder),
+            VisualSha256 = Visual(input, images, visualLayoutKey, imageOrder),
             PromptSha256 = Prompt(input.Messages, input.KeepPartOrder),
         };
     }
@@ -53,7 +63,7 @@ public static class InputDigests
 
     private static string Short(ByteString digest) => Convert.ToHexStringLower(digest.Span[..Math.Min(6, digest.Length)]) + "...";
 
-    private static ByteString Visual(ChatInput input, string visualLayoutKey, IReadOnlyList<int> imageOrder)
+    private static ByteString Visual(ChatInput input, IReadOnlyList<PictureDigest> images, string visualLayoutKey, IReadOnlyList<int> imageOrder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, visualLayoutKey);
@@ -66,7 +76,7 @@ public static class InputDigests
         Span<byte> image = stackalloc byte[SHA256.HashSizeInBytes];
         foreach (var index in imageOrder)
         {
-            SHA256.HashData(input.Images[index].Data.Span, image);
+            images[index].CopyTo(image);
             hash.AppendData(image);
         }
 

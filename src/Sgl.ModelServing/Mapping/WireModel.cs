@@ -41,6 +41,7 @@ public static class WireModel
             Version = Version,
             Weights = model.Weights.Kind,
             CutsTiles = model.CutsTiles,
+            PrefixCacheOff = model.PrefixCacheOff ?? "",
         };
         info.AddedTokens.Add(model.Vocabulary.AddedTokens.ToDictionary());
         info.PruneLayers.AddRange(model.PruneLayers);

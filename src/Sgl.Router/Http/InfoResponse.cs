@@ -51,6 +51,9 @@ internal sealed record InfoModel
     /// <summary>Whether tiles can be guided.</summary>
     public required bool CutsTiles { get; init; }
 
+    /// <summary>Why no beginnings of prompts are kept; absent where they are.</summary>
+    public string? PrefixCacheOff { get; init; }
+
     public required int MaxImageCount { get; init; }
 
     public required long MaxImagePixels { get; init; }
@@ -68,6 +71,7 @@ internal sealed record InfoModel
         ParameterCount = model.ParameterCount,
         PruneLayers = [.. model.PruneLayers],
         CutsTiles = model.CutsTiles,
+        PrefixCacheOff = model.PrefixCacheOff is { Length: > 0 } reason ? reason : null,
         MaxImageCount = model.MaxImageCount,
         MaxImagePixels = model.MaxImagePixels,
         MaxImageBytes = model.MaxImageBytes,

@@ -118,7 +118,7 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         }
     }
 
-    /// <summary>The same behind another question about the same image that kept other tokens.</summary>
+    /// <summary>The same behind another question about the same image that kept other tokens, at the same layer and at an earlier one.</summary>
     private async Task WarmRunAsync(VlmEngine engine, PreparedPrompt prompt, GoldenRun run, KeepMask? mask, CancellationToken cancellationToken)
     {
         var side = manifest.Large!;
@@ -130,10 +130,30 @@ internal sealed class CaseVerifier(GoldenManifest manifest, EnginePool engines)
         await GenerateAsync(engine, neighbour, side, Plan(Neighbours.Others(kept)), null, null, null, cancellationToken).ConfigureAwait(false);
         var result = await GenerateAsync(engine, same, side, Plan(kept), null, null, null, cancellationToken).ConfigureAwait(false);
         _comparison.Identical("large.warm.cached_prompt_tokens", [result.Usage.CachedPromptTokens], [layer == 0 ? side.VisualStart : common]);
-        _comparison.Identical("large.warm.generated_ids", [.. result.TokenIds], run.GeneratedIds);
+        CompareWarm("warm", run, result);
+
+        // Where the other question was pruned earlier, what it left goes on from there.
+        var earlier = engine.Model.PruneLayers.LastOrDefault(l => l < layer);
+        if (earlier == 0)
+        {
+            return;
+        }
+
+        (neighbour, same, common) = Neighbours.Of(prompt, $"{manifest.Name} {run.Tag} behind layer {earlier}");
+        var sooner = PrunePlan.Create([new PruneStep(earlier, Neighbours.Others(kept))], engine.Model.Layers, kept.Length);
+        await GenerateAsync(engine, neighbour, side, sooner, null, null, null, cancellationToken).ConfigureAwait(false);
+        var before = engine.Load.PrefixCache.ContinuedTokens;
+        result = await GenerateAsync(engine, same, side, Plan(kept), null, null, null, cancellationToken).ConfigureAwait(false);
+        _comparison.Identical("large.continued.tokens", [(int)(engine.Load.PrefixCache.ContinuedTokens - before)], [common - side.VisualStart]);
+        CompareWarm("continued", run, result);
+    }
+
+    private void CompareWarm(string how, GoldenRun run, GenerationResult result)
+    {
+        _comparison.Identical($"large.{how}.generated_ids", [.. result.TokenIds], run.GeneratedIds);
         if (run.KvFinal is { } final)
         {
-            _comparison.Identical("large.warm.kv_final", [.. result.Usage.KvLengths], final);
+            _comparison.Identical($"large.{how}.kv_final", [.. result.Usage.KvLengths], final);
         }
     }
 

@@ -83,15 +83,48 @@ public sealed class PrefixReuseTests : IAsyncLifetime
         Chats.Part[] begin = [System, Page];
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(1, 5)]), Pruned(Visual, (2, 0.3)), 0);
 
-        // In front of layer 1 nothing is known of the pruned rows' state, behind layer 2 no keys are.
+        // In front of layer 1 nothing is known of the pruned rows' state; behind layer 2 no keys are, so that all run from there.
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(2, 5)]), Pruned(Visual, (1, 0.3)), 9);
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(3, 5)]), TestEngine.Tokens(6), 9);
+
+        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
 
         // Now all of it is.
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(4, 5)]), Pruned(Visual, (1, 0.6)), 9 + Visual);
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(5, 5)]), Pruned(Visual, (2, 0.6), (3, 0.2)), 9 + Visual);
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(6, 5)]), TestEngine.Tokens(6), 9 + Visual);
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(7, 5)]), Small, 9 + Visual - 1);
+    }
+
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(1, 3)]
+    [InlineData(2, 3)]
+    [InlineData(1, 4)]
+    [InlineData(3, 4)]
+    public async Task GenerateAsync_KeptAtAnEarlierPruneLayer_GoesOnFromThere(int kept, int asked)
+    {
+        Chats.Part[] begin = [System, Page];
+        await SameAsync(Chats.Prompt([.. begin, Chats.Text(1, 5)]), Pruned(Visual, (kept, 0.3)), 0);
+
+        // The layers in front of the earlier one do not run, those up to the later one do; 4 is no pruning.
+        await SameAsync(Chats.Prompt([.. begin, Chats.Text(2, 5)]), Behind(0.6), 9);
+        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
+
+        // What ran is kept.
+        await SameAsync(Chats.Prompt([.. begin, Chats.Text(3, 7)]), Behind(0.2), 9 + Visual);
+        await SameAsync(Chats.Prompt([.. begin, Chats.Text(4, 7)]), Pruned(Visual, (kept, 0.1)), 9 + Visual);
+        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
+
+        GenerationOptions Behind(double ratio) => asked == 4 ? TestEngine.Tokens(6) : Pruned(Visual, (asked, ratio)) with { Draft = [7, 8, 9] };
+    }
+
+    [Fact]
+    public async Task GenerateAsync_FastVBehindAnEarlierPruneLayer_KeepsTheSameTokens()
+    {
+        await SameAsync(Chats.Prompt(System, Page, Chats.Text(1, 5)), Pruned(Visual, (1, 0.3)), 0);
+        await SameAsync(Chats.Prompt(System, Page, Chats.Text(2, 6)), TestEngine.Tokens(6) with { FastV = new FastVPruning(3, 0.3) }, 9);
+        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
     }
 
     [Theory]

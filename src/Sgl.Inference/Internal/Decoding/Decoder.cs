@@ -43,9 +43,6 @@ internal sealed class Decoder : IDisposable
 
     public IReadOnlyList<IStage> Stages => _stages;
 
-    /// <summary>Whether keys and values can be copied out of the caches: not out of a device's memory.</summary>
-    public bool CanReadKv => _stages.All(s => !s.Placement.Device.IsCuda);
-
     /// <summary>Whether passes with these largest positions rotate their keys alike.</summary>
     public bool RotatesAlike(int largest, int other) => largest == other || _rotary.RotatesAlike(largest, other);
 

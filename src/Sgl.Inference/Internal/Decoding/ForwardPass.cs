@@ -34,7 +34,7 @@ internal delegate void BorderRows(int stage, ReadOnlySpan<int> rows, ReadOnlySpa
 /// </summary>
 internal sealed class ForwardPass : IDisposable
 {
-    private readonly PassSegment[] _segments;
+    private readonly List<PassSegment> _segments;
     private readonly int[] _front;
     private readonly AnswerRows _answers;
     private readonly int _width;
@@ -80,12 +80,27 @@ internal sealed class ForwardPass : IDisposable
     /// <summary>Whether all rows went through all stages.</summary>
     public bool Done => _next == _front.Length && _segments.All(s => s.Waiting is null or { Count: 0 });
 
+    /// <summary>Rows of the first segment that have not run; not those that wait in front of a later one.</summary>
+    public int RowsLeft => _front.Length - _next;
+
+    /// <summary>Cuts a segment in two, so that rows can enter in front of a stage where nothing is pruned. Before <see cref="Resume"/>.</summary>
+    public void Split(int stage)
+    {
+        var index = _segments.FindIndex(s => s.FirstStage < stage && stage <= s.LastStage);
+        if (index >= 0)
+        {
+            var whole = _segments[index];
+            _segments[index] = new PassSegment(whole.FirstStage, stage - 1, whole.Waiting) { Mask = whole.Mask, MaskPending = whole.MaskPending };
+            _segments.Insert(index + 1, new PassSegment(stage, whole.LastStage, new RowQueue(_width)));
+        }
+    }
+
     /// <summary>
     /// Leaves out rows whose keys and values are in the sequence's slots already, in front of a stage. Before the first chunk; the slots' lengths are the
     /// caller's to set.
     /// </summary>
     /// <param name="rows">How many, from the first; at least one row of the prompt must be left.</param>
-    /// <param name="stage">The first stage that has not seen them: one in front of which this pass prunes, or the number of stages.</param>
+    /// <param name="stage">The first stage that has not seen them: one in front of which this pass prunes or that <see cref="Split"/> named, or the number of stages.</param>
     /// <param name="hidden">What goes into that stage, [rows - everywhere, hidden], not pruned; empty behind the last stage.</param>
     /// <param name="everywhere">How many of the rows, from the first, all stages have seen.</param>
     public void Resume(int rows, int stage, ReadOnlySpan<float> hidden, int everywhere = 0)
@@ -117,7 +132,7 @@ internal sealed class ForwardPass : IDisposable
     {
         most = most == 0 ? int.MaxValue : most;
         // The deepest first, so that little waits. A segment runs when a chunk is there, or when nothing can come any more.
-        for (var i = _segments.Length - 1; i > 0; i--)
+        for (var i = _segments.Count - 1; i > 0; i--)
         {
             var waiting = _segments[i].Waiting!.Count;
             var complete = _next == _front.Length && _segments.Take(i).All(s => s.Waiting is null or { Count: 0 });
@@ -151,7 +166,7 @@ internal sealed class ForwardPass : IDisposable
     /// <summary>Puts a chunk that went through a segment in front of the next one; behind the last one keeps the rows that predict the answer.</summary>
     public void Give(int segment, ChunkRows chunk)
     {
-        if (segment + 1 < _segments.Length)
+        if (segment + 1 < _segments.Count)
         {
             var next = _segments[segment + 1];
             next.Waiting!.Add(Rows, chunk, next.Mask);

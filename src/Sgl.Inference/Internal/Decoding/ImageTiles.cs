@@ -6,11 +6,11 @@ namespace Sgl.Inference.Internal.Decoding;
 internal sealed class ImageTiles
 {
     private readonly List<int> _missing;
-    private readonly Dictionary<int, VisionKey> _keys = [];
+    private readonly VisionKey[]? _keys;
 
-    private ImageTiles(int image, VisualInput input, int firstTile, int firstToken, IEnumerable<int> wanted)
+    private ImageTiles(int image, VisualInput input, int firstTile, int firstToken, IEnumerable<int> wanted, VisionKey[]? keys)
     {
-        (Image, Input, FirstTile, FirstToken) = (image, input, firstTile, firstToken);
+        (Image, Input, FirstTile, FirstToken, _keys) = (image, input, firstTile, firstToken, keys);
         Count = PromptTiles.CountOf(input);
         _missing = [.. wanted.Where(tile => tile >= firstTile && tile < firstTile + Count).Select(tile => tile - firstTile)];
     }
@@ -34,13 +34,16 @@ internal sealed class ImageTiles
     public IReadOnlyList<int> Missing => _missing;
 
     /// <summary>Splits a prompt's tiles by image; images without any are left out.</summary>
-    public static List<ImageTiles> Of(IReadOnlyList<VisualInput> images, int[] wanted)
+    /// <param name="images">All images of the prompt.</param>
+    /// <param name="wanted">Tiles that are to be encoded, as the prompt counts them.</param>
+    /// <param name="keys">Keys of all its tiles; null: each tile is taken for one of its own.</param>
+    public static List<ImageTiles> Of(IReadOnlyList<VisualInput> images, int[] wanted, VisionKey[]? keys)
     {
         var all = new List<ImageTiles>();
         int firstTile = 0, firstToken = 0;
         for (var i = 0; i < images.Count; i++)
         {
-            var tiles = new ImageTiles(i, images[i], firstTile, firstToken, wanted);
+            var tiles = new ImageTiles(i, images[i], firstTile, firstToken, wanted, keys);
             firstTile += tiles.Count;
             firstToken += images[i].Layout.TokenCount;
             if (tiles.Missing.Count > 0)
@@ -55,11 +58,11 @@ internal sealed class ImageTiles
     /// <summary>Whether tiles lie side by side in memory.</summary>
     public static bool AreConsecutive(int[] tiles) => tiles[^1] - tiles[0] == tiles.Length - 1;
 
-    /// <summary>Computes the cache keys of what is to be encoded.</summary>
-    public void ComputeKeys(string? scope) => _missing.ForEach(tile => _keys[tile] = VisionKey.OfTile(Input, tile, scope));
+    /// <summary>What a tile is; null where that is not told.</summary>
+    public VisionKey? Key(int tile) => _keys?[FirstTile + tile];
 
-    /// <summary>The cache key of a tile; null where the cache is not used.</summary>
-    public VisionKey? Key(int tile) => _keys.TryGetValue(tile, out var key) ? key : null;
+    /// <summary>What is missing without tiles that are equal to one in front of them.</summary>
+    public int[] DistinctMissing() => _keys is null ? [.. _missing] : [.. _missing.DistinctBy(tile => _keys[FirstTile + tile])];
 
     /// <summary>Takes tiles whose features are there out of what is missing.</summary>
     public void Remove(IReadOnlyCollection<int> tiles) => _missing.RemoveAll(tiles.Contains);

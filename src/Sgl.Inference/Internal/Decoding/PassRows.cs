@@ -13,7 +13,6 @@ internal sealed class PassRows
     private readonly Sequence _sequence;
     private readonly int[] _answer;
     private readonly int[] _visualOf;
-    private readonly int _featureWidth;
 
     /// <param name="sequence">The request.</param>
     /// <param name="answer">Ids behind the prompt: a draft, or what was generated.</param>
@@ -21,7 +20,6 @@ internal sealed class PassRows
     {
         _sequence = sequence;
         _answer = [.. answer];
-        _featureWidth = sequence.VisualPositions.Length == 0 ? 0 : sequence.Features.Length / sequence.VisualPositions.Length;
         _visualOf = new int[Count];
         Array.Fill(_visualOf, NoFeature);
         for (var i = 0; i < sequence.VisualPositions.Length; i++)
@@ -47,6 +45,9 @@ internal sealed class PassRows
     /// <summary>Largest position id of all rows and axes, whatever is pruned: it decides how rows are rotated.</summary>
     public int MaxPosition { get; }
 
+    // They may come after the rows were made.
+    private int FeatureWidth => _sequence.Features.Length / _sequence.VisualPositions.Length;
+
     /// <summary>Which visual token a row is; negative for text.</summary>
     public int VisualOf(int row) => _visualOf[row];
 
@@ -62,7 +63,7 @@ internal sealed class PassRows
     {
         if (_visualOf[row] is var visual and not NoFeature)
         {
-            _sequence.Features.AsSpan(visual * _featureWidth, target.Length).CopyTo(target);
+            _sequence.Features.AsSpan(visual * FeatureWidth, target.Length).CopyTo(target);
         }
         else
         {
@@ -75,7 +76,7 @@ internal sealed class PassRows
     {
         if (_visualOf[row] is var visual and not NoFeature)
         {
-            _sequence.Features.AsSpan((visual * _featureWidth) + ((1 + layer) * target.Length), target.Length).CopyTo(target);
+            _sequence.Features.AsSpan((visual * FeatureWidth) + ((1 + layer) * target.Length), target.Length).CopyTo(target);
         }
         else
         {

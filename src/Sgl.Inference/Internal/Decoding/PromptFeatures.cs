@@ -10,6 +10,7 @@ internal sealed class PromptFeatures
     private readonly bool[] _cached;
     private readonly Dictionary<int, float[]> _views = [];
     private int _width;
+    private bool _spared;
     private Task? _running;
 
     /// <param name="tiles">The prompt's tiles.</param>
@@ -52,8 +53,10 @@ internal sealed class PromptFeatures
     {
         lock (_gate)
         {
-            var cached = _cached.Count(c => c);
-            return (_known.Count(k => k) - cached, cached, cached == 0 ? 0 : Tiles.CountOf(_cached));
+            // Tiles that nobody needed, since what is kept of their rows did, are as good as found.
+            bool[] found = [.. _cached.Zip(_known, (cached, known) => cached || (_spared && !known))];
+            var cached = found.Count(c => c);
+            return (_known.Count(k => k) - _cached.Count(c => c), cached, cached == 0 ? 0 : Tiles.CountOf(found));
         }
     }
 
@@ -104,6 +107,15 @@ internal sealed class PromptFeatures
                 _known[tile] = true;
                 _cached[tile] = cached;
             }
+        }
+    }
+
+    /// <summary>Notes that the prompt ran without the features of those tiles that are not known.</summary>
+    public void SetSpared()
+    {
+        lock (_gate)
+        {
+            _spared = true;
         }
     }
 

@@ -37,7 +37,16 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     public PreparedPrompt Prompt { get; } = prompt;
 
     /// <summary>Visual features [N_I, <see cref="VlmConfig.FeatureWidth"/>].</summary>
-    public float[] Features { get; } = features;
+    public float[] Features { get; private set; } = features;
+
+    /// <summary>Whether it has images whose features were not made, since what is kept of them may do.</summary>
+    public bool LacksFeatures => Features.Length == 0 && VisualPositions.Length > 0;
+
+    /// <summary>Completes when its prompt begins to run or can never; false: the features are needed, and it is to come again with them.</summary>
+    public TaskCompletionSource<bool> Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Takes features that were kept.</summary>
+    public void TakeFeatures(float[] kept) => Features = kept;
 
     public PromptPositions Positions { get; } = positions;
 
@@ -63,6 +72,12 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 
     /// <summary>What is left to do before it decodes, or behind its last token; null while it decodes or waits for admission.</summary>
     public SequenceWork? Work { get; set; }
+
+    /// <summary>Rows of its prompt and draft that are still to run, about.</summary>
+    public int RowsLeft { get; set; }
+
+    /// <summary>Its turn among those with work: rows that the engine will have run by when its prompt should be done.</summary>
+    public long DueAt { get; set; }
 
     /// <summary>The same attention by layer, for the next turn of the chat; null where nothing is kept.</summary>
     public AttentionSums? KeptSums { get; set; }
@@ -126,6 +141,7 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     /// <summary>When it had its last token.</summary>
     public long EndedAt { get; set; }
 
+    /// <summary>When its prompt began to run.</summary>
     public long AdmittedAt { get; set; }
 
     public TimeSpan TimeToFirstToken { get; set; }

@@ -10,31 +10,39 @@ internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
 {
     /// <summary>
     /// The key of one tile of a preprocessed image, by what the tower sees of it: equal tiles have equal features, in whichever image and place they stand. Where
-    /// the tower sees an image as a whole, the image's key.
+    /// the tower sees an image as a whole, that is its only tile.
     /// </summary>
     /// <param name="image">The image.</param>
     /// <param name="tile">Which of its tiles, from 0.</param>
-    /// <param name="scope">As for <see cref="Of(VisualInput, string?)"/>.</param>
+    /// <param name="scope">Whose it is; null: everybody's. Of other scopes neither the entry nor the time that it saves can be seen.</param>
     public static VisionKey OfTile(VisualInput image, int tile, string? scope = null)
     {
-        if (image.Grid is not null)
+        using var hash = Start(scope);
+        var values = image.PixelValues.Length;
+        if (image.Grid is var (t, h, w))
         {
-            return Of(image, scope);
+            hash.AppendData(MemoryMarshal.AsBytes<int>([.. image.Shape, t, h, w]));
+        }
+        else
+        {
+            values /= image.Shape[0];
+            hash.AppendData(MemoryMarshal.AsBytes<int>([1, .. image.Shape.AsSpan(1)]));
         }
 
-        var values = image.PixelValues.Length / image.Shape[0];
-        using var hash = Start(scope);
-        hash.AppendData(MemoryMarshal.AsBytes<int>([1, .. image.Shape.AsSpan(1)]));
         hash.AppendData(MemoryMarshal.AsBytes<float>(image.PixelValues.AsSpan(tile * values, values)));
         return Finish(hash);
     }
 
-    /// <summary>The key of one preprocessed image.</summary>
-    /// <param name="image">The image.</param>
-    /// <param name="scope">Whose it is; null: everybody's. Of other scopes neither the entry nor the time that it saves can be seen.</param>
-    public static VisionKey Of(VisualInput image, string? scope = null)
+    /// <summary>The keys of all tiles of an image; the only pass over its pixels.</summary>
+    public static VisionKey[] OfTiles(VisualInput image, string? scope = null) =>
+        [.. Enumerable.Range(0, PromptTiles.CountOf(image)).Select(tile => OfTile(image, tile, scope))];
+
+    /// <summary>The key of one preprocessed image, from those of its tiles.</summary>
+    /// <param name="image">The image; its pixels are not looked at.</param>
+    /// <param name="tiles">From <see cref="OfTiles"/>: they say whose it is.</param>
+    public static VisionKey Of(VisualInput image, ReadOnlySpan<VisionKey> tiles)
     {
-        using var hash = Start(scope);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(MemoryMarshal.AsBytes<int>(image.Shape));
         var (t, h, w) = image.Grid ?? default;
         hash.AppendData(MemoryMarshal.AsBytes<int>([t, h, w]));
@@ -44,13 +52,13 @@ internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
                 [p.GridRows, p.GridColumns, p.TokensPerSide, p.FirstRow, p.FirstColumn, p.UnpaddedRows, p.UnpaddedColumns, p.Rows, p.Columns]));
         }
 
-        hash.AppendData(MemoryMarshal.AsBytes<float>(image.PixelValues));
+        hash.AppendData(MemoryMarshal.AsBytes(tiles));
         return Finish(hash);
     }
 
     /// <summary>The key of features that no image is known of.</summary>
     /// <param name="features">[tokens, feature width].</param>
-    /// <param name="scope">As above.</param>
+    /// <param name="scope">As for <see cref="OfTile"/>.</param>
     public static VisionKey Of(ReadOnlySpan<float> features, string? scope)
     {
         using var hash = Start(scope);

@@ -37,32 +37,46 @@ internal sealed class VisionEncoder : IDisposable
     }
 
     /// <summary>
-    /// Encodes tiles of one prompt, or finds them in the cache. Waits for its turn, unless all of them are known; a cancelled caller stops between runs, and
-    /// what was encoded until then stays.
+    /// Encodes tiles of one prompt, or finds them in the cache; of equal tiles only one. Waits for its turn, unless all of them are known; a cancelled caller stops
+    /// between runs, and what was encoded until then stays.
     /// </summary>
     /// <param name="features">Gets their features.</param>
     /// <param name="images">Preprocessed images.</param>
     /// <param name="wanted">Tiles, ascending, as <see cref="PromptFeatures.Tiles"/> counts them.</param>
-    /// <param name="scope">Whose cache entries may be found and left behind; null: everybody's, empty: none.</param>
+    /// <param name="keys">What all tiles of the prompt are.</param>
+    /// <param name="cached">Whether the cache may be used.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public Task EncodeAsync(PromptFeatures features, IReadOnlyList<VisualInput> images, int[] wanted, string? scope, CancellationToken cancellationToken) =>
+    public Task EncodeAsync(
+        PromptFeatures features, IReadOnlyList<VisualInput> images, int[] wanted, VisionKey[]? keys, bool cached, CancellationToken cancellationToken) =>
         Task.Run(
             async () =>
             {
                 features.Allocate(_checkpoint.Config.FeatureWidth);
-                var work = ImageTiles.Of(images, wanted);
-                if (_cache.IsOn && scope is not "")
-                {
-                    work.ForEach(w => w.ComputeKeys(scope));
-                    work.ForEach(w => TakeKnown(features, w));
-                }
-
+                var work = ImageTiles.Of(images, wanted, keys);
+                var encoding = new Encoding(features, cached ? _cache : null);
+                work.ForEach(w => TakeKnown(encoding, w));
                 if (work.Exists(w => w.Missing.Count > 0))
                 {
-                    await InTurnAsync(() => work.ForEach(w => Encode(features, w, lastHidden: null, cancellationToken)), cancellationToken).ConfigureAwait(false);
+                    await InTurnAsync(() => work.ForEach(w => Encode(encoding, w, lastHidden: null, cancellationToken)), cancellationToken).ConfigureAwait(false);
                 }
             },
             cancellationToken);
+
+    /// <summary>Whether the features of all these tiles are kept now.</summary>
+    public bool Knows(IEnumerable<VisionKey> tiles) => tiles.All(key => _cache.Find(key) is not null);
+
+    /// <summary>Takes the features of all tiles of a prompt from the cache, without their pixels.</summary>
+    /// <param name="features">Gets them.</param>
+    /// <param name="images">What the images became.</param>
+    /// <param name="keys">What their tiles are.</param>
+    /// <returns>Whether all of them are there.</returns>
+    public bool TryRecall(PromptFeatures features, IReadOnlyList<VisualInput> images, VisionKey[] keys)
+    {
+        features.Allocate(_checkpoint.Config.FeatureWidth);
+        var encoding = new Encoding(features, _cache);
+        ImageTiles.Of(images, [.. Enumerable.Range(0, keys.Length)], keys).ForEach(work => TakeKnown(encoding, work));
+        return features.IsComplete;
+    }
 
     /// <summary>Encodes all tiles, without the cache, and returns the tower's own output per run; for verification.</summary>
     public async Task<IReadOnlyList<float[]>> LastHiddenAsync(IReadOnlyList<VisualInput> images, CancellationToken cancellationToken)
@@ -70,8 +84,8 @@ internal sealed class VisionEncoder : IDisposable
         var runs = new List<float[]>();
         var features = new PromptFeatures(PromptTiles.Of(images));
         features.Allocate(_checkpoint.Config.FeatureWidth);
-        var work = ImageTiles.Of(images, [.. Enumerable.Range(0, features.Tiles.TileCount)]);
-        await InTurnAsync(() => work.ForEach(w => Encode(features, w, runs, cancellationToken)), cancellationToken).ConfigureAwait(false);
+        var work = ImageTiles.Of(images, [.. Enumerable.Range(0, features.Tiles.TileCount)], keys: null);
+        await InTurnAsync(() => work.ForEach(w => Encode(new Encoding(features, null), w, runs, cancellationToken)), cancellationToken).ConfigureAwait(false);
         return runs;
     }
 
@@ -98,60 +112,70 @@ internal sealed class VisionEncoder : IDisposable
         }
     }
 
-    private void TakeKnown(PromptFeatures features, ImageTiles work)
+    private void TakeKnown(Encoding encoding, ImageTiles work) => Finish(encoding.Features, work, [.. work.Missing.Where(tile => TryCopy(encoding, work, tile))], cached: true);
+
+    /// <summary>Copies the features of a tile that is known from the cache, or equal to one that was encoded before it.</summary>
+    private bool TryCopy(Encoding encoding, ImageTiles work, int tile)
     {
-        var found = new List<int>();
-        foreach (var tile in work.Missing)
+        if (work.Key(tile) is not { } key)
         {
-            if (work.Key(tile) is { } key && _cache.Find(key) is { } known)
-            {
-                known.CopyTo(Target(features, work, tile, 1));
-                found.Add(tile);
-            }
+            return false;
         }
 
-        Finish(features, work, found, cached: true);
+        var target = Target(encoding.Features, work, tile, 1);
+        if (encoding.Made.TryGetValue(key, out var twin))
+        {
+            Target(encoding.Features, twin.Image, twin.Tile, 1).CopyTo(target);
+            return true;
+        }
+
+        if (encoding.Cache?.Find(key) is not { } known)
+        {
+            return false;
+        }
+
+        known.CopyTo(target);
+        return true;
     }
 
-    private void Encode(PromptFeatures features, ImageTiles work, IList<float[]>? lastHidden, CancellationToken cancellationToken)
+    private void Encode(Encoding encoding, ImageTiles work, IList<float[]>? lastHidden, CancellationToken cancellationToken)
     {
         // Whoever was before in line may have encoded the same tiles.
-        TakeKnown(features, work);
-        int[] missing = [.. work.Missing];
+        TakeKnown(encoding, work);
+        var missing = work.DistinctMissing();
         foreach (var tiles in missing.Chunk(_batch))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Run(features, work, tiles, lastHidden, cancellationToken);
+            Run(encoding.Features, work, tiles, lastHidden, cancellationToken);
             foreach (var tile in tiles)
             {
                 if (work.Key(tile) is { } key)
                 {
-                    _cache.Add(key, Target(features, work, tile, 1));
+                    encoding.Made[key] = (work, tile);
+                    encoding.Cache?.Add(key, Target(encoding.Features, work, tile, 1));
                 }
             }
 
             // Where tokens are mixed from views, all of the image at once: mixing costs as much for one view as for all.
             if (!MixesViews)
             {
-                Finish(features, work, tiles, cached: false);
+                Finish(encoding.Features, work, tiles, cached: false);
             }
         }
 
-        if (MixesViews)
-        {
-            Finish(features, work, missing, cached: false);
-        }
+        int[] equal = [.. work.Missing.Except(missing).Where(tile => TryCopy(encoding, work, tile))];
+        Finish(encoding.Features, work, MixesViews ? missing : [], cached: false, equal);
     }
 
     /// <summary>Makes the tiles' features part of the prompt's.</summary>
-    private void Finish(PromptFeatures features, ImageTiles work, IReadOnlyCollection<int> tiles, bool cached)
+    private void Finish(PromptFeatures features, ImageTiles work, int[] tiles, bool cached, params int[] equal)
     {
-        if (tiles.Count == 0)
+        if (tiles.Length + equal.Length == 0)
         {
             return;
         }
 
-        work.Remove(tiles);
+        work.Remove([.. tiles, .. equal]);
         if (_checkpoint.Vision.ImageNewline is { } newline)
         {
             FeaturePacking.Pack(
@@ -160,6 +184,7 @@ internal sealed class VisionEncoder : IDisposable
         }
 
         features.SetKnown(tiles.Select(tile => work.FirstTile + tile), cached);
+        features.SetKnown(equal.Select(tile => work.FirstTile + tile), cached: true);
         if (features.IsComplete)
         {
             features.ForgetViews();
@@ -244,5 +269,11 @@ internal sealed class VisionEncoder : IDisposable
         {
             throw new OperationCanceledException(cancellationToken);
         }
+    }
+
+    /// <summary>One prompt's tiles on their way: what is known from before, and what was made until now.</summary>
+    private sealed record Encoding(PromptFeatures Features, VisionCache? Cache)
+    {
+        public Dictionary<VisionKey, (ImageTiles Image, int Tile)> Made { get; } = [];
     }
 }

@@ -42,6 +42,9 @@ internal sealed class PrefixNode(PrefixNode? parent, PromptContent content, int 
     /// <summary>Attention of the prompt's rows in front of <see cref="End"/> to the visual tokens; null where nobody asked, or an image comes later.</summary>
     public AttentionSums? Sums { get; private set; }
 
+    /// <summary>Visual features of an image that are all its rows, [rows, feature width]; null where nobody needs them behind a known image, or these rows are no image.</summary>
+    public float[]? Features { get; private set; }
+
     /// <summary>Memory taken.</summary>
     public long Bytes { get; private set; } = Overhead + content.Bytes;
 
@@ -68,6 +71,12 @@ internal sealed class PrefixNode(PrefixNode? parent, PromptContent content, int 
     {
         _inputs.Add(stage, inputs);
         Bytes += inputs.ByteLength;
+    }
+
+    public void Add(float[] features)
+    {
+        Features = features;
+        Bytes += (long)features.Length * sizeof(float);
     }
 
     public void Add(AttentionSums sums)

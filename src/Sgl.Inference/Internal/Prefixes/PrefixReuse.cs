@@ -14,6 +14,7 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
     private long _hits;
     private long _misses;
     private long _rows;
+    private long _continued;
 
     /// <summary>What it holds and did.</summary>
     public PrefixCacheLoad Load => new(store.Bytes, store.Budget)
@@ -21,8 +22,52 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
         Hits = Volatile.Read(ref _hits),
         Misses = Volatile.Read(ref _misses),
         SavedTokens = Volatile.Read(ref _rows),
+        ContinuedTokens = Volatile.Read(ref _continued),
         Evictions = store.Evicted,
     };
+
+    /// <summary>Why beginnings are not kept, in a few words; null: they are.</summary>
+    /// <param name="budgetMiB">Memory for them.</param>
+    /// <param name="stages">Where the layers run.</param>
+    public static string? WhyOff(int budgetMiB, IReadOnlyList<LayerPlacement> stages) =>
+        budgetMiB == 0 ? "Engine:PrefixCacheMiB is 0"
+        : stages.Where(s => s.Device.IsCuda).ToList() is [var stage, ..] ? $"layers {stage.First}-{stage.Last} are on {stage.Device}, whose memory is not copied"
+        : null;
+
+    /// <summary>Whether all images of a prompt are kept behind some beginning or other, so that their features may not be needed. Can be asked from anywhere.</summary>
+    public bool MayCover(IReadOnlyList<VisionKey> images) => images.Count > 0 && images.All(store.Holds);
+
+    /// <summary>Whether a prompt can run as things stand without the features of its images: no row of theirs runs, or what is kept has the features too.</summary>
+    public bool Covers(Sequence sequence)
+    {
+        if (sequence.ImageKeys is not { } keys)
+        {
+            return false;
+        }
+
+        var content = PromptContent.Of(sequence, keys);
+        using var use = new PrefixUse(content, FirstPruned(sequence));
+        var found = store.Find(sequence.Prompt.CacheScope, content, content.Count - 1);
+        if (sequence.Importance is not null)
+        {
+            // The last visual token's row runs, and those that the consistency pass keeps.
+            return FeaturesOf(found, content) is not null;
+        }
+
+        return found.RowsServing(use.FirstPruned, content.RowsBeforeImages) > content.LastVisual || (Continuable(found, use, 0) is var (_, rows) && rows > content.LastVisual);
+    }
+
+    /// <summary>How many rows of a prompt need not run as things stand, about.</summary>
+    public int KnownRows(Sequence sequence)
+    {
+        if (sequence.ImageKeys is not { } keys)
+        {
+            return 0;
+        }
+
+        var content = PromptContent.Of(sequence, keys);
+        return store.Find(sequence.Prompt.CacheScope, content, content.Count - 1).RowsServing(FirstPruned(sequence), content.RowsBeforeImages);
+    }
 
     /// <summary>Starts a prefill behind the rows that are known, and remembers what it needs to keep the others.</summary>
     /// <param name="pass">A prefill that has not begun.</param>
@@ -38,6 +83,11 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
         var content = PromptContent.Of(sequence, keys);
         var use = new PrefixUse(content, FirstPruned(sequence));
         var found = store.Find(sequence.Prompt.CacheScope, content, content.Count - 1);
+        if (sequence.LacksFeatures && FeaturesOf(found, content) is { } features)
+        {
+            sequence.TakeFeatures([.. features.SelectMany(f => f)]);
+        }
+
         Listen(pass, use);
         var (rows, sums) = Usable(sequence, use, found);
         if (sequence.Importance is not null && AttentionSums.CanBeKept(CountedRows(sequence)))
@@ -48,14 +98,27 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
         // Exit scores are compared with thresholds: the second time the same question is asked they should be the same to the last bit.
         pass.Cut = sequence.Importance is null ? 0 : FirstCounted(sequence);
         var front = Math.Min(rows, content.RowsBeforeImages);
-        Restore(pass, use, found, rows, front);
+        var stage = use.FirstPruned;
+        if (sequence.Importance is null && Continuable(found, use, (rows - front) * LayersBefore(stage)) is var (earlier, more))
+        {
+            (stage, rows) = (earlier, more);
+            front = content.RowsBeforeImages;
+        }
+
+        Restore(pass, use, found, stage, rows, front);
         for (var layer = 0; sums is not null && layer < layers; layer++)
         {
             sequence.Importance!.AddPrefillLayer(layer, CountedRows(sequence), sums.Layer(layer));
         }
 
-        sequence.CachedPromptTokens = rows;
-        Count(rows);
+        if (sequence.LacksFeatures && rows <= content.LastVisual)
+        {
+            use.Dispose();
+            throw new FeaturesMissingException();
+        }
+
+        sequence.CachedPromptTokens = stage == use.FirstPruned ? rows : front;
+        Count(sequence.CachedPromptTokens, rows - sequence.CachedPromptTokens);
         return use;
     }
 
@@ -64,7 +127,7 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
     {
         // Of pictures that were pruned before anything ran, or whose rows nobody could go on with, nothing.
         var rows = use.FirstPruned == decoder.Stages.Count || use.Inputs is not null ? use.Content.Count : use.Content.RowsBeforeImages;
-        store.Keep(sequence.Prompt.CacheScope, use.Content, rows, new PrefixRows(sequence.Slots, use.FirstPruned, use.Inputs, use.InputsFrom, sequence.KeptSums));
+        store.Keep(sequence.Prompt.CacheScope, use.Content, rows, new PrefixRows(sequence.Slots, use.FirstPruned, use.Inputs, use.InputsFrom, sequence.KeptSums) { Features = FeaturesToKeep(sequence) });
     }
 
     /// <summary>
@@ -85,6 +148,35 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
             var content = PromptContent.Of(sequence, keys, [.. sequence.Generated.Take(answer)]);
             store.Keep(sequence.Prompt.CacheScope, content, content.Count, new PrefixRows(sequence.Slots, decoder.Stages.Count, null, 0, sequence.KeptSums));
         }
+    }
+
+    /// <summary>Features of all images, each all rows of a node that a prompt goes through; null where one's are not kept.</summary>
+    private static List<float[]>? FeaturesOf(PrefixMatch found, PromptContent content)
+    {
+        var features = new List<float[]>();
+        for (var i = 0; i < found.Path.Count; i++)
+        {
+            var node = found.Path[i];
+            if (content.ImageAt(node.Start) is { } image && found.EndOf(i) == image.Start + image.Count && node.Features is { } kept)
+            {
+                features.Add(kept);
+            }
+        }
+
+        return features.Count == content.ImageCount ? features : null;
+    }
+
+    /// <summary>Where importance is asked for, rows of known images run again, and the consistency pass looks at them.</summary>
+    private static Func<int, int, ReadOnlyMemory<float>>? FeaturesToKeep(Sequence sequence)
+    {
+        if (sequence.Importance is null || sequence.LacksFeatures)
+        {
+            return null;
+        }
+
+        var positions = sequence.VisualPositions;
+        var width = sequence.Features.Length / positions.Length;
+        return (start, end) => sequence.Features.AsMemory(Array.BinarySearch(positions, start) * width, (end - start) * width);
     }
 
     private static ImportanceRows CountedRows(Sequence sequence) => sequence.Options.Importance!.Rows & ~ImportanceRows.Generated;
@@ -131,6 +223,27 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
             : (Math.Min(rows, first), null);
     }
 
+    /// <summary>
+    /// A stage in front of the first prune layer from which rows can go on, because an earlier prompt was pruned there, and how many rows they are, where that saves more than
+    /// starting behind what the prune layer itself knows; null: nowhere.
+    /// </summary>
+    private (int Stage, int Rows)? Continuable(PrefixMatch found, PrefixUse use, int saved)
+    {
+        (int, int)? best = null;
+        for (var stage = 1; stage < use.FirstPruned; stage++)
+        {
+            var rows = found.RowsServing(stage, use.Content.RowsBeforeImages);
+            if ((rows - use.Content.RowsBeforeImages) * LayersBefore(stage) is var more && more > saved)
+            {
+                (best, saved) = ((stage, rows), more);
+            }
+        }
+
+        return best;
+    }
+
+    private int LayersBefore(int stage) => stage == decoder.Stages.Count ? layers : decoder.Stages[stage].Placement.First;
+
     /// <summary>Listens to the rows in front of the prune layer.</summary>
     private void Listen(ForwardPass pass, PrefixUse use)
     {
@@ -154,7 +267,14 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
         };
     }
 
-    private void Restore(ForwardPass pass, PrefixUse use, PrefixMatch found, int rows, int front)
+    /// <summary>Puts known rows where a prefill would have put them, up to a stage.</summary>
+    /// <param name="pass">The prefill.</param>
+    /// <param name="use">What it needs.</param>
+    /// <param name="found">The rows.</param>
+    /// <param name="stage">The first stage that is still to see them: the one in front of which the prompt is pruned first, or one before that.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="front">How many of them, from the first, no stage has to see.</param>
+    private void Restore(ForwardPass pass, PrefixUse use, PrefixMatch found, int stage, int rows, int front)
     {
         if (rows == 0)
         {
@@ -162,43 +282,48 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
         }
 
         var slots = pass.Sequence.Slots;
+        var bytes = (long)(rows - front) * width * sizeof(float);
+        using var own = stage < use.FirstPruned ? new NativeBuffer(bytes) : null;
+        var inputs = own ?? use.Inputs;
         for (var i = 0; i < found.Path.Count && found.Path[i].Start < rows; i++)
         {
             var (node, end) = (found.Path[i], Math.Min(rows, found.EndOf(i)));
             for (var s = 0; s < slots.Length; s++)
             {
-                if (s < use.FirstPruned || end <= front)
+                if (s < stage || end <= front)
                 {
                     node.Kv(s)!.CopyTo(slots[s], node.Start, end - node.Start);
                 }
             }
 
-            if (end > front && use.Inputs is { } inputs)
+            if (end > front && stage < slots.Length && inputs is not null)
             {
                 var numbers = (end - node.Start) * width;
-                node.Inputs(use.FirstPruned)!.Span<float>(0, numbers).CopyTo(inputs.Span<float>((long)(node.Start - use.InputsFrom) * width * sizeof(float), numbers));
+                node.Inputs(stage)!.Span<float>(0, numbers).CopyTo(inputs.Span<float>((long)(node.Start - front) * width * sizeof(float), numbers));
             }
         }
 
         for (var s = 0; s < slots.Length; s++)
         {
-            slots[s].Length = s < use.FirstPruned ? rows : front;
+            slots[s].Length = s < stage ? rows : front;
         }
 
-        if (rows == front || use.FirstPruned == slots.Length)
+        if (rows == front || stage == slots.Length)
         {
             pass.Resume(rows, slots.Length, []);
         }
         else
         {
-            pass.Resume(rows, use.FirstPruned, use.Inputs!.Span<float>(0, (rows - front) * width), front);
+            pass.Split(stage);
+            pass.Resume(rows, stage, inputs!.Span<float>(0, (rows - front) * width), front);
         }
     }
 
-    private void Count(int rows)
+    private void Count(int rows, int continued)
     {
         Volatile.Write(ref _rows, _rows + rows);
-        if (rows > 0)
+        Volatile.Write(ref _continued, _continued + continued);
+        if (rows + continued > 0)
         {
             Volatile.Write(ref _hits, _hits + 1);
         }
@@ -228,3 +353,6 @@ internal sealed class PrefixUse(PromptContent content, int firstPruned) : IDispo
 
     public void Dispose() => Inputs?.Dispose();
 }
+
+/// <summary>A prompt that was to run without the features of its images turned out to need them.</summary>
+internal sealed class FeaturesMissingException : Exception;

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Runtime;
 
@@ -16,6 +18,7 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
 {
     private readonly Dictionary<Scope, List<PrefixNode>> _roots = [];
     private readonly LinkedList<PrefixNode> _byUse = [];
+    private readonly ConcurrentDictionary<VisionKey, int> _images = [];
     private long _bytes;
     private long _evicted;
 
@@ -27,6 +30,9 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
 
     /// <summary>Nodes that went to make room.</summary>
     public long Evicted => Volatile.Read(ref _evicted);
+
+    /// <summary>Whether rows of an image are kept behind some beginning or other. Can be asked from anywhere.</summary>
+    public bool Holds(VisionKey image) => _images.ContainsKey(image);
 
     /// <summary>The longest beginning of a prompt that is kept.</summary>
     /// <param name="scope">Whose; null: everybody's.</param>
@@ -172,6 +178,7 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
         }
 
         bytes += WantsInputs(node, content, left) ? left.Inputs!.ByteLength / (content.Count - left.InputsFrom) * (node.End - node.Start) : 0;
+        bytes += WantsFeatures(node, content, left) ? (long)left.Features!(node.Start, node.End).Length * sizeof(float) : 0;
         return bytes + (WantsSums(node, content, rows, left) ? left.Sums!.Bytes : 0);
     }
 
@@ -211,6 +218,11 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
             node.Add(left.Stages, inputs);
         }
 
+        if (WantsFeatures(node, content, left))
+        {
+            node.Add(left.Features!(node.Start, node.End).ToArray());
+        }
+
         if (WantsSums(node, content, rows, left))
         {
             node.Add(left.Sums!.Copy());
@@ -221,6 +233,9 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
 
     private static bool WantsInputs(PrefixNode node, PromptContent content, PrefixRows left) =>
         left.Inputs is not null && node.End > content.RowsBeforeImages && node.Inputs(left.Stages) is null;
+
+    private static bool WantsFeatures(PrefixNode node, PromptContent content, PrefixRows left) =>
+        left.Features is not null && node.Features is null && content.ImageAt(node.Start) is { } image && node.End == image.Start + image.Count;
 
     private static bool WantsSums(PrefixNode node, PromptContent content, int rows, PrefixRows left) =>
         left.Sums is not null && node.Sums is null && node.End == rows && node.End > content.LastVisual;
@@ -244,6 +259,10 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
         // Behind those in front of it, which are in use with it.
         node.Use = node.Parent?.Use is { } before ? _byUse.AddAfter(before, node) : _byUse.AddFirst(node);
         Volatile.Write(ref _bytes, _bytes + node.Bytes);
+        if (node.Content.ImageAt(node.Start) is { } image)
+        {
+            _images.AddOrUpdate(image.Key, 1, static (_, count) => count + 1);
+        }
     }
 
     /// <summary>Evicts until there is room for so many bytes more; false where there is none.</summary>
@@ -285,6 +304,11 @@ internal sealed class PrefixStore(long budget, int stages, int width, Func<int, 
 
         Volatile.Write(ref _bytes, _bytes - node.Bytes);
         Volatile.Write(ref _evicted, _evicted + 1);
+        if (node.Content.ImageAt(node.Start) is { } image && _images.AddOrUpdate(image.Key, 0, static (_, count) => count - 1) <= 0)
+        {
+            _images.TryRemove(image.Key, out _);
+        }
+
         node.Dispose();
     }
 }

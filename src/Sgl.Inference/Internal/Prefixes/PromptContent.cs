@@ -39,8 +39,25 @@ internal sealed class PromptContent
     /// <summary>Rows in front of the first image; all without images. They see no visual token, so that no pruning changes them.</summary>
     public int RowsBeforeImages => _images.Length == 0 ? Count : _images[0].Start;
 
+    /// <summary>How many images.</summary>
+    public int ImageCount => _images.Length;
+
     /// <summary>Row of the last visual token; -1 without any.</summary>
     public int LastVisual => _images.Length == 0 ? -1 : _images[^1].Start + _images[^1].Count - 1;
+
+    /// <summary>The image whose visual tokens begin at a row; null: none does.</summary>
+    public ImageContent? ImageAt(int row)
+    {
+        foreach (var image in _images)
+        {
+            if (image.Start == row)
+            {
+                return image;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>The rows of a prepared prompt, and of an answer behind it.</summary>
     /// <param name="sequence">The request.</param>

@@ -3,68 +3,72 @@ using Sgl.Inference.Internal.Prefixes;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
-/// <summary>The prompt, behind what earlier ones had in common with it, and the draft behind it through all stages, then the choice of the first ids.</summary>
-internal sealed class PrefillWork : SequenceWork
+/// <summary>
+/// The prompt, behind what earlier ones had in common with it, and the draft behind it through all stages, then the choice of the first ids. It begins with its first turn: until
+/// then others may leave more to begin behind.
+/// </summary>
+internal sealed class PrefillWork(Sequence sequence, Decoder decoder, TokenEmitter emitter, PrefixReuse? reuse, TimeProvider time) : SequenceWork
 {
-    private readonly Sequence _sequence;
-    private readonly Decoder _decoder;
-    private readonly TokenEmitter _emitter;
-    private readonly PrefixReuse? _reuse;
-    private readonly TimeProvider _time;
-    private readonly ForwardPass _pass;
-    private readonly PrefixUse? _use;
+    private ForwardPass? _pass;
+    private PrefixUse? _use;
 
-    public PrefillWork(Sequence sequence, Decoder decoder, TokenEmitter emitter, PrefixReuse? reuse, TimeProvider time)
+    public override int NextRows(int most)
     {
-        (_sequence, _decoder, _emitter, _reuse, _time) = (sequence, decoder, emitter, reuse, time);
-        var start = time.GetTimestamp();
-        _pass = decoder.StartPrefill(sequence);
-        try
-        {
-            _use = reuse?.Begin(_pass);
-        }
-        catch
-        {
-            _pass.Dispose();
-            throw;
-        }
-
-        sequence.PrefillTime = time.GetElapsedTime(start);
+        var pass = _pass ?? Begin();
+        return pass.Done ? TokenEmitter.DraftRows : pass.Next(most).Rows;
     }
-
-    public override int NextRows(int most) => _pass.Done ? TokenEmitter.DraftRows : _pass.Next(most).Rows;
 
     public override bool Run(int most)
     {
-        var start = _time.GetTimestamp();
-        if (!_pass.Done)
+        var pass = _pass ?? Begin();
+        var start = time.GetTimestamp();
+        if (!pass.Done)
         {
-            _decoder.Advance(_pass, most);
-            _sequence.PrefillChunks++;
-            if (_pass.Done && _use is not null)
+            decoder.Advance(pass, most);
+            sequence.RowsLeft = pass.RowsLeft;
+            sequence.PrefillChunks++;
+            if (pass.Done && _use is not null)
             {
-                _reuse!.KeepPrompt(_sequence, _use);
+                reuse!.KeepPrompt(sequence, _use);
             }
 
-            _sequence.PrefillTime += _time.GetElapsedTime(start);
-            if (!_pass.Done)
+            sequence.PrefillTime += time.GetElapsedTime(start);
+            if (!pass.Done)
             {
                 return false;
             }
 
-            _sequence.TimeToFirstToken = _time.GetElapsedTime(_sequence.SubmittedAt);
-            if (_pass.Trace is { } trace)
+            sequence.TimeToFirstToken = time.GetElapsedTime(sequence.SubmittedAt);
+            if (pass.Trace is { } trace)
             {
-                trace.KvLengthsAfterPrefill = _decoder.KvLengths(_sequence);
+                trace.KvLengthsAfterPrefill = decoder.KvLengths(sequence);
             }
         }
 
-        return _emitter.AdvanceBehindPrefill(_sequence, _pass);
+        return emitter.AdvanceBehindPrefill(sequence, pass);
     }
 
     public override void Dispose()
     {
-        _pass.Dispose();
+        _pass?.Dispose();
         _use?.Dispose();
+    }
+
+    private ForwardPass Begin()
+    {
+        var start = time.GetTimestamp();
+        sequence.AdmittedAt = start;
+        var without = sequence.LacksFeatures;
+        _pass = decoder.StartPrefill(sequence);
+        _use = reuse?.Begin(_pass);
+        if (without)
+        {
+            sequence.Prompt.Features.SetSpared();
+        }
+
+        sequence.Begun.TrySetResult(true);
+        sequence.RowsLeft = _pass.RowsLeft;
+        sequence.PrefillTime = time.GetElapsedTime(start);
+        return _pass;
     }
 }

@@ -47,7 +47,7 @@ internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int voc
             Usage = sequence.Usage!,
             Timings = new PhaseTimings
             {
-                Queue = time.GetElapsedTime(sequence.SubmittedAt, sequence.AdmittedAt),
+                Queue = time.GetElapsedTime(sequence.QueuedAt, sequence.AdmittedAt),
                 Preprocess = sequence.Prompt.PreprocessTime,
                 Vision = sequence.Prompt.VisionTime,
                 Prefill = sequence.PrefillTime,

@@ -26,7 +26,7 @@ internal sealed partial class Scheduler : IDisposable
     private readonly ConcurrentQueue<Sequence> _arrivals = new();
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
-    private readonly LinkedList<Sequence> _working = [];
+    private readonly WorkQueue _working = new();
     private readonly List<Sequence> _step = [];
     private readonly List<Sequence> _finished = [];
     private readonly SemaphoreSlim _signal = new(0);
@@ -36,6 +36,7 @@ internal sealed partial class Scheduler : IDisposable
     private long _rows;
     private int _waitingCount;
     private int _runningCount;
+    private long _rowsLeft;
 
     public Scheduler(
         Decoder decoder, Admission admission, TokenEmitter emitter, ResultBuilder results, PrefixReuse? reuse, EngineOptions options, TimeProvider time, ILogger logger)
@@ -56,16 +57,21 @@ internal sealed partial class Scheduler : IDisposable
 
     public int Waiting => Volatile.Read(ref _waitingCount);
 
+    /// <summary>Rows of prompts in the batch that wait to run.</summary>
+    public long RowsLeft => Volatile.Read(ref _rowsLeft);
+
     /// <summary>Queues a sequence.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="again">Whether it was here before and comes back with its features: it keeps its place.</param>
     /// <exception cref="EngineOverloadedException">The queue is full.</exception>
-    public void Submit(Sequence sequence)
+    public void Submit(Sequence sequence, bool again = false)
     {
         // What is queued before the end is seen by the thread's last look at the queue; what comes later is refused here.
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closed, typeof(VlmEngine));
             // Places in the batch that are free will be taken from the queue, but only by the engine's thread.
-            if (Interlocked.Increment(ref _waitingCount) + Running > _options.MaxQueue + _options.MaxBatch)
+            if (Interlocked.Increment(ref _waitingCount) + Running > _options.MaxQueue + _options.MaxBatch && !again)
             {
                 Interlocked.Decrement(ref _waitingCount);
                 throw new EngineOverloadedException($"{_options.MaxQueue} requests are waiting already", RetryAfter);
@@ -117,12 +123,15 @@ internal sealed partial class Scheduler : IDisposable
 
             TakeArrivals();
             DropCancelled();
+            AdmitWaiting();
             Work();
+            Volatile.Write(ref _rowsLeft, _working.RowsLeft);
             Step();
         }
 
         foreach (var sequence in _running.Concat(_waiting).Concat(_arrivals))
         {
+            sequence.Begun.TrySetResult(true);
             sequence.Work?.Dispose();
             sequence.Events.Writer.TryComplete(new ObjectDisposedException(nameof(VlmEngine)));
         }
@@ -132,6 +141,14 @@ internal sealed partial class Scheduler : IDisposable
     {
         while (_arrivals.TryDequeue(out var sequence))
         {
+            if (sequence.LacksFeatures && !_reuse!.Covers(sequence))
+            {
+                // At once, not when its turn comes: the tower runs meanwhile.
+                Interlocked.Decrement(ref _waitingCount);
+                sequence.Begun.TrySetResult(false);
+                continue;
+            }
+
             _waiting.AddLast(sequence);
         }
     }
@@ -159,12 +176,12 @@ internal sealed partial class Scheduler : IDisposable
         }
     }
 
-    /// <summary>Runs up to a chunk of rows: the pieces of one sequence until it is done, then the next one's. A piece that does not fit any more waits for the next turn.</summary>
+    /// <summary>Runs up to a chunk of rows: the pieces of whose turn it is until that is done, then the next one's. A piece that does not fit any more waits for the next turn.</summary>
     private void Work()
     {
         var chunk = _options.PrefillChunk;
         var left = chunk;
-        while ((_working.First?.Value ?? Admit()) is { } sequence)
+        while (_working.First is { } sequence)
         {
             try
             {
@@ -215,14 +232,17 @@ internal sealed partial class Scheduler : IDisposable
         }
     }
 
-    /// <summary>Takes the first waiting sequence into the batch; null where there is none, or no room.</summary>
-    private Sequence? Admit()
+    /// <summary>Takes waiting sequences into the batch in the order they came, as long as there is room.</summary>
+    private void AdmitWaiting()
     {
-        if (_waiting.First is not { } node || _running.Count >= _options.MaxBatch)
+        while (_waiting.First is { } node && _running.Count < _options.MaxBatch && Admit(node))
         {
-            return null;
         }
+    }
 
+    /// <summary>Takes a waiting sequence into the batch, or out of the queue where it cannot run; false where there is no room for it now.</summary>
+    private bool Admit(LinkedListNode<Sequence> node)
+    {
         var sequence = node.Value;
         try
         {
@@ -230,7 +250,7 @@ internal sealed partial class Scheduler : IDisposable
             {
                 if (_running.Count > 0)
                 {
-                    return null;
+                    return false;
                 }
 
                 // Nothing runs and it still does not fit: it never will.
@@ -240,11 +260,11 @@ internal sealed partial class Scheduler : IDisposable
             RemoveWaiting(node);
             _running.Add(sequence);
             Volatile.Write(ref _runningCount, _running.Count);
-            sequence.AdmittedAt = _time.GetTimestamp();
             _emitter.Prepare(sequence);
             sequence.Work = new PrefillWork(sequence, _decoder, _emitter, _reuse, _time);
-            _working.AddLast(sequence);
-            return sequence;
+            var known = _reuse?.KnownRows(sequence) ?? 0;
+            sequence.RowsLeft = sequence.Prompt.Ids.Length + sequence.Draft.Length - known;
+            _working.AddPrompt(sequence, _rows, waitsForItsImage: known <= sequence.Visual.First);
         }
         catch (Exception e)
         {
@@ -254,8 +274,9 @@ internal sealed partial class Scheduler : IDisposable
             }
 
             Fail(sequence, e);
-            return null;
         }
+
+        return true;
     }
 
     private void Step()
@@ -320,7 +341,7 @@ internal sealed partial class Scheduler : IDisposable
         }
     }
 
-    /// <summary>A sequence has its last token. Its consistency pass goes in front of prefills: it is short, and its slots are free soon.</summary>
+    /// <summary>A sequence has its last token.</summary>
     private void End(Sequence sequence)
     {
         sequence.EndedAt = _time.GetTimestamp();
@@ -329,7 +350,7 @@ internal sealed partial class Scheduler : IDisposable
             if (_results.Begin(sequence) is { } consistency)
             {
                 sequence.Work = consistency;
-                AddBehindConsistencyPasses(sequence);
+                _working.AddConsistency(sequence);
                 return;
             }
         }
@@ -340,24 +361,6 @@ internal sealed partial class Scheduler : IDisposable
         }
 
         Complete(sequence, consistency: null);
-    }
-
-    private void AddBehindConsistencyPasses(Sequence sequence)
-    {
-        var node = _working.First;
-        while (node?.Value.Work is ConsistencyWork)
-        {
-            node = node.Next;
-        }
-
-        if (node is null)
-        {
-            _working.AddLast(sequence);
-        }
-        else
-        {
-            _working.AddBefore(node, sequence);
-        }
     }
 
     private void Complete(Sequence sequence, ConsistencyWork? consistency)
@@ -403,6 +406,14 @@ internal sealed partial class Scheduler : IDisposable
 
     private void Fail(Sequence sequence, Exception error)
     {
+        if (error is FeaturesMissingException)
+        {
+            // What was kept of its images has gone since it came.
+            Release(sequence);
+            sequence.Begun.TrySetResult(false);
+            return;
+        }
+
         if (error is not (OperationCanceledException or EngineRequestException))
         {
             LogFailed(error);
@@ -411,6 +422,7 @@ internal sealed partial class Scheduler : IDisposable
         EngineActivity.Tell(sequence, sequence.Work as ConsistencyWork, error, _time);
         sequence.Finish ??= FinishReason.Stop;
         sequence.Events.Writer.TryComplete(error);
+        sequence.Begun.TrySetResult(true);
         Release(sequence);
     }
 

@@ -1,0 +1,152 @@
+using Sgl.Guidance;
+using Sgl.Inference.Tests.Support;
+
+namespace Sgl.Inference.Tests.Prefixes;
+
+/// <summary>Features that nobody kept are not made again where what is kept of the prompt does without them.</summary>
+public sealed class SparedFeaturesTests : IAsyncLifetime
+{
+    private const int Tiles = 6;
+
+    private static readonly GenerationOptions Small = TestEngine.Tokens(5) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.5 };
+
+    private VlmEngine _warm = null!;
+    private VlmEngine _cold = null!;
+
+    public async Task InitializeAsync()
+    {
+        _warm = await LoadAsync(64);
+        _cold = await LoadAsync(0);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _warm.DisposeAsync();
+        await _cold.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("small", "small")]
+    [InlineData("1", "1")]
+    [InlineData("1", "3")]
+    [InlineData("1", "none")]
+    [InlineData("none", "none")]
+    [InlineData("small", "none")]
+    public async Task GenerateAsync_RowsOfThePictureAreKept_TheTowerDoesNotRun(string first, string second)
+    {
+        await SameAsync(Question(1), Options(first), encoded: Tiles);
+        var result = await SameAsync(Question(2), Options(second), encoded: 0);
+        Assert.Equal((Tiles, 0, TimeSpan.Zero), (result.Usage.CachedTiles, result.Usage.LeftOutTiles, result.Timings.Vision));
+    }
+
+    [Fact]
+    public async Task GenerateAsync_FastV_SparesTheTowerFromTheSecondOneOn()
+    {
+        var options = TestEngine.Tokens(5) with { FastV = new FastVPruning(2, 0.5) };
+        await SameAsync(Question(1), TestEngine.Tokens(5), encoded: Tiles);
+        await SameAsync(Question(2), options, encoded: Tiles);
+        await SameAsync(Question(3), options, encoded: 0);
+    }
+
+    [Theory]
+    [InlineData("1", "0")]
+    [InlineData("3", "1")]
+    [InlineData("1", "small")]
+    public async Task GenerateAsync_RowsOfThePictureRun_TheTowerRuns(string first, string second)
+    {
+        await SameAsync(Question(1), Options(first), encoded: Tiles);
+        await SameAsync(Question(2), Options(second), encoded: second == "0" ? Tiles / 2 : Tiles);
+    }
+
+    [Fact]
+    public async Task GenerateAsync_SamePictureBehindAnotherText_TheTowerRuns()
+    {
+        await SameAsync(Question(1), Small, encoded: Tiles);
+        await SameAsync(Question(1, begin: 20), Small, encoded: Tiles);
+        await SameAsync(Question(2, begin: 20), Small, encoded: 0);
+        await SameAsync(Question(2, begin: 10), Small, encoded: 0);
+    }
+
+    [Fact]
+    public async Task EncodeAheadAsync_PictureThatMayNotBeNeeded_WaitsUntilThatIsKnown()
+    {
+        await SameAsync(Question(1), Options("1"), encoded: Tiles);
+        PreparedPrompt known = Question(2), unknown = Question(2, tiles: 5);
+        await _warm.EncodeAheadAsync(known, null, CancellationToken.None);
+        await _warm.EncodeAheadAsync(unknown, null, CancellationToken.None);
+
+        Assert.Equal((0, 5), (known.EncodedTiles, unknown.EncodedTiles));
+        Assert.Equal(0, (await TestEngine.RunAsync(_warm, known, Options("1"))).Usage.EncodedTiles);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task GenerateAsync_ManyAtOnceAndLittleRoom_AllAsAlone(int seed)
+    {
+        // Room for a few prompts: what was there when a request came is often gone when its turn comes.
+        await using var tight = await LoadAsync(1);
+        var random = new Random(seed);
+        var asked = Enumerable.Range(0, 40)
+            .Select(_ => (Number: random.Next(100), Begin: 10 + random.Next(2), Tiles: 200 + random.Next(3), Options: new[] { "small", "1", "3", "none", "0" }[random.Next(5)]))
+            .ToList();
+        foreach (var group in asked.Chunk(8))
+        {
+            var results = await Task.WhenAll(group.Select(q => Task.Run(() => TestEngine.RunAsync(tight, Question(q.Number, q.Begin, q.Tiles), Options(q.Options, q.Tiles)))));
+            foreach (var (q, result) in group.Zip(results))
+            {
+                Equal(await TestEngine.RunAsync(_cold, Question(q.Number, q.Begin, q.Tiles), Options(q.Options, q.Tiles)), result);
+            }
+        }
+
+        Assert.True(tight.Load.PrefixCache is { Hits: > 0, Evictions: > 0 }, tight.Load.PrefixCache.ToString());
+        await TestEngine.UntilAsync(() => tight.Load is { Running: 0, Waiting: 0, KvBytesOccupied: 0 }, "release");
+    }
+
+    private static Task<VlmEngine> LoadAsync(int prefixes) => TestEngine.LoadAsync(o =>
+    {
+        (o.VisionCacheMiB, o.PrefixCacheMiB, o.PrefillChunk) = (0, prefixes, 4);
+        foreach (var layer in Enumerable.Range(0, TestEngine.Shape.Layers))
+        {
+            o.PruneLayers.Add(layer);
+        }
+    });
+
+    private static GenerationOptions Options(string role, int tiles = Tiles) => role switch
+    {
+        "small" => Small,
+        "none" => TestEngine.Tokens(5),
+        _ => TestEngine.Tokens(5) with { Plan = TestEngine.Plan(tiles, (role[0] - '0', v => v % 2 == 0)) },
+    };
+
+    private static PreparedPrompt Question(int number, int begin = 10, int tiles = Tiles)
+    {
+        var picture = Images.Prompt(tiles);
+        var random = new Random(number);
+        return new PreparedPrompt([begin, 11, .. picture.Ids[2..^1], .. Enumerable.Range(0, 4).Select(_ => random.Next(4, TestEngine.Shape.Vocabulary))], picture.Spans, picture.Images);
+    }
+
+    private static void Equal(GenerationResult cold, GenerationResult warm)
+    {
+        Assert.Equal(cold.TokenIds, warm.TokenIds);
+        Assert.Equal(cold.Usage.KvLengths, warm.Usage.KvLengths);
+        Assert.Equal(cold.Importance?.Length, warm.Importance?.Length);
+        for (var i = 0; i < cold.Importance?.Length; i++)
+        {
+            Assert.Equal(cold.Importance[i], warm.Importance![i], 1e-5 * (1 + cold.Importance[i]));
+        }
+
+        if (cold.Scores is { } scores)
+        {
+            Assert.Equal(scores.Consistency, warm.Scores!.Consistency, 1e-5);
+        }
+    }
+
+    private async Task<GenerationResult> SameAsync(PreparedPrompt prompt, GenerationOptions options, int encoded)
+    {
+        var (cold, warm) = (await TestEngine.RunAsync(_cold, prompt.Again(), options), await TestEngine.RunAsync(_warm, prompt, options));
+        Equal(cold, warm);
+        Assert.Equal(encoded, warm.Usage.EncodedTiles);
+        return warm;
+    }
+}
