@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sgl.Evaluation;
@@ -12,7 +13,8 @@ namespace Sgl.Experiments;
 /// <summary>A pair of checkpoints in this process, as the subject of an evaluation: every method, greedy.</summary>
 /// <remarks>
 /// The vision tower runs once per question and model, not once per method, since no method changes what it sees before it; its
-/// measured time is part of every answer's time all the same.
+/// measured time is part of every answer's time all the same. In batches (see <see cref="LoadAsync"/>) everything that answers have in common is
+/// computed once, and no answer has a time.
 /// </remarks>
 public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
 {
@@ -21,11 +23,16 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     private readonly VlmEngine _small;
     private readonly VlmEngine _large;
     private readonly ImageDecoder _decoder;
-    private readonly RecentPrompts _smallPrompts = new();
-    private readonly RecentPrompts _largePrompts = new();
+    private readonly RecentPrompts _smallPrompts;
+    private readonly RecentPrompts _largePrompts;
+    private readonly bool _isShared;
+    private readonly ConcurrentDictionary<int, ImportanceTrend> _trends = [];
 
-    private EngineSubject(VlmEngine small, VlmEngine large, ImageDecoderOptions pictures)
+    private EngineSubject(VlmEngine small, VlmEngine large, ImageDecoderOptions pictures, int batch)
     {
+        _isShared = batch > 1;
+        _smallPrompts = new RecentPrompts(Math.Max(8, 2 * batch));
+        _largePrompts = new RecentPrompts(Math.Max(8, 2 * batch));
         _decoder = new ImageDecoder(pictures);
         _small = small;
         _large = large;
@@ -50,9 +57,10 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
     /// <param name="progress">Progress of both, one after the other.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <param name="pictures">How both see images; null: upright and on white.</param>
+    /// <param name="batch">Questions that will be in flight. Above 1 they share features, beginnings and steps as far as the options' caches allow, and answers have no times.</param>
     /// <exception cref="EvaluationException">The two lay out an image in different visual tokens.</exception>
     public static async Task<EngineSubject> LoadAsync(
-        EngineOptions small, EngineOptions large, IProgress<LoadProgress>? progress, CancellationToken cancellationToken, ImageDecoderOptions? pictures = null)
+        EngineOptions small, EngineOptions large, IProgress<LoadProgress>? progress, CancellationToken cancellationToken, ImageDecoderOptions? pictures = null, int batch = 1)
     {
         ArgumentNullException.ThrowIfNull(small);
         ArgumentNullException.ThrowIfNull(large);
@@ -62,7 +70,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             var largeEngine = await VlmEngine.LoadAsync(large, progress: progress, cancellationToken: cancellationToken).ConfigureAwait(false);
             if (largeEngine.Model.VisualLayoutKey == smallEngine.Model.VisualLayoutKey)
             {
-                return new EngineSubject(smallEngine, largeEngine, pictures ?? new ImageDecoderOptions());
+                return new EngineSubject(smallEngine, largeEngine, pictures ?? new ImageDecoderOptions(), batch);
             }
 
             await largeEngine.DisposeAsync().ConfigureAwait(false);
@@ -94,7 +102,7 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         }
 
         return new SmallAnswer(
-            result.Text, result.TokenIds.Count, prompt.VisualTokenCount, result.Scores!, vectors, Timings(result, prompt, decoding), PeakMemory(_small, result));
+            result.Text, result.TokenIds.Count, prompt.VisualTokenCount, result.Scores!, vectors, _isShared ? null : Timings(result, prompt, decoding), PeakMemory(_small, result));
     }
 
     /// <inheritdoc/>
@@ -138,6 +146,9 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
                 var stays = TileSelection.Guided(importance, whole.Tiles, method.TileThreshold);
                 options = options with { Plan = TilePlan.Create(Ranking.Descending(importance), whole.Tiles, stays, [(layer, method.KeepRatio)], layers) };
                 break;
+            case PruningMethod.Sgp when method.Rule is { } rule:
+                options = options with { Plan = await PlanAsync(rule, rule.Points(layer, method.KeepRatio, layers), importance!, prompt, cancellation).ConfigureAwait(false) };
+                break;
             default:
                 var ranking = method.Method == PruningMethod.FastVOracle
                     ? (await GenerateAsync(_large, prompt, options with { Importance = method.Importance }, cancellation).ConfigureAwait(false)).Importance
@@ -163,14 +174,34 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         {
             PruningMethod.TokenMerging => share,
             PruningMethod.GuidedTiles => options.Plan.AverageRetention(layers),
+            PruningMethod.Sgp when method.Rule is not null => options.Plan.AverageRetention(layers),
             _ => PruneSchedule.AverageRetention(layer, share, layers),
         };
-        var timings = Timings(result, whole, before) with { Processor = processor.TotalSeconds };
+        var timings = _isShared ? null : Timings(result, whole, before) with { Processor = processor.TotalSeconds };
         return new LargeAnswer(result.Text, result.TokenIds.Count, visual, retention, timings, PeakMemory(_large, result))
         {
             Tiles = whole.Tiles.TileCount,
-            EncodedTiles = whole.EncodedTiles,
+            // A tile that another answer paid for is needed all the same.
+            EncodedTiles = whole.EncodedTiles + (_isShared ? whole.CachedTiles : 0),
         };
+    }
+
+    /// <summary>Learns what the small model looks at when it is asked nothing, for <see cref="GuidanceRuleKind.Debiased"/>.</summary>
+    /// <param name="questions">Their pictures are looked at; each picture once.</param>
+    /// <param name="places">Places along the visual tokens that are told apart.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public async Task LearnTrendAsync(IEnumerable<EvaluationQuestion> questions, int places, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(questions);
+        var samples = new List<float[]>();
+        foreach (var question in questions.DistinctBy(q => q.Image.Name))
+        {
+            var (prompt, _) = await PromptAsync(_small, new RecentPrompts(), question with { Text = "" }, cancellation).ConfigureAwait(false);
+            var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = 1 }, Importance = new ImportanceOptions { Source = ImportanceSource.Prompt } };
+            samples.Add((await GenerateAsync(_small, prompt, options, cancellation).ConfigureAwait(false)).Importance!);
+        }
+
+        _trends[places] = ImportanceTrend.Fit(samples, places);
     }
 
     /// <summary>What the small model looks at in the image of a question.</summary>
@@ -191,6 +222,13 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
         await _large.DisposeAsync().ConfigureAwait(false);
     }
 
+    private async Task<PrunePlan> PlanAsync(
+        GuidanceRule rule, IReadOnlyList<(int Layer, double KeepRatio)> points, float[] importance, PreparedPrompt prompt, CancellationToken cancellation)
+    {
+        var features = rule.Kind is GuidanceRuleKind.Determinantal or GuidanceRuleKind.MaxMin ? await _large.FeaturesAsync(prompt, cancellation).ConfigureAwait(false) : [];
+        return rule.Plan(importance, points, _large.Model.Layers, features, _trends.GetValueOrDefault((int)rule.Parameter));
+    }
+
     private Task<TimedPrompt> PromptAsync(VlmEngine engine, RecentPrompts recent, EvaluationQuestion question, CancellationToken cancellation) =>
         recent.GetAsync(question, async () =>
         {
@@ -202,8 +240,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             {
                 Images = [image],
                 Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Text(question.Text)])],
-                // Every answer is charged with its vision tower, so no earlier one may have paid for it.
-                CacheScope = "",
+                // Unless in batches, every answer is charged with its vision tower, so no earlier one may have paid for it.
+                CacheScope = _isShared ? "eval" : "",
                 ImageLimits = question.MaxTiles > 0 ? new ImageLimits { MaxTiles = question.MaxTiles } : null,
             };
             return new TimedPrompt(await engine.PrepareAsync(input, cancellation).ConfigureAwait(false), decoding);

@@ -40,6 +40,9 @@ public sealed record MethodSelection
     /// <summary>Row definitions; for SGP and the oracle.</summary>
     public IReadOnlyList<ImportanceVariant> Variants { get; init; } = [ImportanceVariant.Reference];
 
+    /// <summary>Rules that SGP's importance is used by; null stands for the paper's.</summary>
+    public IReadOnlyList<GuidanceRule?> Rules { get; init; } = [null];
+
     /// <summary>Seed of random masks.</summary>
     public ulong Seed { get; init; }
 
@@ -65,7 +68,13 @@ public sealed record MethodSelection
         {
             foreach (var (name, importance) in Importances(method))
             {
-                rows.AddRange(Settings(method, layers, importance).SelectMany(Thresholds).Select(c => new PaperRow(name, c, Setting(c, layers))));
+                rows.AddRange(
+                    from setting in Settings(method, layers, importance)
+                    from c in Thresholds(setting)
+                    from rule in method == PruningMethod.Sgp ? Rules : [null]
+                    let ruled = c with { Rule = rule }
+                    orderby Rules.ToList().IndexOf(rule)
+                    select new PaperRow(rule is null ? name : $"{name}, {rule}", ruled, Setting(ruled, layers)));
             }
         }
 

@@ -18,6 +18,7 @@ internal sealed class RouterMetrics
     private readonly Gauge _exitRatio;
     private readonly Gauge _backends;
     private readonly Gauge _threshold;
+    private readonly Gauge _drift;
     private readonly Histogram _hops;
     private readonly Counter _promptTokens;
     private readonly Counter _visualTokens;
@@ -44,6 +45,10 @@ internal sealed class RouterMetrics
         _exitRatio = common.Factory.CreateGauge("sgl_router_recent_exit_ratio", "Share of the latest decisions that were exits, as adaptive overlap sees it.");
         _backends = common.Factory.CreateGauge("sgl_router_backend_serving", "1 while the model's service reports SERVING.", ["backend"]);
         _threshold = common.Factory.CreateGauge("sgl_router_threshold", "Threshold that the last request was decided with, by criterion.", ["criterion"]);
+        _drift = common.Factory.CreateGauge(
+            "sgl_router_score_drift",
+            "Population stability index of the latest scores against those the policy's file was calibrated on, by policy; above 0.25 calibrate anew. Only for files of sgl calibrate that hold score_bins.",
+            ["policy"]);
         _hops = common.Histogram("sgl_router_hop_seconds", "Time a request spent waiting for each model.", MetricBuckets.EndToEnd, "backend");
         _promptTokens = common.Factory.CreateCounter(
             "sgl_router_prompt_tokens_total", "Prompt tokens of answers by model: run, or cached, whose keys and values were kept from an earlier prompt.", ["backend", "outcome"]);
@@ -101,6 +106,8 @@ internal sealed class RouterMetrics
     public void SetServing(string backend, bool serving) => _backends.WithLabels(backend).Set(serving ? 1 : 0);
 
     public void SetThreshold(string criterion, double threshold) => _threshold.WithLabels(criterion).Set(threshold);
+
+    public void SetDrift(string policy, double index) => _drift.WithLabels(policy).Set(index);
 
     public void ObserveHop(string backend, TimeSpan time) => _hops.WithLabels(backend).Observe(time.TotalSeconds);
 }

@@ -28,6 +28,40 @@ public class CalibrationTests
         Assert.Contains(policy.Sample!.Warnings, w => w.Contains("no threshold gives an exit ratio near 0.4", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(1000, 1000, 9)]
+    [InlineData(1000, 5, 4)]
+    [InlineData(1000, 1, 0)]
+    [InlineData(2, 2, 1)]
+    public void Policy_ScoreBins_AreSharesOfTheSample(int count, int different, int edges)
+    {
+        // Most scores are the lowest where few differ.
+        var samples = Enumerable.Range(0, count).Select(i => new CalibrationSample((different == count ? i : i % different) / (double)count)).Append(new(double.NaN)).ToArray();
+
+        var bins = new Calibrator(ExitCriterion.Decision, samples).ForThreshold(0.5, Now).ScoreBins;
+
+        Assert.Equal(edges, bins?.Edges.Count ?? 0);
+        if (bins is null)
+        {
+            return;
+        }
+
+        Assert.Equal(1, bins.Shares.Sum(), 9);
+        Assert.All(bins.Shares, s => Assert.True(s > 0));
+        Assert.Equal(samples.Count(s => s.ExitScore < bins.Edges[0]) / (double)count, bins.Shares[0], 9);
+    }
+
+    [Fact]
+    public void Policy_OneScoreStandsOut_HasABinOfItsOwn()
+    {
+        var samples = Enumerable.Range(0, 50).Select(i => new CalibrationSample(i == 0 ? 0.9 : 0.1));
+
+        var bins = new Calibrator(ExitCriterion.Decision, samples).ForThreshold(0.5, Now).ScoreBins!;
+
+        Assert.Equal([0.9], bins.Edges);
+        Assert.Equal([0.98, 0.02], bins.Shares);
+    }
+
     [Fact]
     public void ForExitRatio_Zero_NobodyExits()
     {

@@ -23,14 +23,16 @@ public sealed class RunnerTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(4)]
-    public async Task RunAsync_AllMethods_AnswersEveryQuestionOnce(int concurrency)
+    [InlineData(1, false)]
+    [InlineData(4, false)]
+    [InlineData(1, true)]
+    [InlineData(4, true)]
+    public async Task RunAsync_AllMethods_AnswersEveryQuestionOnce(int concurrency, bool together)
     {
         var subject = new SyntheticSubject();
         var progress = new Progress();
         using var store = ResultStore.Open(File, Header);
-        await new EvaluationRunner(subject, store, concurrency: concurrency).RunAsync(Data(60), Methods, progress, CancellationToken.None);
+        await new EvaluationRunner(subject, store, concurrency: concurrency, together: together).RunAsync(Data(60), Methods, progress, CancellationToken.None);
 
         Assert.Equal(60 * 6, subject.Calls);
         Assert.Equal(60 * 6, store.Count);
@@ -72,6 +74,17 @@ public sealed class RunnerTests : IDisposable
 
         Assert.True(restarts > 2);
         Assert.Equal(ResultStore.Read(whole).Records, ResultStore.Read(File).Records);
+    }
+
+    [Fact]
+    public async Task RunAsync_Together_AllMethodsOfAQuestionAreInFlightAtOnce()
+    {
+        // The first large answer comes only when every method has been asked for: one after the other this would never end.
+        var subject = new SyntheticSubject { LargeAnswersWaitFor = Methods.Length };
+        using var store = ResultStore.Open(File, Header);
+        await new EvaluationRunner(subject, store, together: true).RunAsync(Data(1), Methods, null, CancellationToken.None);
+
+        Assert.Equal(1 + Methods.Length, store.Count);
     }
 
     [Fact]

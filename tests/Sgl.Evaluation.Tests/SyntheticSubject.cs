@@ -10,7 +10,10 @@ internal sealed class SyntheticSubject : IEvaluationSubject
 {
     public const int Tokens = 20;
 
+    private readonly TaskCompletionSource _enough = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private int _calls;
+    private int _large;
 
     public int Calls => _calls;
 
@@ -19,6 +22,9 @@ internal sealed class SyntheticSubject : IEvaluationSubject
 
     /// <summary>Throws after so many calls, as a killed process would stop.</summary>
     public int? StopsAfter { get; set; }
+
+    /// <summary>Large answers come once so many have been asked for.</summary>
+    public int LargeAnswersWaitFor { get; init; }
 
     public SubjectDescription Description { get; } = new("small", "large", 4, 48, "a test");
 
@@ -37,14 +43,20 @@ internal sealed class SyntheticSubject : IEvaluationSubject
             new AnswerTimings(0.1, 0.02, 0.05, 0.02, 0.01)));
     }
 
-    public Task<LargeAnswer> AnswerLargeAsync(
+    public async Task<LargeAnswer> AnswerLargeAsync(
         EvaluationQuestion question, int index, MethodConfiguration method, float[]? importance, CancellationToken cancellation)
     {
         var number = Enter(question);
+        if (Interlocked.Increment(ref _large) >= LargeAnswersWaitFor)
+        {
+            _enough.TrySetResult();
+        }
+
+        await _enough.Task;
         var mask = method.Mask(Tokens, importance ?? new float[Tokens], index);
         var right = mask is null || mask[number % Tokens];
-        return Task.FromResult(new LargeAnswer(
-            right ? $"A{number}" : "wrong", 2, Tokens, method.AverageRetention(Description.LargeLayers), new AnswerTimings(1, 0.5, 0.4, 0.1), 1000));
+        return new LargeAnswer(
+            right ? $"A{number}" : "wrong", 2, Tokens, method.AverageRetention(Description.LargeLayers), new AnswerTimings(1, 0.5, 0.4, 0.1), 1000);
     }
 
     /// <summary>Half the layers see nothing yet.</summary>

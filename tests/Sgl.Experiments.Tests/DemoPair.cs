@@ -14,7 +14,9 @@ public sealed class DemoPair : IAsyncLifetime
     public static Dataset Questions(int count) => Benchmarks.Named("synthetic").Read(
         Path.Combine(SharedData.RepositoryRoot, "benchmarks", "synthetic"), new DatasetOptions { Limit = count });
 
-    public async Task InitializeAsync()
+    public async Task InitializeAsync() => Subject = await LoadAsync();
+
+    public static Task<EngineSubject> LoadAsync(int batch = 1)
     {
         var large = Options("large");
         foreach (var layer in new[] { 0, 1, 3 })
@@ -22,7 +24,7 @@ public sealed class DemoPair : IAsyncLifetime
             large.PruneLayers.Add(layer);
         }
 
-        Subject = await EngineSubject.LoadAsync(Options("small"), large, null, CancellationToken.None);
+        return EngineSubject.LoadAsync(Options("small"), large, null, CancellationToken.None, batch: batch);
     }
 
     public async Task DisposeAsync() => await Subject.DisposeAsync();

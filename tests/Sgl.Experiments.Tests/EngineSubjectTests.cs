@@ -69,7 +69,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
                     Assert.True(answer.AverageRetention <= expected.AverageRetention);
                 }
 
-                Assert.True(answer.Timings.Processor > 0);
+                Assert.True(answer.Timings!.Processor > 0);
             }
 
             share = (double)encoded / tiles;
@@ -140,6 +140,39 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
         }
 
         Assert.NotEqual(Ranking.Descending(answer.Importances[1]), Ranking.Descending(answer.Importances[4]));
+    }
+
+    [Fact]
+    public async Task RunAsync_InBatches_AnswersAsOneByOneWithoutTimes()
+    {
+        MethodConfiguration[] methods =
+        [
+            MethodConfiguration.Unpruned, new() { Method = PruningMethod.Sgp, PruneLayer = 1, KeepRatio = 0.25 },
+            new() { Method = PruningMethod.GuidedTiles, PruneLayer = 1, KeepRatio = 0.25 }, new() { Method = PruningMethod.FastV, PruneLayer = 1, KeepRatio = 0.25 },
+            new() { Method = PruningMethod.TokenMerging, KeepRatio = 0.35 },
+        ];
+        using var folder = new TemporaryFolder();
+        await using var batched = await DemoPair.LoadAsync(batch: 4);
+
+        var alone = await RunAsync(pair.Subject, "alone.jsonl", 1);
+        var together = await RunAsync(batched, "together.jsonl", 4);
+
+        Assert.Equal(6 * (methods.Length + 1), together.Count);
+        Assert.Equal(alone.Keys.Order(), together.Keys.Order());
+        foreach (var (key, answer) in together)
+        {
+            var expected = alone[key];
+            Assert.Equal((key, expected.Answer, expected.VisualTokens, expected.AverageRetention, expected.Tiles), (key, answer.Answer, answer.VisualTokens, answer.AverageRetention, answer.Tiles));
+            Assert.True(answer.Timings is null && expected.Timings is not null);
+            Assert.Equal(expected.EncodedTiles, answer.EncodedTiles);
+        }
+
+        async Task<Dictionary<(string Id, string Method), ResultRecord>> RunAsync(EngineSubject subject, string file, int inFlight)
+        {
+            using var store = ResultStore.Open(folder.Combine(file), RunHeaders.Of(subject.Description, "test", 0));
+            await new EvaluationRunner(subject, store, concurrency: inFlight, together: inFlight > 1).RunAsync(DemoPair.Questions(6), methods, null, CancellationToken.None);
+            return store.Records().ToDictionary(r => (r.Id, r.Method));
+        }
     }
 
     private Task<LargeAnswer> Ask(EvaluationQuestion question, MethodConfiguration method) =>

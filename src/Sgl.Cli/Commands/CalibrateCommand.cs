@@ -35,6 +35,9 @@ internal static class CalibrateCommand
             HelpName = "NAME",
             CustomParser = Parsers.Name<AccuracyTarget>,
         };
+        var cost = new Option<bool>("--cost") { Description = "Choose threshold, retention and tiles together, for the least time that reaches --accuracy over all answers." };
+        var smallPrice = new Option<double?>("--small-price") { Description = "With --cost: what a second of the small model costs, so that money is minimised. Default 1: time.", HelpName = "P" };
+        var largePrice = new Option<double?>("--large-price") { Description = "With --cost: what a second of the large model costs. Default 1.", HelpName = "P" };
         var criterion = CommonOptions.Criterion();
         var limit = new Option<int?>("--limit") { Description = "Take the first N requests. Default: all.", HelpName = "N", CustomParser = Parsers.Count };
         var skipBad = new Option<bool>("--skip-bad") { Description = "Go on after broken lines, missing images and failed answers." };
@@ -42,7 +45,7 @@ internal static class CalibrateCommand
         var output = new Option<string>("--out") { Description = "The policy file.", HelpName = "FILE", DefaultValueFactory = _ => "policy.json" };
         var command = new Command("calibrate", "Finds the exit threshold for a wanted exit ratio or accuracy, and writes the policy that a router loads.")
         {
-            data, benchmark, from, method, small, large, router, exitRatio, accuracy, of, criterion, limit, skipBad, seed, output,
+            data, benchmark, from, method, small, large, router, exitRatio, accuracy, of, cost, smallPrice, largePrice, criterion, limit, skipBad, seed, output,
         };
         command.Validators.Add(result =>
         {
@@ -61,6 +64,16 @@ internal static class CalibrateCommand
                 result.AddError("--exit-ratio excludes --accuracy.");
             }
 
+            if (result.GetValue(cost) && (result.GetResult(accuracy) is null || (result.GetResult(of) ?? result.GetResult(method)) is not null))
+            {
+                result.AddError("--cost needs --accuracy, which speaks about all answers, and excludes --of and --method: it compares all methods.");
+            }
+
+            if (!result.GetValue(cost) && (result.GetResult(smallPrice) ?? result.GetResult(largePrice)) is not null)
+            {
+                result.AddError("--small-price and --large-price belong to --cost.");
+            }
+
             if (result.GetResult(of) is not null && result.GetResult(accuracy) is null)
             {
                 result.AddError("--of belongs to --accuracy.");
@@ -75,6 +88,7 @@ internal static class CalibrateCommand
                 Accuracy = target,
                 ExitRatio = target is null ? result.GetValue(exitRatio) ?? UsualExitRatio : null,
                 Of = result.GetValue(of) ?? AccuracyTarget.Exited,
+                Prices = result.GetValue(cost) ? new CostPrices(result.GetValue(smallPrice) ?? 1, result.GetValue(largePrice) ?? 1) : null,
                 Method = result.GetValue(method),
                 Seed = (ulong)(result.GetValue(seed) ?? 0),
                 Output = result.GetValue(output)!,

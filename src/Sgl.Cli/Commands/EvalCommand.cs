@@ -31,17 +31,24 @@ internal static class EvalCommand
         var fractions = ListOptions.Numbers("--layers-fraction", "Importance from the first share of the layers, above 0 to 1. Default: 1.", "F,...");
         var sources = ListOptions.Names<ImportanceSource>("--source", "Tokens whose attention counts");
         var variants = ListOptions.Names<ImportanceVariant>("--variant", "Rows as in the authors' code or in the paper's text");
+        var rules = ListOptions.Words("--rule", $"Rules that sgp's importance is used by: paper, {string.Join(", ", GuidanceRule.Names)}, each with :NUMBER for its parameter. Default: paper.", "NAME[:NUMBER],...");
         var criteria = ListOptions.Names<ExitCriterion>("--criterion", "Exit criteria to compare. Default: all");
         var limit = new Option<int?>("--limit", "--questions") { Description = "Ask the first N questions. Default: all; with --paper 1000.", HelpName = "N", CustomParser = Parsers.Count };
         var skipBad = new Option<bool>("--skip-bad") { Description = "Go on after broken lines, missing images and failed answers, and count them." };
         var concurrency = new Option<int?>("--concurrency") { Description = "Questions in flight. Default 1: with more, the times are those of a busy machine.", HelpName = "N", CustomParser = Parsers.Count };
+        var batch = new Option<int?>("--batch")
+        {
+            Description = "Questions asked together: pictures, beginnings of prompts and decode steps are shared, and no times are taken. Scores are those of one by one. 8 is a good number.",
+            HelpName = "N",
+            CustomParser = Parsers.Count,
+        };
         var seed = new Option<int?>("--seed") { Description = "Seed of random masks. Default 0.", HelpName = "S", CustomParser = Parsers.Count };
         var output = new Option<string?>("--out") { Description = "Folder of results; the same folder continues a run. Default: out/eval/BENCHMARK; with --paper docs/results.", HelpName = "DIR" };
         var paper = new Option<bool>("--paper") { Description = "Make the paper's tables and figures for the pair (default: the demo pair on its synthetic benchmark)." };
         var command = new Command("eval", "Runs a benchmark over a pair of models and compares pruning methods and exit criteria. Stopped, it goes on where it was.")
         {
             benchmark, metric, data, images, small, large, smallPlacement, largePlacement, weights, router, methods, retention, pruneLayer, keepRatio, tileThresholds, fractions, sources,
-            variants, criteria, limit, skipBad, concurrency, seed, output, paper,
+            variants, rules, criteria, limit, skipBad, concurrency, batch, seed, output, paper,
         };
         command.Validators.Add(result =>
         {
@@ -58,6 +65,11 @@ internal static class EvalCommand
             if (result.GetResult(router) is not null && (result.GetResult(small) is not null || result.GetResult(large) is not null))
             {
                 result.AddError("--router excludes --small and --large: running services have their own models.");
+            }
+
+            if (result.GetValue(batch) is > 1 && (result.GetValue(paper) || (result.GetResult(concurrency) ?? result.GetResult(router)) is not null))
+            {
+                result.AddError("--batch excludes --paper, which takes times, --concurrency, and --router, whose services share what they can anyway.");
             }
 
             if (result.GetResult(retention) is not null && (result.GetResult(pruneLayer) is not null || result.GetResult(keepRatio) is not null))
@@ -83,7 +95,10 @@ internal static class EvalCommand
             PairOfModels Models() => new(
                 CheckpointFolders.Small(result.GetValue(small)), CheckpointFolders.Large(result.GetValue(large)),
                 result.GetValue(smallPlacement), result.GetValue(largePlacement), result.GetValue(weights))
-            { Pictures = pictures.Of(result) };
+            {
+                Pictures = pictures.Of(result),
+                Batch = Math.Max(1, result.GetValue(batch) ?? 1),
+            };
             var path = result.GetValue(data) ?? Default(name);
             if (result.GetValue(paper))
             {
@@ -115,12 +130,14 @@ internal static class EvalCommand
                     LayerFractions = Given(fractions, 1),
                     Sources = Given(sources, ImportanceSource.PromptAndGenerated),
                     Variants = Given(variants, ImportanceVariant.Reference),
+                    Rules = [.. Given(rules, "paper").Select(GuidanceRule.Parse)],
                     Seed = runSeed,
                 },
                 Models = Models,
                 Router = result.GetValue(router) is { } address ? RouterClient.ParseAddress(address) : null,
                 Criteria = result.GetValue(criteria) is { Length: > 0 } some ? some : null,
                 Concurrency = Math.Max(1, result.GetValue(concurrency) ?? 1),
+                Batch = Math.Max(1, result.GetValue(batch) ?? 1),
                 Output = result.GetValue(output) ?? Path.Combine("out", "eval", name),
                 Command = line,
             }.RunAsync(cancellationToken);

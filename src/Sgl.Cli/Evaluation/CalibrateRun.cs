@@ -21,6 +21,9 @@ internal sealed class CalibrateRun(Terminal terminal)
     /// <summary>Which answers <see cref="Accuracy"/> speaks about.</summary>
     public AccuracyTarget Of { get; init; }
 
+    /// <summary>What is to be cheap, with threshold, retention and tiles chosen together; null: the threshold alone is chosen.</summary>
+    public CostPrices? Prices { get; init; }
+
     /// <summary>Large method of the results; null: chosen by itself.</summary>
     public string? Method { get; init; }
 
@@ -47,11 +50,11 @@ internal sealed class CalibrateRun(Terminal terminal)
         var layers = models.LargeLayers();
 
         // What a router does by default.
-        MethodConfiguration[] methods = [PaperExperiment.Row("", PruningMethod.Sgp, 35, layers).Method!];
+        MethodConfiguration[] methods = Prices is null ? [PaperExperiment.Row("", PruningMethod.Sgp, 35, layers).Method!] : CostCandidates.Methods(layers);
         await using var subject = await models.LoadAsync(terminal, methods, cancellationToken);
         var header = RunHeaders.Of(subject.Description, command, Seed, DataFingerprint.Of(benchmark, data));
         var records = await StoredRun.RunAsync(
-            terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, cancellationToken);
+            terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, together: false, cancellationToken);
         return Write(header, records, data);
     }
 
@@ -74,6 +77,11 @@ internal sealed class CalibrateRun(Terminal terminal)
 
     private int Write(RunHeader header, IReadOnlyList<ResultRecord> records, string source)
     {
+        if (Prices is { } prices)
+        {
+            return WriteCheapest(prices, header, records, source);
+        }
+
         var (samples, method) = CalibrationSamples.Of(records, Criterion, Method);
         var calibrator = new Calibrator(Criterion, samples, Seed + 1) { Source = Path.GetFileName(source), SmallModel = header.Small, LargeModel = header.Large };
         var policy = Accuracy is { } accuracy
@@ -88,6 +96,25 @@ internal sealed class CalibrateRun(Terminal terminal)
             terminal.Line($"diagram       {Beside("-reliability.svg")}");
         }
 
+        terminal.Line($"policy        {Output}; a router loads it with Router:Policy:File, 'sgl serve' with --policy");
+        return ExitCodes.Success;
+    }
+
+    private int WriteCheapest(CostPrices prices, RunHeader header, IReadOnlyList<ResultRecord> records, string source)
+    {
+        var calibrator = new CostCalibrator(Criterion, CostCandidates.Of(records, Criterion), prices)
+        {
+            Source = Path.GetFileName(source),
+            SmallModel = header.Small,
+            LargeModel = header.Large,
+        };
+        var (chosen, choices) = calibrator.Cheapest(Accuracy!.Value, TimeProvider.System.GetUtcNow());
+        var policy = CostCandidates.Applied(chosen);
+        policy.Save(Output);
+        terminal.Line(CostCandidates.Table(choices).ToMarkdown());
+        Say(policy, policy.Method);
+        var (expected, unit) = (policy.Expected!, prices == new CostPrices() ? " s" : "");
+        terminal.Line(Text($"cheapest      {expected.CostPerRequest:0.#####}{unit} a request; on requests it was not chosen from {expected.HeldOutCostPerRequest:0.#####}{unit}, accuracy {Share(expected.HeldOutAccuracy, null)}"));
         terminal.Line($"policy        {Output}; a router loads it with Router:Policy:File, 'sgl serve' with --policy");
         return ExitCodes.Success;
     }

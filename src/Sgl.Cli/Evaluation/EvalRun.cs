@@ -8,6 +8,9 @@ namespace Sgl.Cli.Evaluation;
 /// <summary>One run of <c>sgl eval</c> over one benchmark.</summary>
 internal sealed class EvalRun(Terminal terminal)
 {
+    /// <summary>Questions whose pictures tell what is looked at without a question.</summary>
+    private const int TrendSample = 60;
+
     /// <summary>The benchmark, with its metric.</summary>
     public required Benchmark Benchmark { get; init; }
 
@@ -31,6 +34,9 @@ internal sealed class EvalRun(Terminal terminal)
 
     /// <summary>Questions in flight.</summary>
     public int Concurrency { get; init; } = 1;
+
+    /// <summary>Questions asked together, sharing work; 1: one after the other, or <see cref="Concurrency"/> in flight with times.</summary>
+    public int Batch { get; init; } = 1;
 
     /// <summary>Where everything is written.</summary>
     public required string Output { get; init; }
@@ -58,6 +64,11 @@ internal sealed class EvalRun(Terminal terminal)
         var models = Models();
         var local = Methods.Rows(models.LargeLayers());
         await using var engines = await models.LoadAsync(terminal, local.Select(r => r.Method).OfType<MethodConfiguration>(), cancellationToken);
+        foreach (var places in Methods.Rules.Where(r => r?.Kind == GuidanceRuleKind.Debiased).Select(r => (int)r!.Parameter).Distinct())
+        {
+            await engines.LearnTrendAsync(dataset.Questions.Take(TrendSample), places, cancellationToken);
+        }
+
         return await RunAsync(engines, dataset, local, cancellationToken);
     }
 
@@ -66,7 +77,7 @@ internal sealed class EvalRun(Terminal terminal)
         var header = RunHeaders.Of(subject.Description, Command, Methods.Seed, DataFingerprint.Of(Benchmark, Data));
         var records = await StoredRun.RunAsync(
             terminal, Path.Combine(Output, ResultFile), header, subject, dataset,
-            [.. rows.Select(r => r.Method).OfType<MethodConfiguration>()], Reading.SkipBad, Concurrency, cancellationToken);
+            [.. rows.Select(r => r.Method).OfType<MethodConfiguration>()], Reading.SkipBad, Math.Max(Concurrency, Batch), Batch > 1, cancellationToken);
         var report = new RunReport(header, dataset, rows, records) { Criteria = Criteria };
         var files = report.Write(Output);
         if (dataset.Benchmark.Metric is JudgedElsewhere)

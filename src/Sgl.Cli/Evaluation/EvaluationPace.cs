@@ -16,9 +16,15 @@ internal sealed class EvaluationPace(int alreadyThere, TimeProvider time)
         var elapsed = time.GetElapsedTime(_start);
         var left = progress.Done == progress.Total ? $"took {Words(elapsed)}"
             : given == 0 ? "time left not known yet"
-            : $"{Words((progress.Total - progress.Done) * (elapsed / given))} left";
+            : $"{Rate(given, elapsed)}, {Words((progress.Total - progress.Done) * (elapsed / given))} left";
         var failed = progress.Failed == 0 ? "" : FormattableString.Invariant($", {progress.Failed} failed");
         return FormattableString.Invariant($"{progress.Done} of {progress.Total} answers, {left}{failed}");
+    }
+
+    private static string Rate(int given, TimeSpan elapsed)
+    {
+        var second = given / Math.Max(elapsed.TotalSeconds, 1e-3);
+        return second >= 1 ? FormattableString.Invariant($"{second:0.0} a second") : FormattableString.Invariant($"{60 * second:0.0} a minute");
     }
 
     private static string Words(TimeSpan time) => time switch

@@ -43,7 +43,7 @@ internal sealed class PaperRun(Terminal terminal)
         var results = Path.Combine(Output, "results.jsonl");
         Unpack(results);
         var records = await StoredRun.RunAsync(
-            terminal, results, header, subject, dataset, methods, Reading.SkipBad, concurrency: 1, cancellationToken);
+            terminal, results, header, subject, dataset, methods, Reading.SkipBad, concurrency: 1, together: false, cancellationToken);
         var pictures = await PicturesAsync(subject, dataset, cancellationToken);
         var claims = new PaperReport(header, dataset, records).Write(Output, pictures);
         Pack(results);

@@ -40,7 +40,13 @@ internal sealed class RouterSubject : IEvaluationSubject
     /// <exception cref="EvaluationException">Names the methods.</exception>
     public static void Require(IEnumerable<MethodConfiguration> methods)
     {
-        var refused = methods.Select(m => m.Method).Where(m => m is not (PruningMethod.None or PruningMethod.Sgp or PruningMethod.GuidedTiles)).Distinct().ToArray();
+        var asked = methods.ToArray();
+        if (asked.Select(m => m.Rule).FirstOrDefault(r => r is not null) is { } rule)
+        {
+            throw new EvaluationException($"running services know the paper's rule; {rule} needs the models in this process (leave out --router)");
+        }
+
+        var refused = asked.Select(m => m.Method).Where(m => m is not (PruningMethod.None or PruningMethod.Sgp or PruningMethod.GuidedTiles)).Distinct().ToArray();
         if (refused.Length > 0)
         {
             throw new EvaluationException(

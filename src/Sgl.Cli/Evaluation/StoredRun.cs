@@ -17,6 +17,7 @@ internal static class StoredRun
         IReadOnlyList<MethodConfiguration> methods,
         bool skipBad,
         int concurrency,
+        bool together,
         CancellationToken cancellationToken)
     {
         using var store = ResultStore.Open(path, header);
@@ -30,7 +31,7 @@ internal static class StoredRun
         try
         {
             await EvaluationBars.RunAsync(terminal, there, progress =>
-                new EvaluationRunner(subject, store, skipBad, concurrency).RunAsync(dataset, methods, progress, cancellationToken));
+                new EvaluationRunner(subject, store, skipBad, concurrency, together).RunAsync(dataset, methods, progress, cancellationToken));
         }
         catch (OperationCanceledException)
         {

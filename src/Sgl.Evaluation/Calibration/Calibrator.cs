@@ -18,6 +18,7 @@ public enum AccuracyTarget
 /// </summary>
 public sealed class Calibrator
 {
+    private const int BinCount = 10;
     private const int FewSamples = 200;
     private const int FewExits = 50;
     private const double WideInterval = 0.05;
@@ -186,6 +187,7 @@ public sealed class Calibrator
             Threshold = threshold,
             SmallModel = SmallModel,
             LargeModel = LargeModel,
+            ScoreBins = Bins(),
             Expected = new PolicyExpectation
             {
                 ExitRatio = ratio.Value,
@@ -207,6 +209,25 @@ public sealed class Calibrator
             },
             Created = now,
         };
+    }
+
+    /// <summary>Tenths of the sample where scores differ enough; what is tied stands in one bin.</summary>
+    private PolicyScoreBins? Bins()
+    {
+        var scores = _samples.Select(s => s.ExitScore).Where(s => !double.IsNaN(s)).Order().ToArray();
+        if (scores.Length == 0 || scores[0].Equals(scores[^1]))
+        {
+            return null;
+        }
+
+        double[] edges = [.. Enumerable.Range(1, BinCount - 1).Select(i => scores[(int)((long)i * scores.Length / BinCount)]).Where(e => e > scores[0]).Distinct()];
+        if (edges.Length == 0)
+        {
+            edges = [scores.First(s => s > scores[0])];
+        }
+
+        return new PolicyScoreBins(edges, [.. Enumerable.Range(0, edges.Length + 1).Select(i =>
+            (double)scores.Count(s => (i == 0 || s >= edges[i - 1]) && (i == edges.Length || s < edges[i])) / scores.Length)]);
     }
 
     private void AddSizeWarnings(

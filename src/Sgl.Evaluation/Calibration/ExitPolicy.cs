@@ -30,7 +30,27 @@ public sealed record PolicyExpectation
 
     /// <summary><see cref="SecondsPerRequest"/> over the mean seconds of the large model alone.</summary>
     public double? CostRatio { get; init; }
+
+    /// <summary>Mean cost of a request in the unit of the prices it was chosen by; null where it was not chosen by cost.</summary>
+    public double? CostPerRequest { get; init; }
+
+    /// <summary>Mean metric score of all answers to requests that the choice was not made from.</summary>
+    public double? HeldOutAccuracy { get; init; }
+
+    /// <summary>Mean cost of requests that the choice was not made from.</summary>
+    public double? HeldOutCostPerRequest { get; init; }
 }
+
+/// <summary>The exit scores of a sample: shares of them between edges, so that a router can tell when its own have become others.</summary>
+/// <param name="Edges">Rising; the first bin is below the first edge, the last one at or above the last.</param>
+/// <param name="Shares">One more than edges, each 0 to 1, 1 together.</param>
+public sealed record PolicyScoreBins(IReadOnlyList<double> Edges, IReadOnlyList<double> Shares);
+
+/// <summary>Where a policy prunes.</summary>
+/// <param name="Layer">K; null where <paramref name="LayerFraction"/> tells.</param>
+/// <param name="LayerFraction">f in K = int(L f).</param>
+/// <param name="KeepRatio">r.</param>
+public sealed record PolicyPrunePoint(int? Layer, double? LayerFraction, double KeepRatio);
 
 /// <summary>The sample a policy was made from.</summary>
 public sealed record PolicySample
@@ -81,6 +101,21 @@ public sealed record ExitPolicy
 
     /// <summary>The expected exit ratio once more, where a router looks for it.</summary>
     public double? ExpectedExitRatio => Expected?.ExitRatio;
+
+    /// <summary>The scores of the sample; null where they are all the same.</summary>
+    public PolicyScoreBins? ScoreBins { get; init; }
+
+    /// <summary>Key of the method that the large model was asked by, where it was part of the choice.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Where the large model prunes, where that was part of the choice; none: nowhere. Null: as the router is configured.</summary>
+    public IReadOnlyList<PolicyPrunePoint>? Prune { get; init; }
+
+    /// <summary>"all" or "guided", where it was part of the choice.</summary>
+    public string? Tiles { get; init; }
+
+    /// <summary>The threshold of guided tiles.</summary>
+    public double? TileThreshold { get; init; }
 
     /// <summary>The exit ratio that was asked for, if one was. A router may hold it by a running quantile.</summary>
     public double? TargetExitRatio { get; init; }

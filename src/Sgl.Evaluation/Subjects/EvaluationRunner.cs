@@ -11,7 +11,8 @@ public readonly record struct EvaluationProgress(int Done, int Total, int Failed
 /// <param name="store">Where results go.</param>
 /// <param name="skipBad">Note a question that fails and go on; otherwise the first failure ends the run.</param>
 /// <param name="concurrency">Questions in flight.</param>
-public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore store, bool skipBad = false, int concurrency = 1)
+/// <param name="together">Whether the large model is asked a question under all methods at once, for subjects that share the work.</param>
+public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore store, bool skipBad = false, int concurrency = 1, bool together = false)
 {
     /// <summary>
     /// Runs to the end. For every question the small model is asked first (its answer, scores and importance vectors serve all
@@ -59,7 +60,18 @@ public sealed class EvaluationRunner(IEvaluationSubject subject, ResultStore sto
         }
 
         counter.Done(store.Find(question.Benchmark, question.Id, ResultRecord.SmallMethod)?.Error is not null);
+        if (together)
+        {
+            await Task.WhenAll(methods.Select(AskLargeAsync)).ConfigureAwait(false);
+            return;
+        }
+
         foreach (var method in methods)
+        {
+            await AskLargeAsync(method).ConfigureAwait(false);
+        }
+
+        async Task AskLargeAsync(MethodConfiguration method)
         {
             var needsSmall = method.NeedsSmall;
             if (missing.Contains(method) && (small is not null || !needsSmall))

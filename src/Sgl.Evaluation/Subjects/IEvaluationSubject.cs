@@ -59,7 +59,7 @@ public sealed record AnswerTimings(double Total, double Vision, double Prefill, 
 /// <param name="VisualTokens">N_I.</param>
 /// <param name="Scores">All exit scores.</param>
 /// <param name="Importances">As asked for, each of length N_I.</param>
-/// <param name="Timings">Seconds.</param>
+/// <param name="Timings">Seconds; null where work is shared with other answers, so that no time is this one's.</param>
 /// <param name="PeakMemoryBytes">Highest memory use seen, or null where it is not measured.</param>
 public sealed record SmallAnswer(
     string Text,
@@ -67,7 +67,7 @@ public sealed record SmallAnswer(
     int VisualTokens,
     ExitScoreSet Scores,
     IReadOnlyList<float[]> Importances,
-    AnswerTimings Timings,
+    AnswerTimings? Timings,
     long? PeakMemoryBytes = null);
 
 /// <summary>The large model's side of a question.</summary>
@@ -75,14 +75,14 @@ public sealed record SmallAnswer(
 /// <param name="GeneratedTokens">Ids generated.</param>
 /// <param name="VisualTokens">N_I before pruning.</param>
 /// <param name="AverageRetention">Share of visual tokens really present, averaged over the layers.</param>
-/// <param name="Timings">Seconds; for the oracle without its first, unpruned run.</param>
+/// <param name="Timings">Seconds; for the oracle without its first, unpruned run. Null where work is shared with other answers.</param>
 /// <param name="PeakMemoryBytes">Highest memory use seen, or null where it is not measured.</param>
 public sealed record LargeAnswer(
     string Text,
     int GeneratedTokens,
     int VisualTokens,
     double AverageRetention,
-    AnswerTimings Timings,
+    AnswerTimings? Timings,
     long? PeakMemoryBytes = null)
 {
     /// <summary>Tiles of the image; null where it is not told.</summary>

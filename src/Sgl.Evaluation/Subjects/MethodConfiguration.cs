@@ -49,6 +49,9 @@ public sealed record MethodConfiguration
     /// <summary>How far below the best tile others may be; for <see cref="PruningMethod.GuidedTiles"/>.</summary>
     public double TileThreshold { get; init; } = TileSelection.DefaultThreshold;
 
+    /// <summary>What the importance is used by in place of the paper's rule; for <see cref="PruningMethod.Sgp"/>. Null: the paper's.</summary>
+    public GuidanceRule? Rule { get; init; }
+
     /// <summary>Whether the mask comes from the small model's importance.</summary>
     public bool NeedsSmall => Method is PruningMethod.Sgp or PruningMethod.GuidedTiles;
 
@@ -111,6 +114,10 @@ public sealed record MethodConfiguration
     public int Layer(int layers) => Method is PruningMethod.None or PruningMethod.TokenMerging ? layers
         : Math.Max(PruneLayer ?? PruneSchedule.Layer(layers, LayerFraction), Method == PruningMethod.FastV ? 1 : 0);
 
+    /// <summary>Every layer in front of which visual tokens are dropped; none where nothing is pruned.</summary>
+    public IReadOnlyList<int> PruneLayers(int layers) =>
+        [.. (Rule?.Points(Layer(layers), KeepRatio, layers).Select(p => p.Layer) ?? [Layer(layers)]).Where(k => k < layers)];
+
     /// <summary>The nominal share of visual tokens, averaged over the L layers of the large model.</summary>
     public double AverageRetention(int layers) => Method switch
     {
@@ -138,6 +145,7 @@ public sealed record MethodConfiguration
                 key += Importance.Source == ImportanceSource.PromptAndGenerated ? "" : $"-{Importance.Source.ToString().ToLowerInvariant()}";
                 key += Importance.Variant == ImportanceVariant.Reference ? "" : "-paper";
                 key += Importance.LayerFraction == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-layers{Importance.LayerFraction}");
+                key += Rule is { } rule ? $"-{rule}" : "";
                 key += Importance.SingleLayer is { } only ? string.Create(CultureInfo.InvariantCulture, $"-layer{only}") : "";
             }
 

@@ -11,10 +11,9 @@ internal sealed record TimedPrompt(PreparedPrompt Prompt, TimeSpan Decoding)
 }
 
 /// <summary>The prompts of the questions that are being asked, so that all methods share one run of the vision tower.</summary>
-internal sealed class RecentPrompts
+/// <param name="kept">How many; at least as many as questions are in flight.</param>
+internal sealed class RecentPrompts(int kept = 8)
 {
-    private const int Kept = 8;
-
     private readonly LinkedList<(EvaluationQuestion Question, Task<TimedPrompt> Prompt)> _recent = [];
     private readonly Lock _lock = new();
 
@@ -39,7 +38,7 @@ internal sealed class RecentPrompts
 
             var prompt = prepare();
             _recent.AddFirst((question, prompt));
-            if (_recent.Count > Kept)
+            if (_recent.Count > kept)
             {
                 _recent.RemoveLast();
             }

@@ -180,6 +180,10 @@ internal sealed class AnswerRun(
 
             // Recorded after the threshold was taken: a request does not take part in its own decision.
             policy.Source.Record(scores);
+            if (policy.Calibration.Drift?.Record(scores) is { } drift)
+            {
+                pipeline.Metrics.SetDrift(policy.Calibration.Policy, drift);
+            }
         }
     }
 

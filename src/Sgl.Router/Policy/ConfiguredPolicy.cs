@@ -25,6 +25,9 @@ internal sealed record ConfiguredPolicy
 
     public required IThresholdSource Threshold { get; init; }
 
+    /// <summary>Holds scores against those of the file's sample; null: there are none.</summary>
+    public ScoreDrift? Drift { get; init; }
+
     /// <summary>Whether the threshold follows the scores, so that it fits every criterion.</summary>
     public bool IsAdaptive => Threshold is TargetRatioThreshold;
 
@@ -64,7 +67,8 @@ internal sealed record ConfiguredPolicy
             File = file,
             Criterion = file?.Criterion ?? policy.Criterion ?? Guidance.ExitCriterion.Decision,
             Threshold = Source(file?.Threshold ?? policy.Threshold ?? PolicyOptions.DefaultThreshold, policy.TargetExitRatio, policy),
-            Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : [Point(Guidance.PruneSchedule.Paper(35))],
+            Drift = DriftFrom(file, policy),
+            Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : PointsOf(file) ?? [Point(Guidance.PruneSchedule.Paper(35))],
             Importance = new Wire.ImportanceOptions
             {
                 Variant = WireGuidance.From(policy.Importance.Variant),
@@ -99,7 +103,8 @@ internal sealed record ConfiguredPolicy
             File = named.HasThreshold ? file : File,
             Criterion = file?.Criterion ?? named.Criterion ?? Criterion,
             Threshold = named.HasThreshold ? Source(file?.Threshold ?? named.Threshold ?? PolicyOptions.DefaultThreshold, named.TargetExitRatio, policy) : Threshold,
-            Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : Prune,
+            Drift = named.HasThreshold ? DriftFrom(file, policy) : null,
+            Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : PointsOf(file) ?? Prune,
             Importance = importance,
             Force = named.Force switch { ForcedRoute.Small => Wire.Route.Small, ForcedRoute.Large => Wire.Route.Large, _ => Wire.Route.Unspecified },
             OnLargeFailure = named.OnLargeFailure ?? OnLargeFailure,
@@ -136,6 +141,11 @@ internal sealed record ConfiguredPolicy
     private static IThresholdSource Source(double threshold, double? target, PolicyOptions policy) => target is { } ratio
         ? new TargetRatioThreshold(ratio, threshold, policy.Window, policy.MinimumSamples)
         : new FixedThreshold(threshold);
+
+    private static ScoreDrift? DriftFrom(PolicyFile? file, PolicyOptions policy) =>
+        file?.ScoreBins is { } bins ? new ScoreDrift(bins, file.Criterion, policy.Window, policy.MinimumSamples) : null;
+
+    private static Wire.PrunePoint[]? PointsOf(PolicyFile? file) => file?.Prune is { } points ? [.. points.Select(Point)] : null;
 
     private static Wire.PrunePoint Point(PruneSetting setting) => new() { LayerFraction = setting.LayerFraction, KeepRatio = setting.KeepRatio };
 

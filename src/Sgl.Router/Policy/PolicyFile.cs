@@ -48,6 +48,12 @@ public sealed record PolicyFile
     /// <summary>The threshold of guided tiles, 0 to 1; null: as the router is configured.</summary>
     public double? TileThreshold { get; init; }
 
+    /// <summary>Where the large model prunes; none: nowhere. Null: as the router is configured.</summary>
+    public IReadOnlyList<PrunePointOptions>? Prune { get; init; }
+
+    /// <summary>The scores of the sample, which later ones are held against; null: they are not.</summary>
+    public ScoreBins? ScoreBins { get; init; }
+
     /// <summary>Share of the sample that exited.</summary>
     public double? ExpectedExitRatio { get; init; }
 
@@ -80,6 +86,9 @@ public sealed record PolicyFile
             { Version: not CurrentVersion } => throw new SettingsFileException($"'{path}' has version {policy.Version}, expected {CurrentVersion}"),
             { Threshold: not >= 0 } => throw new SettingsFileException(FormattableString.Invariant($"'{path}' has threshold {policy.Threshold}, expected 0 or above")),
             { TileThreshold: not null and not (>= 0 and <= 1) } => throw new SettingsFileException(FormattableString.Invariant($"'{path}' has tile_threshold {policy.TileThreshold}, expected 0 to 1")),
+            { Prune: { } points } when points.Any(p => p is not { KeepRatio: >= 0 and <= 1 } || p.Layer is null == p.LayerFraction is null || p.Layer < 0 || p.LayerFraction is not (null or (>= 0 and <= 1))) =>
+                throw new SettingsFileException($"'{path}' has a prune point that is no layer or layer_fraction with a keep_ratio from 0 to 1"),
+            { ScoreBins: { } bins } when bins.Problem() is { } problem => throw new SettingsFileException($"'{path}': score_bins {problem}"),
             _ => policy,
         };
     }

@@ -49,6 +49,7 @@ internal static class PolicyRules
             Threshold = policy.HasThreshold ? policy.Threshold : null,
             Force = force,
             Source = defaults.Threshold,
+            Calibration = (defaults.Name, defaults.Drift),
             Prune = prune,
             PruneField = pruneField,
             OnLargeFailure = policy.OnLargeFailure switch

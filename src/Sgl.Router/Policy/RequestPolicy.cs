@@ -13,6 +13,9 @@ internal sealed record RequestPolicy
     /// <summary>Where the router's comes from, and which learns from this request's scores.</summary>
     public required IThresholdSource Source { get; init; }
 
+    /// <summary>Name of the configured policy that it is made from, and what holds scores against that one's calibration.</summary>
+    public required (string Policy, ScoreDrift? Drift) Calibration { get; init; }
+
     public required Wire.Route Force { get; init; }
 
     /// <summary>Prune points; none: unpruned.</summary>

@@ -43,7 +43,40 @@ public sealed class PolicyFileTests : IDisposable
         Assert.Equal((TilePolicy.Guided, 0.3), (policy.Tiles, policy.TileThreshold!.Value));
     }
 
+    [Fact]
+    public void Load_FileChosenByCost_PrunesAndHoldsScoresAgainstItsSample()
+    {
+        File.WriteAllText(_path, """
+            {"version":1,"criterion":"confidence","threshold":0.7,"method":"sgp-k1-r0.25","prune":[{"layer":1,"keep_ratio":0.25}],"tiles":"all",
+             "score_bins":{"edges":[0.4,0.8],"shares":[0.2,0.3,0.5]}}
+            """);
+
+        var policy = ConfiguredPolicy.Default(new RouterOptions { Policy = { File = _path } });
+
+        var point = Assert.Single(policy.Prune);
+        Assert.Equal((1, 0.25), (point.Layer, point.KeepRatio));
+        Assert.NotNull(policy.Drift);
+        Assert.Empty(ConfiguredPolicy.Default(new RouterOptions { Policy = { File = _path, Unpruned = true } }).Prune);
+    }
+
+    [Fact]
+    public void Load_FileWithoutPrune_PrunesAsTheRouterIsConfigured()
+    {
+        File.WriteAllText(_path, """{"version":1,"criterion":"decision","threshold":0.7}""");
+
+        var policy = ConfiguredPolicy.Default(new RouterOptions { Policy = { File = _path } });
+
+        Assert.Equal(0.2, Assert.Single(policy.Prune).KeepRatio);
+        Assert.Null(policy.Drift);
+    }
+
     [Theory]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"prune\":[{\"keep_ratio\":0.2}]}", "prune point")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"prune\":[{\"layer\":1,\"keep_ratio\":1.2}]}", "prune point")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"prune\":[{\"layer\":1,\"layer_fraction\":0.1,\"keep_ratio\":0.2}]}", "prune point")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"score_bins\":{\"edges\":[0.5],\"shares\":[1]}}", "one more share")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"score_bins\":{\"edges\":[0.5,0.5],\"shares\":[0.5,0.2,0.3]}}", "do not rise")]
+    [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"score_bins\":{\"edges\":[0.5],\"shares\":[0.5,0.2]}}", "not 1 together")]
     [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"tiles\":\"some\"}", "is not a policy")]
     [InlineData("{\"version\":1,\"criterion\":\"decision\",\"threshold\":0.7,\"tile_threshold\":1.5}", "has tile_threshold 1.5")]
     [InlineData("", "is not a policy")]
