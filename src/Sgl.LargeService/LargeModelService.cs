@@ -34,7 +34,7 @@ public sealed partial class LargeModelService(
         ArgumentNullException.ThrowIfNull(responseStream);
         ArgumentNullException.ThrowIfNull(context);
         using var call = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
-        var client = new GuidedRequestStream(requestStream, time);
+        var client = new GuidedRequestReader(requestStream, time);
         try
         {
             await AnswerAsync(client, responseStream, context, call);
@@ -51,7 +51,7 @@ public sealed partial class LargeModelService(
         Task.FromResult(new Wire.LargeServiceGetModelInfoResponse { Model = WireModel.From(host.Engine.Model, engine.Value, limits.Value) });
 
     private async Task AnswerAsync(
-        GuidedRequestStream client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, ServerCallContext context, CancellationTokenSource call)
+        GuidedRequestReader client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, ServerCallContext context, CancellationTokenSource call)
     {
         var model = host.Engine.Model;
         var started = time.GetTimestamp();

@@ -1,5 +1,3 @@
-using Sgl.Hosting;
-
 namespace Sgl.Requests;
 
 /// <summary>Checks how pictures are made for an engine that drops no visual tokens.</summary>

@@ -1,6 +1,5 @@
 using Grpc.Core;
 using Sgl.ModelServing.Fixtures;
-using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

@@ -1,4 +1,3 @@
-using Grpc.Core;
 using Sgl.ModelServing.Fixtures;
 using Wire = Sgl.V1;
 

@@ -1,7 +1,6 @@
 using Grpc.Net.Client;
 using Sgl.Hosting;
 using Sgl.ModelServing.Fixtures;
-using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

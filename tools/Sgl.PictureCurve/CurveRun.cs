@@ -13,6 +13,8 @@ internal sealed record CurveAnswer(string Method, string Image, string Kind, dou
 /// <summary>Asks every question with every method, and writes what comes of it: <c>pictures.json</c>, <c>pictures.csv</c> and <c>pictures.svg</c>.</summary>
 internal sealed class CurveRun(CurveServices services, string data, int every)
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
     private readonly Benchmark _benchmark = Benchmarks.Named("synthetic");
     private readonly ConcurrentBag<CurveAnswer> _answers = [];
 
@@ -86,7 +88,7 @@ internal sealed class CurveRun(CurveServices services, string data, int every)
         File.WriteAllText(Path.Combine(folder, "pictures.csv"), table.ToCsv());
         File.WriteAllText(
             Path.Combine(folder, "pictures.json"),
-            JsonSerializer.Serialize(new { benchmark = "synthetic", questions, small = "sgl-demo-small", large = "sgl-demo-large behind its own HTTP API", points }, new JsonSerializerOptions { WriteIndented = true }) + "\n");
+            JsonSerializer.Serialize(new { benchmark = "synthetic", questions, small = "sgl-demo-small", large = "sgl-demo-large behind its own HTTP API", points }, Indented) + "\n");
         Plot(questions).Write(folder, "pictures");
         Console.WriteLine(table.ToMarkdown());
     }

@@ -1,6 +1,5 @@
 using Grpc.Core;
 using Sgl.Guidance;
-using Sgl.Testing;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;

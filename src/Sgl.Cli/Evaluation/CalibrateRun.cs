@@ -71,7 +71,7 @@ internal sealed class CalibrateRun(Terminal terminal)
             [subject.Description.LargeLayers > 0 ? PaperExperiment.Row("", PruningMethod.Sgp, 35, subject.Description.LargeLayers).Method! : MethodConfiguration.Unpruned];
         var header = RunHeaders.Of(subject.Description, command, Seed, DataFingerprint.Of(benchmark, data));
         var records = await StoredRun.RunAsync(
-            terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, cancellationToken);
+            terminal, Beside(".results.jsonl"), header, subject, dataset, methods, reading.SkipBad, concurrency: 1, together: false, cancellationToken);
         return Write(header, records, data);
     }
 

@@ -27,7 +27,7 @@ internal sealed class LargeBridgeService(
         using var call = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         try
         {
-            await AnswerAsync(new GuidedRequestStream(requestStream, time), responseStream, context, call);
+            await AnswerAsync(new GuidedRequestReader(requestStream, time), responseStream, context, call);
         }
         finally
         {
@@ -45,7 +45,7 @@ internal sealed class LargeBridgeService(
     }
 
     private async Task AnswerAsync(
-        GuidedRequestStream client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, ServerCallContext context, CancellationTokenSource call)
+        GuidedRequestReader client, IServerStreamWriter<Wire.LargeServiceGenerateResponse> responses, ServerCallContext context, CancellationTokenSource call)
     {
         var started = time.GetTimestamp();
         var violations = new ViolationList();

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using CsCheck;
-using Sgl.Models.Tests.Checkpoints;
 using Sgl.Testing;
 
 namespace Sgl.Models.Tests.Weights;

@@ -7,7 +7,7 @@ namespace Sgl.ModelServing;
 /// <summary>The client's side of <c>LargeService.Generate</c>: an input, then guidance or a cancel, in one message or two.</summary>
 /// <param name="messages">What the client sends.</param>
 /// <param name="time">Clock.</param>
-public sealed class GuidedRequestStream(IAsyncStreamReader<Wire.LargeServiceGenerateRequest> messages, TimeProvider time)
+public sealed class GuidedRequestReader(IAsyncStreamReader<Wire.LargeServiceGenerateRequest> messages, TimeProvider time)
 {
     private Wire.LargeServiceGenerateRequest? _first;
 
