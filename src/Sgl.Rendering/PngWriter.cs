@@ -1,7 +1,7 @@
+using Sgl.Vision;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.PixelFormats;
-using Sgl.Vision;
 
 namespace Sgl.Rendering;
 

@@ -11,7 +11,7 @@ public sealed class AloneOnTheProcess;
 public class AllocationTests
 {
     // The event and its way to the reader, the sequence's growing lists; with importance one tensor per stage too.
-    private const int BytesPerToken = 600, BytesPerStage = 400;
+    private const int BytesPerToken = 700, BytesPerStage = 400;
 
     [Theory]
     [InlineData(false)]

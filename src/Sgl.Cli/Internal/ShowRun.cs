@@ -1,8 +1,8 @@
 using System.Globalization;
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Text;
 using Sgl.Rendering;
+using Sgl.Text;
 using Sgl.Vision;
 using Spectre.Console;
 

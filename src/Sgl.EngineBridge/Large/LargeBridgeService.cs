@@ -1,8 +1,8 @@
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 using Sgl.EngineBridge.Internal;
 using Sgl.Hosting;
 using Sgl.ModelServing;
-using Microsoft.Extensions.Options;
 using Wire = Sgl.V1;
 
 namespace Sgl.EngineBridge;

@@ -138,15 +138,15 @@ public sealed class RequestPreparer
 
     private static PromptInput Prompt(
         ChatInput input, IReadOnlyList<Sgl.V1.ChatMessage> messages, IReadOnlyList<RgbImage> images, IReadOnlyList<PictureDigest> digests) => new()
-    {
-        Images = images,
-        Digests = digests,
-        Messages = ChatMapping.From(messages),
-        ImageLimits = ImageLimitMapping.From(input.ImageLimits),
-        KeepPartOrder = input.KeepPartOrder,
-        CacheScope = input.Tenant.Scope,
-        DropPixels = true,
-    };
+        {
+            Images = images,
+            Digests = digests,
+            Messages = ChatMapping.From(messages),
+            ImageLimits = ImageLimitMapping.From(input.ImageLimits),
+            KeepPartOrder = input.KeepPartOrder,
+            CacheScope = input.Tenant.Scope,
+            DropPixels = true,
+        };
 
     private PreparedRequest Prepared(
         VlmEngine engine, ChatInput input, IReadOnlyList<Sgl.V1.ChatMessage> messages, IReadOnlyList<ImageHeader?> headers, IReadOnlyList<PictureDigest> digests,

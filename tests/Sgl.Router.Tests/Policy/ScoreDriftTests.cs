@@ -11,7 +11,7 @@ public sealed class ScoreDriftTests
     {
         var drift = new ScoreDrift(Bins, ExitCriterion.Decision, 400, 100);
 
-        Assert.InRange(Enumerable.Range(0, 400).Select(i => drift.Record(Scored((i % 100) / 100.0))).Last()!.Value, 0, 1e-6);
+        Assert.InRange(Enumerable.Range(0, 400).Select(i => drift.Record(Scored((i % 100) / 100.0))).ToList()[^1]!.Value, 0, 1e-6);
     }
 
     [Fact]
@@ -19,7 +19,7 @@ public sealed class ScoreDriftTests
     {
         var drift = new ScoreDrift(Bins, ExitCriterion.Decision, 50, 10);
 
-        var index = Enumerable.Range(0, 50).Select(_ => drift.Record(Scored(0.75))).Last()!.Value;
+        var index = Enumerable.Range(0, 50).Select(_ => drift.Record(Scored(0.75))).ToList()[^1]!.Value;
 
         Assert.Equal(((1 - 0.25) * Math.Log(4)) + (3 * (0.001 - 0.25) * Math.Log(0.001 / 0.25)), index, 9);
     }
@@ -33,7 +33,7 @@ public sealed class ScoreDriftTests
             drift.Record(Scored(0.9));
         }
 
-        Assert.InRange(Enumerable.Range(0, 100).Select(i => drift.Record(Scored(i / 100.0))).Last()!.Value, 0, 1e-6);
+        Assert.InRange(Enumerable.Range(0, 100).Select(i => drift.Record(Scored(i / 100.0))).ToList()[^1]!.Value, 0, 1e-6);
     }
 
     [Fact]

@@ -43,6 +43,9 @@ internal sealed class Decoder : IDisposable
 
     public IReadOnlyList<IStage> Stages => _stages;
 
+    /// <summary>Layers, from the first, behind which features are added to visual rows (Qwen3-VL).</summary>
+    public int DeepStackLayers => _config.DeepStackLayers;
+
     /// <summary>Whether passes with these largest positions rotate their keys alike.</summary>
     public bool RotatesAlike(int largest, int other) => largest == other || _rotary.RotatesAlike(largest, other);
 

@@ -54,7 +54,8 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
             return FeaturesOf(found, content) is not null;
         }
 
-        return found.RowsServing(use.FirstPruned, content.RowsBeforeImages) > content.LastVisual || (Continuable(found, use, 0) is var (_, rows) && rows > content.LastVisual);
+        return (found.RowsServing(use.FirstPruned, content.RowsBeforeImages) > content.LastVisual && !AddsFeaturesFrom(use.FirstPruned))
+            || (Continuable(found, use, 0) is var (stage, rows) && rows > content.LastVisual && !AddsFeaturesFrom(stage));
     }
 
     /// <summary>How many rows of a prompt need not run as things stand, about.</summary>
@@ -111,7 +112,7 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
             sequence.Importance!.AddPrefillLayer(layer, CountedRows(sequence), sums.Layer(layer));
         }
 
-        if (sequence.LacksFeatures && rows <= content.LastVisual)
+        if (sequence.LacksFeatures && (rows <= content.LastVisual || AddsFeaturesFrom(stage)))
         {
             use.Dispose();
             throw new FeaturesMissingException();
@@ -241,6 +242,9 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
 
         return best;
     }
+
+    /// <summary>Whether a stage or one behind it adds features to its visual rows (DeepStack), so that rows that go on from there need them.</summary>
+    private bool AddsFeaturesFrom(int stage) => stage < decoder.Stages.Count && decoder.Stages[stage].Placement.First < decoder.DeepStackLayers;
 
     private int LayersBefore(int stage) => stage == decoder.Stages.Count ? layers : decoder.Stages[stage].Placement.First;
 

@@ -43,7 +43,8 @@ internal sealed record LinearCodes(NativeBuffer Columns, NativeBuffer Scales, do
                 lost += lineLost;
                 whole += lineWhole;
             }
-        }) with { Error = whole == 0 ? 0 : double.IsFinite(whole) ? Math.Sqrt(lost / whole) : double.PositiveInfinity };
+        }) with
+        { Error = whole == 0 ? 0 : double.IsFinite(whole) ? Math.Sqrt(lost / whole) : double.PositiveInfinity };
     }
 
     /// <summary>The codes of a matrix that is stored so.</summary>
