@@ -102,10 +102,9 @@ public sealed partial class LargeModelService(
         await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
 
         var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan, Draft = draft };
-        var watch = client.WatchForCancelAsync(call.Token);
-        Observe(watch);
+        var watch = new CancelWatch(client, call);
         var answer = runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), call.Token);
-        if (await Task.WhenAny(answer, watch) == watch && await CancelWasAsked(watch, answer, call))
+        if (await watch.EndsAsync(answer))
         {
             return;
         }
@@ -130,39 +129,8 @@ public sealed partial class LargeModelService(
     private static void BeginEncoding(PreparedRequest prepared, bool guidedTiles, CancellationToken cancellationToken)
     {
         var tiles = prepared.Prompt.Tiles;
-        Observe(prepared.Engine.EncodeAheadAsync(prepared.Prompt, guidedTiles ? tiles.TokensOf(tiles.Overviews()) : null, cancellationToken));
+        prepared.Engine.EncodeAheadAsync(prepared.Prompt, guidedTiles ? tiles.TokensOf(tiles.Overviews()) : null, cancellationToken).ObserveFailure();
     }
-
-    /// <summary>Ends the answer where the client wants that or broke the contract; a client that merely closed its side waits for it.</summary>
-    private static async Task<bool> CancelWasAsked(Task<bool> watch, Task answer, CancellationTokenSource call)
-    {
-        try
-        {
-            if (!await watch)
-            {
-                return false;
-            }
-        }
-        catch
-        {
-            await EndAsync(answer, call);
-            throw;
-        }
-
-        await EndAsync(answer, call);
-        return true;
-    }
-
-    private static async Task EndAsync(Task answer, CancellationTokenSource call)
-    {
-        await call.CancelAsync();
-        await answer.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        Observe(answer);
-    }
-
-    /// <summary>Keeps a failure nobody waits for from being reported as unobserved.</summary>
-    private static void Observe(Task task) =>
-        task.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
     [LoggerMessage(EventId = 1, EventName = "TilesLeftOut", Level = LogLevel.Debug, Message = "{RequestId}: of {Tiles} tiles {Encoded} were encoded, {Cached} known, {LeftOut} left out.")]
     private partial void LogTiles(string requestId, int tiles, int encoded, int cached, int leftOut);

@@ -7,23 +7,8 @@ using Wire = Sgl.V1;
 namespace Sgl.EngineBridge;
 
 /// <summary>The streams and errors of engines as their documentation describes them (Exchanges/README.md).</summary>
-public sealed class ExchangeTests : IAsyncLifetime
+public sealed class ExchangeTests : ScriptedBridge
 {
-    private ScriptedEngine _engine = null!;
-    private RunningService _bridge = null!;
-
-    public async Task InitializeAsync()
-    {
-        _engine = await ScriptedEngine.StartAsync();
-        _bridge = await _engine.BridgeAsync();
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _bridge.DisposeAsync();
-        await _engine.DisposeAsync();
-    }
-
     [Theory]
     [InlineData("vllm", 0)]
     [InlineData("sglang", 1024)]
@@ -32,7 +17,7 @@ public sealed class ExchangeTests : IAsyncLifetime
     [InlineData("gateway", 0)]
     public async Task Stream_OfAnEngine_IsReadWhole(string name, int cached)
     {
-        _engine.Script.Enqueue(ScriptedEngine.Raw(await File.ReadAllTextAsync(Path.Combine(SharedData.RepositoryRoot, "tests", "Sgl.EngineBridge.Tests", "Exchanges", $"{name}.sse"))));
+        Engine.Script.Enqueue(ScriptedEngine.Raw(await File.ReadAllTextAsync(Path.Combine(SharedData.RepositoryRoot, "tests", "Sgl.EngineBridge.Tests", "Exchanges", $"{name}.sse"))));
 
         var answer = await AskAsync();
 
@@ -55,7 +40,7 @@ public sealed class ExchangeTests : IAsyncLifetime
                 damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
             }
 
-            _engine.Script.Enqueue(async context =>
+            Engine.Script.Enqueue(async context =>
             {
                 context.Response.ContentType = "text/event-stream";
                 await context.Response.Body.WriteAsync(damaged);
@@ -79,7 +64,7 @@ public sealed class ExchangeTests : IAsyncLifetime
     [InlineData("""{"detail":[{"type":"missing","loc":["body","model"],"msg":"Field required"}]}""", "Field required")]
     public async Task Error_OfAnEngine_IsShown(string body, string shown)
     {
-        _engine.Script.Enqueue(async context =>
+        Engine.Script.Enqueue(async context =>
         {
             context.Response.StatusCode = 400;
             context.Response.ContentType = "application/json";
@@ -93,5 +78,5 @@ public sealed class ExchangeTests : IAsyncLifetime
     }
 
     private Task<LargeAnswer> AskAsync() =>
-        AnswerAsync(new Wire.LargeService.LargeServiceClient(_bridge.Channel), new Wire.LargeServiceGenerateRequest { Input = Ask("What is the total?"), Guidance = Unpruned() });
+        AnswerAsync(new Wire.LargeService.LargeServiceClient(Bridge.Channel), new Wire.LargeServiceGenerateRequest { Input = Ask("What is the total?"), Guidance = Unpruned() });
 }

@@ -6,23 +6,8 @@ using Wire = Sgl.V1;
 namespace Sgl.EngineBridge;
 
 /// <summary>Everything an engine can do wrong, and what a caller of the bridge is told.</summary>
-public sealed class FailureTests : IAsyncLifetime
+public sealed class FailureTests : ScriptedBridge
 {
-    private ScriptedEngine _engine = null!;
-    private RunningService _bridge = null!;
-
-    public async Task InitializeAsync()
-    {
-        _engine = await ScriptedEngine.StartAsync();
-        _bridge = await _engine.BridgeAsync();
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _bridge.DisposeAsync();
-        await _engine.DisposeAsync();
-    }
-
     [Theory]
     [InlineData(400, StatusCode.InvalidArgument, "INVALID_REQUEST")]
     [InlineData(422, StatusCode.InvalidArgument, "INVALID_REQUEST")]
@@ -36,12 +21,12 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData(302, StatusCode.Internal, "INTERNAL")]
     public async Task Generate_EngineRefuses_IsTranslatedAndNotRepeated(int status, StatusCode code, string reason)
     {
-        _engine.Script.Enqueue(ScriptedEngine.Error(status, "no, thank you", ("Location", "http://elsewhere.invalid/")));
+        Engine.Script.Enqueue(ScriptedEngine.Error(status, "no, thank you", ("Location", "http://elsewhere.invalid/")));
 
         var failure = await FailAsync();
 
         Assert.Equal((code, reason), (failure.Code, failure.Reason));
-        Assert.Single(_engine.Questions);
+        Assert.Single(Engine.Questions);
         await AssertServesAsync();
     }
 
@@ -55,7 +40,7 @@ public sealed class FailureTests : IAsyncLifetime
 
         var failure = await FailAsync();
 
-        Assert.Equal((code, reason, 3), (failure.Code, failure.Reason, _engine.Questions.Count));
+        Assert.Equal((code, reason, 3), (failure.Code, failure.Reason, Engine.Questions.Count));
         Assert.True(failure.RetryAfter > TimeSpan.Zero);
         await AssertServesAsync();
     }
@@ -78,13 +63,13 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task Generate_EngineAsksForAMoment_IsRepeatedThen()
     {
-        _engine.Script.Enqueue(ScriptedEngine.Error(429, "later", ("Retry-After", "0")));
-        _engine.Script.Enqueue(ScriptedEngine.BreakAsync);
+        Engine.Script.Enqueue(ScriptedEngine.Error(429, "later", ("Retry-After", "0")));
+        Engine.Script.Enqueue(ScriptedEngine.BreakAsync);
 
         var answer = await AskAsync();
 
-        Assert.Equal(("The answer is 42.", 3), (answer.Completed!.Answer, _engine.Questions.Count));
-        Assert.Equal(_engine.Questions.First().ToJsonString(), _engine.Questions.Last().ToJsonString());
+        Assert.Equal(("The answer is 42.", 3), (answer.Completed!.Answer, Engine.Questions.Count));
+        Assert.Equal(Engine.Questions.First().ToJsonString(), Engine.Questions.Last().ToJsonString());
     }
 
     [Theory]
@@ -92,7 +77,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("The decoder prompt (length 9000) is longer than the maximum model length of 4096.")]
     public async Task Generate_PromptDoesNotFit_IsPromptTooLong(string message)
     {
-        _engine.Script.Enqueue(ScriptedEngine.Error(400, message));
+        Engine.Script.Enqueue(ScriptedEngine.Error(400, message));
 
         var failure = await FailAsync();
 
@@ -107,7 +92,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("", "without a message")]
     public async Task Generate_ErrorBodiesOfAllKinds_AreShownInPrint(string body, string shown)
     {
-        _engine.Script.Enqueue(async context =>
+        Engine.Script.Enqueue(async context =>
         {
             context.Response.StatusCode = 400;
             await context.Response.WriteAsync(body);
@@ -119,7 +104,7 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task Generate_EndlessError_IsCut()
     {
-        _engine.Script.Enqueue(async context =>
+        Engine.Script.Enqueue(async context =>
         {
             context.Response.StatusCode = 400;
             var block = new string('x', 1 << 16);
@@ -147,51 +132,51 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("{\"id\":\"1\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"not a stream\"},\"finish_reason\":\"stop\"}]}")]
     public async Task Generate_StreamIsNoAnswer_IsInternal(string stream)
     {
-        _engine.Script.Enqueue(ScriptedEngine.Raw(stream));
+        Engine.Script.Enqueue(ScriptedEngine.Raw(stream));
 
         var failure = await FailAsync();
 
         Assert.Equal((StatusCode.Internal, "INTERNAL"), (failure.Code, failure.Reason));
-        Assert.Single(_engine.Questions);
+        Assert.Single(Engine.Questions);
         await AssertServesAsync();
     }
 
     [Fact]
     public async Task Generate_LineWithoutEnd_IsEndedThere()
     {
-        await using var bridge = await _engine.BridgeAsync(("Bridge:MaxLineBytes", "65536"));
-        _engine.Script.Enqueue(Endless("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"", new string('x', 1 << 14)));
+        await using var bridge = await Engine.BridgeAsync(("Bridge:MaxLineBytes", "65536"));
+        Engine.Script.Enqueue(Endless("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"", new string('x', 1 << 14)));
 
         var failure = await FailAsync(bridge);
 
         Assert.Equal(StatusCode.Internal, failure.Code);
-        Assert.True(await _engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await Engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
     public async Task Generate_AnswerWithoutEnd_IsEndedThere()
     {
-        await using var bridge = await _engine.BridgeAsync(("Bridge:MaxAnswerBytes", "65536"));
-        _engine.Script.Enqueue(Endless("", $"data: {ScriptedEngine.Chunk(new() { ["content"] = "x" }).ToJsonString()}\n\n"));
+        await using var bridge = await Engine.BridgeAsync(("Bridge:MaxAnswerBytes", "65536"));
+        Engine.Script.Enqueue(Endless("", $"data: {ScriptedEngine.Chunk(new() { ["content"] = "x" }).ToJsonString()}\n\n"));
 
         var failure = await FailAsync(bridge);
 
         Assert.Equal(StatusCode.Internal, failure.Code);
-        Assert.True(await _engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await Engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
     public async Task Generate_EngineBreaksOff_IsUnavailableAndNotRepeated()
     {
         var read = new TaskCompletionSource();
-        _engine.Script.Enqueue(async context =>
+        Engine.Script.Enqueue(async context =>
         {
             await context.Response.WriteAsync($"data: {ScriptedEngine.Chunk(new() { ["content"] = "It" }).ToJsonString()}\n\n");
             await context.Response.Body.FlushAsync();
             await read.Task;
             context.Abort();
         });
-        using var call = new Wire.LargeService.LargeServiceClient(_bridge.Channel).Generate();
+        using var call = new Wire.LargeService.LargeServiceClient(Bridge.Channel).Generate();
         await call.RequestStream.WriteAsync(new() { Input = Ask("Why?"), Guidance = Unpruned() });
         while (await call.ResponseStream.MoveNext(CancellationToken.None) && call.ResponseStream.Current.Token is null)
         {
@@ -201,44 +186,44 @@ public sealed class FailureTests : IAsyncLifetime
         var failure = await Failure.OfAsync(() => ReadAsync(call));
 
         Assert.Equal((StatusCode.Unavailable, "NOT_READY"), (failure.Code, failure.Reason));
-        Assert.Single(_engine.Questions);
+        Assert.Single(Engine.Questions);
     }
 
     [Fact]
     public async Task Generate_EngineIsSilent_IsLateAndTheEngineIsLeft()
     {
-        await using var bridge = await _engine.BridgeAsync(("Bridge:FirstTokenTimeout", "00:00:00.3"));
-        _engine.Script.Enqueue(ScriptedEngine.MuteAsync);
+        await using var bridge = await Engine.BridgeAsync(("Bridge:FirstTokenTimeout", "00:00:00.3"));
+        Engine.Script.Enqueue(ScriptedEngine.MuteAsync);
 
         var failure = await FailAsync(bridge);
 
         Assert.Equal((StatusCode.DeadlineExceeded, "DEADLINE_EXCEEDED"), (failure.Code, failure.Reason));
         Assert.Contains("Bridge:FirstTokenTimeout", failure.Message, StringComparison.Ordinal);
-        Assert.True(await _engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await Engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
     public async Task Generate_EngineFallsSilent_IsLateAndTheEngineIsLeft()
     {
-        await using var bridge = await _engine.BridgeAsync(("Bridge:TokenTimeout", "00:00:00.3"));
-        _engine.Script.Enqueue(ScriptedEngine.HangAsync);
+        await using var bridge = await Engine.BridgeAsync(("Bridge:TokenTimeout", "00:00:00.3"));
+        Engine.Script.Enqueue(ScriptedEngine.HangAsync);
 
         var failure = await FailAsync(bridge);
 
         Assert.Equal(StatusCode.DeadlineExceeded, failure.Code);
         Assert.Contains("Bridge:TokenTimeout", failure.Message, StringComparison.Ordinal);
-        Assert.True(await _engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await Engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
     public async Task Generate_EngineIsDown_IsUnavailableUntilItIsBack()
     {
-        await _engine.StopAsync();
+        await Engine.StopAsync();
         var failure = await FailAsync();
-        await _bridge.UntilMetricAsync("sgl_serving", 0);
+        await Bridge.UntilMetricAsync("sgl_serving", 0);
 
-        await _engine.RestartAsync();
-        await _bridge.UntilMetricAsync("sgl_serving", 1);
+        await Engine.RestartAsync();
+        await Bridge.UntilMetricAsync("sgl_serving", 1);
 
         Assert.Equal((StatusCode.Unavailable, "NOT_READY"), (failure.Code, failure.Reason));
         await AssertServesAsync();
@@ -259,19 +244,19 @@ public sealed class FailureTests : IAsyncLifetime
     {
         for (var i = 0; i < times; i++)
         {
-            _engine.Script.Enqueue(script);
+            Engine.Script.Enqueue(script);
         }
     }
 
     private async Task<LargeAnswer> AskAsync(RunningService? bridge = null) => await AnswerAsync(
-        new Wire.LargeService.LargeServiceClient((bridge ?? _bridge).Channel),
+        new Wire.LargeService.LargeServiceClient((bridge ?? Bridge).Channel),
         new Wire.LargeServiceGenerateRequest { Input = Ask("Why?", TestImages.Png(8, 8)), Guidance = Unpruned() });
 
     private Task<Failure> FailAsync(RunningService? bridge = null) => Failure.OfAsync(() => AskAsync(bridge));
 
     private async Task AssertServesAsync()
     {
-        _engine.Script.Clear();
+        Engine.Script.Clear();
         Assert.NotNull((await AskAsync()).Completed);
     }
 }

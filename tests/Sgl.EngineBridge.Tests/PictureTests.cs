@@ -8,27 +8,12 @@ using Wire = Sgl.V1;
 namespace Sgl.EngineBridge;
 
 /// <summary>What becomes of a request's images on their way to an engine that drops no visual tokens.</summary>
-public sealed class PictureTests : IAsyncLifetime
+public sealed class PictureTests : ScriptedBridge
 {
     private const int Side = 560;
     private const int Tokens = 20;
 
     private static readonly Wire.Image Square = TestImages.Png(Side, Side);
-
-    private ScriptedEngine _engine = null!;
-    private RunningService _bridge = null!;
-
-    public async Task InitializeAsync()
-    {
-        _engine = await ScriptedEngine.StartAsync();
-        _bridge = await _engine.BridgeAsync();
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _bridge.DisposeAsync();
-        await _engine.DisposeAsync();
-    }
 
     [Fact]
     public async Task Crops_OneSpot_IsAnOverviewAndThatPartInFullResolution()
@@ -117,7 +102,7 @@ public sealed class PictureTests : IAsyncLifetime
             Budget = new Wire.BudgetPolicy { Detail = "low", MaxPixels = 100_352, MaxDynamicPatch = 4 },
         }));
 
-        var question = Assert.Single(_engine.Questions);
+        var question = Assert.Single(Engine.Questions);
         Assert.Equal("low", (string)question["messages"]![0]!["content"]![0]!["image_url"]!["detail"]!);
         Assert.Equal((100_352, 4), ((int)question["mm_processor_kwargs"]!["max_pixels"]!, (int)question["mm_processor_kwargs"]!["max_dynamic_patch"]!));
         Assert.Equal(Square.Data.ToByteArray(), Sent().Single());
@@ -130,7 +115,7 @@ public sealed class PictureTests : IAsyncLifetime
 
         Assert.Equal((Wire.PictureKind.Whole, 280, 280), answer.Accepted!.Pictures.Pictures.Select(p => (p.Kind, p.Width, p.Height)).Single());
         Assert.Equal((280, 280), Sent().Select(Decode).Select(p => (p.Width, p.Height)).Single());
-        Assert.Null(_engine.Questions.Single()["mm_processor_kwargs"]);
+        Assert.Null(Engine.Questions.Single()["mm_processor_kwargs"]);
     }
 
     [Theory]
@@ -172,7 +157,7 @@ public sealed class PictureTests : IAsyncLifetime
         guidance = Spots(Crops(), (5, 7));
         guidance.Pictures.Importance.Values[3] = float.NaN;
         Assert.Equal(["guidance.pictures.importance.values[3]"], (await FailAsync(guidance)).Fields);
-        Assert.Empty(_engine.Questions);
+        Assert.Empty(Engine.Questions);
     }
 
     [Fact]
@@ -198,16 +183,16 @@ public sealed class PictureTests : IAsyncLifetime
     public async Task Usage_Measured_TellsWhatTheImagesWouldHaveCostAndWhatWasSent()
     {
         // One token for each square of 28 pixels, and ten for the text.
-        _engine.PromptTokens = q => 10 + Pictures(q).Select(Decode).Sum(p => p.Width / 28 * (p.Height / 28));
-        await using var bridge = await _engine.BridgeAsync(("Bridge:MeasureVisualTokens", "true"));
+        Engine.PromptTokens = q => 10 + Pictures(q).Select(Decode).Sum(p => p.Width / 28 * (p.Height / 28));
+        await using var bridge = await Engine.BridgeAsync(("Bridge:MeasureVisualTokens", "true"));
 
         var one = (await AskAsync(Spots(Crops(), (5, 7)), bridge: bridge)).Completed!.Usage;
-        var asked = _engine.Questions.Count;
+        var asked = Engine.Questions.Count;
         var other = (await AskAsync(Spots(Crops(), (5, 7)), bridge: bridge)).Completed!.Usage;
 
         Assert.Equal((400, 256 + 9), (one.VisualTokenCount, one.KeptVisualTokenCount));
         Assert.Equal((400, 256 + 9), (other.VisualTokenCount, other.KeptVisualTokenCount));
-        Assert.Equal((4, 5), (asked, _engine.Questions.Count));
+        Assert.Equal((4, 5), (asked, Engine.Questions.Count));
     }
 
     [Fact]
@@ -216,7 +201,7 @@ public sealed class PictureTests : IAsyncLifetime
         var usage = (await AskAsync(Spots(Crops(), (5, 7)))).Completed!.Usage;
 
         Assert.Equal((0, 0), (usage.VisualTokenCount, usage.KeptVisualTokenCount));
-        Assert.Single(_engine.Questions);
+        Assert.Single(Engine.Questions);
     }
 
     private static Wire.PicturePolicy Crops(Action<Wire.CropPolicy>? edit = null)
@@ -252,9 +237,9 @@ public sealed class PictureTests : IAsyncLifetime
 
     private static RgbImage Decode(byte[] file) => new ImageDecoder().Decode(file);
 
-    private List<string> Parts() => [.. _engine.Questions.Single()["messages"]![0]!["content"]!.AsArray().Select(p => (string?)p!["text"] ?? "<picture>")];
+    private List<string> Parts() => [.. Engine.Questions.Single()["messages"]![0]!["content"]!.AsArray().Select(p => (string?)p!["text"] ?? "<picture>")];
 
-    private List<byte[]> Sent() => Pictures(_engine.Questions.Single());
+    private List<byte[]> Sent() => Pictures(Engine.Questions.Single());
 
     private static List<byte[]> Pictures(JsonNode question) =>
     [
@@ -263,7 +248,7 @@ public sealed class PictureTests : IAsyncLifetime
     ];
 
     private Task<LargeAnswer> AskAsync(Wire.Guidance guidance, Wire.LargeInput? input = null, RunningService? bridge = null) => AnswerAsync(
-        new Wire.LargeService.LargeServiceClient((bridge ?? _bridge).Channel), new Wire.LargeServiceGenerateRequest { Input = input ?? Ask("Why?", Square), Guidance = guidance });
+        new Wire.LargeService.LargeServiceClient((bridge ?? Bridge).Channel), new Wire.LargeServiceGenerateRequest { Input = input ?? Ask("Why?", Square), Guidance = guidance });
 
     private Task<Failure> FailAsync(Wire.Guidance guidance) => Failure.OfAsync(() => AskAsync(guidance));
 }

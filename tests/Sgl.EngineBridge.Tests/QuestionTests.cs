@@ -5,23 +5,8 @@ using Wire = Sgl.V1;
 namespace Sgl.EngineBridge;
 
 /// <summary>What the engine gets, and what comes back.</summary>
-public sealed class QuestionTests : IAsyncLifetime
+public sealed class QuestionTests : ScriptedBridge
 {
-    private ScriptedEngine _engine = null!;
-    private RunningService _bridge = null!;
-
-    public async Task InitializeAsync()
-    {
-        _engine = await ScriptedEngine.StartAsync();
-        _bridge = await _engine.BridgeAsync();
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _bridge.DisposeAsync();
-        await _engine.DisposeAsync();
-    }
-
     [Fact]
     public async Task Generate_PicturesAndTurns_ReachTheEngineInTheirPlaces()
     {
@@ -34,7 +19,7 @@ public sealed class QuestionTests : IAsyncLifetime
 
         await AskAsync(input);
 
-        var turns = Assert.Single(_engine.Questions)["messages"]!.AsArray();
+        var turns = Assert.Single(Engine.Questions)["messages"]!.AsArray();
         Assert.Equal(["system", "user", "assistant", "user"], turns.Select(t => (string)t!["role"]!));
         var parts = turns[1]!["content"]!.AsArray();
         Assert.Equal(["image_url", "text", "image_url", "text"], parts.Select(p => (string)p!["type"]!));
@@ -48,7 +33,7 @@ public sealed class QuestionTests : IAsyncLifetime
     {
         await AskAsync(Ask("Why?"));
 
-        var question = Assert.Single(_engine.Questions);
+        var question = Assert.Single(Engine.Questions);
         Assert.Equal((0, 128, true), ((double)question["temperature"]!, (int)question["max_tokens"]!, (bool)question["stream"]!));
         Assert.True((bool)question["stream_options"]!["include_usage"]!);
         Assert.Equal(ScriptedEngine.Model, (string)question["model"]!);
@@ -63,7 +48,7 @@ public sealed class QuestionTests : IAsyncLifetime
 
         await AskAsync(input);
 
-        var question = Assert.Single(_engine.Questions);
+        var question = Assert.Single(Engine.Questions);
         Assert.Equal((0.5, 0.75, 7, 11, 9, 3), (
             (double)question["temperature"]!, (double)question["top_p"]!, (int)question["top_k"]!, (long)question["seed"]!, (int)question["max_tokens"]!, (int)question["min_tokens"]!));
         Assert.Equal(["\n", "END"], question["stop"]!.AsArray().Select(s => (string)s!));
@@ -83,8 +68,8 @@ public sealed class QuestionTests : IAsyncLifetime
     [Fact]
     public async Task Generate_TokenIsSent_ReachesTheClientBeforeTheNext()
     {
-        _engine.Script.Enqueue(ScriptedEngine.HangAsync);
-        using var call = new Wire.LargeService.LargeServiceClient(_bridge.Channel).Generate();
+        Engine.Script.Enqueue(ScriptedEngine.HangAsync);
+        using var call = new Wire.LargeService.LargeServiceClient(Bridge.Channel).Generate();
         await call.RequestStream.WriteAsync(new() { Input = Ask("Why?"), Guidance = Unpruned() });
 
         while (await call.ResponseStream.MoveNext(CancellationToken.None) && call.ResponseStream.Current.Token is null)
@@ -100,7 +85,7 @@ public sealed class QuestionTests : IAsyncLifetime
     [InlineData("content_filter", Wire.FinishReason.ContentFilter)]
     public async Task Generate_FinishReason_IsTheEngines(string told, Wire.FinishReason expected)
     {
-        _engine.Script.Enqueue(ScriptedEngine.Raw(ScriptedEngine.Stream(["Yes"], told)));
+        Engine.Script.Enqueue(ScriptedEngine.Raw(ScriptedEngine.Stream(["Yes"], told)));
 
         Assert.Equal(expected, (await AskAsync(Ask("Why?"))).Completed!.FinishReason);
     }
@@ -108,7 +93,7 @@ public sealed class QuestionTests : IAsyncLifetime
     [Fact]
     public async Task Generate_NoUsage_TokensAreCounted()
     {
-        _engine.Script.Enqueue(ScriptedEngine.Raw(ScriptedEngine.Stream(["Yes", "!"], usage: false)));
+        Engine.Script.Enqueue(ScriptedEngine.Raw(ScriptedEngine.Stream(["Yes", "!"], usage: false)));
 
         var usage = (await AskAsync(Ask("Why?"))).Completed!.Usage;
 
@@ -118,33 +103,33 @@ public sealed class QuestionTests : IAsyncLifetime
     [Fact]
     public async Task Generate_LogProbabilities_AreTheEngines()
     {
-        await using var bridge = await _engine.BridgeAsync(("Bridge:LogProbabilities", "true"));
+        await using var bridge = await Engine.BridgeAsync(("Bridge:LogProbabilities", "true"));
         var chunk = ScriptedEngine.Chunk(new JsonObject { ["content"] = "Yes!" });
         chunk["choices"]![0]!["logprobs"] = JsonNode.Parse("""{"content":[{"token":"Yes","logprob":-0.25,"bytes":null,"top_logprobs":[]},{"token":"!","logprob":-1.5,"bytes":[33],"top_logprobs":[]}]}""");
-        _engine.Script.Enqueue(ScriptedEngine.Raw($"data: {chunk.ToJsonString()}\n\ndata: {ScriptedEngine.Chunk([], "stop").ToJsonString()}\n\ndata: [DONE]\n\n"));
+        Engine.Script.Enqueue(ScriptedEngine.Raw($"data: {chunk.ToJsonString()}\n\ndata: {ScriptedEngine.Chunk([], "stop").ToJsonString()}\n\ndata: [DONE]\n\n"));
 
         var answer = await AskAsync(Ask("Why?"), bridge);
 
         Assert.Equal([("Yes", -0.25f), ("!", -1.5f)], answer.Tokens.Select(t => (t.Text, t.LogProbability)));
-        Assert.True((bool)Assert.Single(_engine.Questions)["logprobs"]!);
+        Assert.True((bool)Assert.Single(Engine.Questions)["logprobs"]!);
     }
 
     [Fact]
     public async Task Generate_MaxCompletionTokens_IsCalledSo()
     {
-        await using var bridge = await _engine.BridgeAsync(("Bridge:TokenLimit", "MaxCompletionTokens"));
+        await using var bridge = await Engine.BridgeAsync(("Bridge:TokenLimit", "MaxCompletionTokens"));
 
         await AskAsync(Ask("Why?"), bridge);
 
-        var question = Assert.Single(_engine.Questions);
+        var question = Assert.Single(Engine.Questions);
         Assert.Equal((128, null), ((int)question["max_completion_tokens"]!, question["max_tokens"]));
     }
 
     [Fact]
     public async Task Generate_CancelMessage_ReachesTheEngine()
     {
-        _engine.Script.Enqueue(ScriptedEngine.HangAsync);
-        using var call = new Wire.LargeService.LargeServiceClient(_bridge.Channel).Generate();
+        Engine.Script.Enqueue(ScriptedEngine.HangAsync);
+        using var call = new Wire.LargeService.LargeServiceClient(Bridge.Channel).Generate();
         await call.RequestStream.WriteAsync(new() { Input = Ask("Why?"), Guidance = Unpruned() });
         while (await call.ResponseStream.MoveNext(CancellationToken.None) && call.ResponseStream.Current.Token is null)
         {
@@ -153,20 +138,20 @@ public sealed class QuestionTests : IAsyncLifetime
         await call.RequestStream.WriteAsync(new() { Cancel = new Wire.Cancel() });
 
         Assert.Null((await ReadAsync(call)).Completed);
-        Assert.True(await _engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await Engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
     public async Task Generate_ClientLeavesBeforeAnyToken_ReachesTheEngine()
     {
-        _engine.Script.Enqueue(ScriptedEngine.MuteAsync);
-        using (var call = new Wire.LargeService.LargeServiceClient(_bridge.Channel).Generate())
+        Engine.Script.Enqueue(ScriptedEngine.MuteAsync);
+        using (var call = new Wire.LargeService.LargeServiceClient(Bridge.Channel).Generate())
         {
             await call.RequestStream.WriteAsync(new() { Input = Ask("Why?"), Guidance = Unpruned() });
-            Assert.True(await _engine.Asked.WaitAsync(TimeSpan.FromMinutes(1)));
+            Assert.True(await Engine.Asked.WaitAsync(TimeSpan.FromMinutes(1)));
         }
 
-        Assert.True(await _engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.True(await Engine.Gone.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
@@ -177,20 +162,20 @@ public sealed class QuestionTests : IAsyncLifetime
         input.GuidedTiles = true;
         var guidance = new Wire.Guidance { Masks = new Wire.MaskGuidance(), Tiles = new Wire.GuidedTiles(), Draft = new Wire.Draft { TokenIds = { 1 } } };
 
-        var failure = await Failure.OfAsync(() => AnswerAsync(new(_bridge.Channel), new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance }));
+        var failure = await Failure.OfAsync(() => AnswerAsync(new(Bridge.Channel), new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance }));
 
         Assert.Equal(["guidance.draft", "guidance.masks", "guidance.tiles", "input.guided_tiles", "input.image_limits"], failure.Fields.Order(StringComparer.Ordinal));
-        Assert.Empty(_engine.Questions);
+        Assert.Empty(Engine.Questions);
     }
 
     [Fact]
     public async Task GetModelInfo_TellsWhatTheEngineTells()
     {
-        var model = (await new Wire.LargeService.LargeServiceClient(_bridge.Channel).GetModelInfoAsync(new())).Model;
+        var model = (await new Wire.LargeService.LargeServiceClient(Bridge.Channel).GetModelInfoAsync(new())).Model;
 
         Assert.Equal((ScriptedEngine.Model, 32768, true, 0), (model.Name, model.MaxSequenceTokenCount, model.GuidedByPictures, model.LayerCount));
     }
 
     private Task<LargeAnswer> AskAsync(Wire.LargeInput input, RunningService? bridge = null) =>
-        AnswerAsync(new Wire.LargeService.LargeServiceClient((bridge ?? _bridge).Channel), new Wire.LargeServiceGenerateRequest { Input = input, Guidance = Unpruned() });
+        AnswerAsync(new Wire.LargeService.LargeServiceClient((bridge ?? Bridge).Channel), new Wire.LargeServiceGenerateRequest { Input = input, Guidance = Unpruned() });
 }

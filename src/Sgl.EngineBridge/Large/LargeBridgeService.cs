@@ -97,8 +97,7 @@ internal sealed class LargeBridgeService(
         preprocess += time.GetElapsedTime(shaping);
         await Write(new() { Accepted = new Wire.PruneOutcome { AverageRetention = 1, Pictures = shaped.Outcome } });
 
-        var watch = client.WatchForCancelAsync(call.Token);
-        Observe(watch);
+        var watch = new CancelWatch(client, call);
         var question = new EngineQuestion
         {
             Turns = shaped.Turns,
@@ -109,7 +108,7 @@ internal sealed class LargeBridgeService(
         };
         var counts = CountAsync(request, shaped, BridgeGuidance.Policy(guidance), RequestIds.Of(context));
         var answer = RunAsync(question, started, preprocess, token => Write(new() { Token = token }), counts, context, call.Token);
-        if (await Task.WhenAny(answer, watch) == watch && await CancelWasAsked(watch, answer, call))
+        if (await watch.EndsAsync(answer))
         {
             return;
         }
@@ -146,34 +145,4 @@ internal sealed class LargeBridgeService(
             [.. shaped.Outcome.Pictures.Select(p => (p.Width, p.Height))], policy.Budget is { Detail.Length: > 0 } budget ? budget.Detail : null, shaped.Fields, correlationId);
         return (whole, sent);
     }
-
-    /// <summary>Ends the answer where the client wants that or broke the contract; a client that merely closed its side waits for it.</summary>
-    private static async Task<bool> CancelWasAsked(Task<bool> watch, Task answer, CancellationTokenSource call)
-    {
-        try
-        {
-            if (!await watch)
-            {
-                return false;
-            }
-        }
-        catch
-        {
-            await EndAsync(answer, call);
-            throw;
-        }
-
-        await EndAsync(answer, call);
-        return true;
-    }
-
-    private static async Task EndAsync(Task answer, CancellationTokenSource call)
-    {
-        await call.CancelAsync();
-        await answer.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-    }
-
-    /// <summary>Keeps a failure nobody waits for from being reported as unobserved.</summary>
-    private static void Observe(Task task) =>
-        task.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 }

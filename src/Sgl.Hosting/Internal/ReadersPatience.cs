@@ -46,7 +46,7 @@ internal sealed class ReadersPatience(HttpContext context, RequestMeter meter, C
             return;
         }
 
-        _ = write.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        write.ObserveFailure();
         meter.CountUnread();
         if (context.Features.Get<IHttpResetFeature>() is { } stream)
         {

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -65,7 +66,7 @@ internal sealed class LargeCall : IDisposable
     {
         _call.Dispose();
         Lease?.Dispose();
-        Observe(_inputSent);
+        _inputSent.ObserveFailure();
     }
 
     private static async Task SendAllAsync(
@@ -85,8 +86,6 @@ internal sealed class LargeCall : IDisposable
             // The same, seen a moment later: "Can't write the message because the call is complete."
         }
     }
-
-    private static void Observe(Task task) => task.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
     private async Task AbandonAsync()
     {

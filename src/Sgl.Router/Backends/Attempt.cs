@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Sgl.Hosting;
 
 namespace Sgl.Router;
 
@@ -80,7 +81,7 @@ internal sealed class Attempt : IDisposable
     /// <param name="headers">The response headers of the call; the services send them before anything that takes time.</param>
     public async Task RespondedAsync(Task headers)
     {
-        _ = headers.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        headers.ObserveFailure();
         while (true)
         {
             var began = _time.GetTimestamp();

@@ -24,59 +24,12 @@ internal sealed class PictureCache(long budget)
     // The objects of a picture and of a tile, roughly.
     private const int PictureBytes = 768, TileBytes = 128;
 
-    private readonly Lock _gate = new();
-    private readonly Dictionary<PictureKey, LinkedListNode<(PictureKey Key, KnownPicture Picture)>> _entries = [];
-    private readonly LinkedList<(PictureKey Key, KnownPicture Picture)> _byUse = [];
-    private long _bytes;
-
-    /// <summary>Bytes taken.</summary>
-    public long Bytes
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _bytes;
-            }
-        }
-    }
+    private readonly RecentlyUsed<PictureKey, KnownPicture> _pictures =
+        new(budget, static (key, picture) => PictureBytes + (sizeof(char) * (key.Scope?.Length ?? 0)) + ((long)TileBytes * picture.Tiles.Length));
 
     /// <summary>What is known of a picture; null: nothing.</summary>
-    public KnownPicture? Find(PictureKey key)
-    {
-        lock (_gate)
-        {
-            if (!_entries.TryGetValue(key, out var node))
-            {
-                return null;
-            }
-
-            _byUse.Remove(node);
-            _byUse.AddFirst(node);
-            return node.Value.Picture;
-        }
-    }
+    public KnownPicture? Find(PictureKey key) => _pictures.TryFind(key, out var picture) ? picture : null;
 
     /// <summary>Keeps what became of a picture.</summary>
-    public void Add(PictureKey key, VisualInput input, VisionKey[] tiles)
-    {
-        var picture = new KnownPicture(input with { PixelValues = [] }, tiles);
-        lock (_gate)
-        {
-            if (Size(key, picture) > budget || !_entries.TryAdd(key, new((key, picture))))
-            {
-                return;
-            }
-
-            _byUse.AddFirst(_entries[key]);
-            for (_bytes += Size(key, picture); _bytes > budget; _byUse.RemoveLast())
-            {
-                var (oldest, old) = _byUse.Last!.Value;
-                _entries.Remove(oldest);
-                _bytes -= Size(oldest, old);
-            }
-        }
-    }
-
-    private static long Size(PictureKey key, KnownPicture picture) => PictureBytes + (sizeof(char) * (key.Scope?.Length ?? 0)) + ((long)TileBytes * picture.Tiles.Length);
+    public void Add(PictureKey key, VisualInput input, VisionKey[] tiles) => _pictures.Add(key, new KnownPicture(input with { PixelValues = [] }, tiles));
 }

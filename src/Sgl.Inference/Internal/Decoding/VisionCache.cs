@@ -86,69 +86,25 @@ internal readonly record struct VisionKey(UInt128 High, UInt128 Low)
 /// <param name="budget">Bytes that the features may take; what was not used for longest goes first. 0 keeps nothing.</param>
 internal sealed class VisionCache(long budget)
 {
-    private readonly Lock _gate = new();
-    private readonly Dictionary<VisionKey, LinkedListNode<(VisionKey Key, float[] Features)>> _entries = [];
-    private readonly LinkedList<(VisionKey Key, float[] Features)> _byUse = [];
-    private long _bytes;
+    private readonly RecentlyUsed<VisionKey, float[]> _features = new(budget, static (_, features) => Size(features));
 
     /// <summary>Whether anything can be kept.</summary>
     public bool IsOn => budget > 0;
 
     /// <summary>Bytes taken.</summary>
-    public long Bytes
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _bytes;
-            }
-        }
-    }
+    public long Bytes => _features.Bytes;
 
     /// <summary>The features of a tile, [tokens, feature width], not to be changed; null where they are not known.</summary>
-    public float[]? Find(VisionKey key)
-    {
-        lock (_gate)
-        {
-            if (!_entries.TryGetValue(key, out var node))
-            {
-                return null;
-            }
-
-            _byUse.Remove(node);
-            _byUse.AddFirst(node);
-            return node.Value.Features;
-        }
-    }
+    public float[]? Find(VisionKey key) => _features.TryFind(key, out var features) ? features : null;
 
     /// <summary>Keeps a copy of a tile's features, if they fit at all.</summary>
     public void Add(VisionKey key, ReadOnlySpan<float> features)
     {
-        var size = (long)features.Length * sizeof(float);
-        if (size > budget)
+        if (Size(features) <= budget)
         {
-            return;
-        }
-
-        var copy = features.ToArray();
-        lock (_gate)
-        {
-            if (_entries.ContainsKey(key))
-            {
-                return;
-            }
-
-            while (_bytes + size > budget)
-            {
-                var (last, old) = _byUse.Last!.Value;
-                _byUse.RemoveLast();
-                _entries.Remove(last);
-                _bytes -= (long)old.Length * sizeof(float);
-            }
-
-            _entries[key] = _byUse.AddFirst((key, copy));
-            _bytes += size;
+            _features.Add(key, features.ToArray());
         }
     }
+
+    private static long Size(ReadOnlySpan<float> features) => (long)features.Length * sizeof(float);
 }
