@@ -16,7 +16,7 @@ public sealed class EngineOptions
     /// <summary>Layers in front of which visual tokens may be dropped; each becomes a stage boundary. Empty: the paper's layers for this depth (5, 10, 20, 30, 40 %) and 0.</summary>
     public IList<int> PruneLayers { get; } = [];
 
-    /// <summary>Most sequences that decode in one step.</summary>
+    /// <summary>Most sequences in the batch. With several devices they are split into as many decode steps, each on another device, so more sequences keep more devices busy.</summary>
     /// <value>Default 8.</value>
     public int MaxBatch { get; set; } = 8;
 
@@ -29,7 +29,7 @@ public sealed class EngineOptions
 
     /// <summary>
     /// Most rows of prompts that run between two decode steps, so how long a long prompt may delay the next token of answers under way. Longer prompts run
-    /// in chunks of that size; answers are the same. 0 runs every prompt in one piece.
+    /// in chunks of that size; answers are the same. 0 runs every prompt in one piece. With several devices a chunk for each is under way, which together delay a token no longer.
     /// </summary>
     /// <value>Default 256.</value>
     public int PrefillChunk { get; set; } = 256;

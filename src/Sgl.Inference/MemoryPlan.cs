@@ -53,7 +53,7 @@ public sealed class MemoryPlan
         ArgumentOutOfRangeException.ThrowIfGreaterThan(gpus, layers);
         // The first GPU also holds the tower, the last one the head, so the middle ones take more layers. What a layer takes does not depend on where it is.
         var layer = shape.LayerParameters * Half;
-        double[] extra = [.. Enumerable.Range(0, gpus).Select(g => (double)Fixed(shape, g == 0, g == gpus - 1, options))];
+        double[] extra = [.. Enumerable.Range(0, gpus).Select(g => (double)Fixed(shape, g == 0, g == gpus - 1, gpus, options))];
         var level = (extra.Sum() + ((double)layer * layers)) / gpus;
         var counts = extra.Select(e => Math.Max(1, (int)Math.Round((level - e) / layer))).ToArray();
         for (var difference = layers - counts.Sum(); difference != 0; difference += difference > 0 ? -1 : 1)
@@ -90,7 +90,7 @@ public sealed class MemoryPlan
             options.Importance,
             bytes(device),
             WeightsOn(shape, placement, device),
-            WorkspaceOn(shape, placement[0].Device == device, placement[^1].Device == device, options))).ToList();
+            WorkspaceOn(shape, placement[0].Device == device, placement[^1].Device == device, placement.Select(p => p.Device).Distinct().Count(), options))).ToList();
         return new MemoryPlan(
             shape.Name, placement.Count == 1 ? placement[0].Device.ToString() : string.Join(',', placement.Select(p => p.ToString())), devices);
     }
@@ -115,11 +115,11 @@ public sealed class MemoryPlan
         + (placement[0].Device == device ? shape.VisionParameters : 0)
         + (placement[^1].Device == device ? shape.HeadParameters : 0));
 
-    private static long Fixed(ModelShape shape, bool first, bool last, EngineOptions options) =>
-        (first ? Half * shape.VisionParameters : 0) + (last ? Half * shape.HeadParameters : 0) + WorkspaceOn(shape, first, last, options);
+    private static long Fixed(ModelShape shape, bool first, bool last, int devices, EngineOptions options) =>
+        (first ? Half * shape.VisionParameters : 0) + (last ? Half * shape.HeadParameters : 0) + WorkspaceOn(shape, first, last, devices, options);
 
     /// <summary>Activations of the largest runs, which share one pool, and of the tower, which has its own.</summary>
-    private static long WorkspaceOn(ModelShape shape, bool first, bool last, EngineOptions options)
+    private static long WorkspaceOn(ModelShape shape, bool first, bool last, int devices, EngineOptions options)
     {
         var (language, vision) = (shape.Config.Language, shape.Config.Vision);
         long longest = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : Math.Min(language.MaxPositions, 8192);
@@ -128,8 +128,8 @@ public sealed class MemoryPlan
         var keys = (long)language.KvHeads * language.HeadDim;
         var decoder = rows * Half * ((6L * language.HiddenSize) + (4L * language.IntermediateSize) + (3 * (queries + (2 * keys))));
         var importance = options.Importance ? (longest * keys * (Half + Single) * 2) + (3 * Single * language.Heads * Math.Min(rows, CountedRows) * longest) : 0;
-        // What waits in front of prune layers, and the rows between stages.
-        var waiting = (longest + (4 * rows)) * language.HiddenSize * Half;
+        // What waits in front of prune layers, of as many prompts as there are devices, and the rows between stages.
+        var waiting = ((devices * longest) + (4 * rows)) * language.HiddenSize * Half;
         var head = last ? HeadRows * (long)language.VocabularySize * Single * 5 : 0;
         // A tower over any grid sees a picture at once, the others so many tiles.
         long tiles = vision.AnyGrid ? 1 : options.VisionBatch, patches = vision.AnyGrid ? 4 * longest : (long)(vision.ImageSize / vision.PatchSize) * (vision.ImageSize / vision.PatchSize) + 1;

@@ -83,7 +83,16 @@ public readonly record struct EngineLoad(int Running, int Waiting, long KvBytesU
 
     /// <summary>Beginnings of prompts that are kept.</summary>
     public PrefixCacheLoad PrefixCache { get; init; }
+
+    /// <summary>Each device that layers are on.</summary>
+    public IReadOnlyList<DeviceLoad> Devices { get; init; } = [];
 }
+
+/// <summary>A snapshot of what a device has to do.</summary>
+/// <param name="Device">As in <see cref="EngineOptions.Placement"/>.</param>
+/// <param name="Jobs">Chunks of prompts and decode steps that are at the device, the one that runs included. Several devices have one each at least while all are at work.</param>
+/// <param name="Busy">How long it was busy with such since the start; for a GPU, how long the processor was busy with asking for them and waiting for them.</param>
+public readonly record struct DeviceLoad(string Device, int Jobs, TimeSpan Busy);
 
 /// <summary>A snapshot of what is kept of prompts' beginnings, and of what it was good for since the start.</summary>
 /// <param name="Bytes">Memory taken.</param>

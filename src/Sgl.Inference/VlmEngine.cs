@@ -73,7 +73,7 @@ public sealed class VlmEngine : IAsyncDisposable
     public int AttentionHeads => _checkpoint.Config.Language.Heads;
 
     /// <summary>Current load.</summary>
-    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budgets.Used, _budgets.Bytes) { KvBytesOccupied = _budgets.Occupied, PromptRowsWaiting = _scheduler.RowsLeft, VisionCacheBytes = _vision.CacheBytes, RecalledPictures = Interlocked.Read(ref _recalled), PrefixCache = _reuse?.Load ?? default };
+    public EngineLoad Load => new(_scheduler.Running, _scheduler.Waiting, _budgets.Used, _budgets.Bytes) { KvBytesOccupied = _budgets.Occupied, PromptRowsWaiting = _scheduler.RowsLeft, VisionCacheBytes = _vision.CacheBytes, RecalledPictures = Interlocked.Read(ref _recalled), PrefixCache = _reuse?.Load ?? default, Devices = _decoder.Load };
 
     /// <summary>Opens a checkpoint folder, builds its graphs, creates the sessions and runs a first generation.</summary>
     /// <exception cref="CheckpointException">The folder is incomplete, inconsistent or of an unknown kind.</exception>

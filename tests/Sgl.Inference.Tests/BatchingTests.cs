@@ -14,6 +14,7 @@ public class BatchingTests
     [InlineData(8, "cpu", 5)]
     [InlineData(12, "cpu", 1)]
     [InlineData(12, "0-1:cpu,2-3:cpu:1", 256)]
+    [InlineData(12, "cpu*4", 5)]
     public async Task GenerateAsync_ManyAtOnce_GiveWhatTheyGiveAlone(int maxBatch, string placement, int chunk)
     {
         await using var engine = await TestEngine.LoadAsync(o =>
@@ -74,8 +75,10 @@ public class BatchingTests
         }
     }
 
-    [Fact]
-    public async Task GenerateAsync_NeighbourWhoseLogitsAreNotNumbers_FailsAlone()
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("cpu*3")]
+    public async Task GenerateAsync_NeighbourWhoseLogitsAreNotNumbers_FailsAlone(string placement)
     {
         var shape = TestEngine.Shape;
         await using var clean = await TestEngine.LoadAsync();
@@ -105,7 +108,7 @@ public class BatchingTests
                 values[i] = (first + i) / shape.Hidden == poison ? float.NaN : values[i];
             }
         });
-        await using var engine = await TestEngine.LoadAsync(o => o.Checkpoint = folder.Path);
+        await using var engine = await TestEngine.LoadAsync(o => (o.Checkpoint, o.Placement) = (folder.Path, placement));
         var running = new List<RunningGeneration>();
         foreach (var (prompt, _) in others.Take(3))
         {

@@ -70,7 +70,7 @@ internal static partial class EngineLoader
                     StageOn(cut)))
                 .ToList();
             // What goes to a GPU is read once, tensor by tensor; the whole file may be more than this machine has memory.
-            Func<SessionFactory, IHeadRows> HeadOn(DeviceId device) => device.IsCuda
+            Func<SessionFactory, IHead> HeadOn(DeviceId device) => device.IsCuda
                 ? s => new DeviceHead(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device), Math.Min(choosable, config.VocabularySize))
                 : s => new Head(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device));
             Func<SessionFactory, IStage> StageOn(LayerPlacement cut) => cut.Device.IsCuda
@@ -87,7 +87,7 @@ internal static partial class EngineLoader
                 await reading.ConfigureAwait(false);
             }
 
-            var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize));
+            var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize), time);
             var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device)));
             var engine = new VlmEngine(options, checkpoint, weights, vision.Value, decoder, budgets, model, time, logger);
             owned.Clear();

@@ -52,6 +52,9 @@ public sealed class EngineMetrics
             "sgl_requests_waiting", "Requests that arrived and are not worked on by the decoder yet: in preparation, at the vision tower, without guidance, in the queue.");
         var kvUsed = metrics.Factory.CreateGauge("sgl_kv_bytes_used", "KV cache memory of running requests.");
         var kvBudget = metrics.Factory.CreateGauge("sgl_kv_bytes_budget", "KV cache memory allowed.");
+        var jobs = metrics.Factory.CreateGauge("sgl_device_jobs", "Chunks of prompts and decode steps at a device, the one that runs included.", ["device"]);
+        var busy = metrics.Factory.CreateCounter(
+            "sgl_device_busy_seconds_total", "How long a device was busy with chunks and steps; for a GPU, how long the processor asked and waited for them.", ["device"]);
         var reuse = new ReuseMetrics(metrics.Factory);
         metrics.BeforeScrape(m =>
         {
@@ -69,6 +72,12 @@ public sealed class EngineMetrics
                 kvUsed.Set(load.KvBytesOccupied);
                 kvBudget.Set(load.KvBytesBudget);
                 rowsWaiting.Set(load.PromptRowsWaiting);
+                foreach (var device in load.Devices)
+                {
+                    jobs.WithLabels(device.Device).Set(device.Jobs);
+                    busy.WithLabels(device.Device).IncTo(device.Busy.TotalSeconds);
+                }
+
                 reuse.Set(load);
             }
         });

@@ -22,6 +22,21 @@ internal static partial class Standin
     /// <summary>Forgets what was counted, peaks too.</summary>
     public static void Reset() => NativeReset();
 
+    /// <summary>From now on every kernel takes so long on its card, and whoever waits for the card waits for its kernels; zero: they take no time.</summary>
+    public static void Pace(TimeSpan kernel) => NativePace((long)kernel.TotalNanoseconds);
+
+    /// <summary>When a card had kernels to run since the last reset, in nanoseconds; with a pace only.</summary>
+    public static IReadOnlyList<(long From, long To)> BusyTimes(int card)
+    {
+        const int Most = 1 << 16;
+        var times = new long[2 * Most];
+        var count = NativeBusy(card, times, Most);
+        return [.. Enumerable.Range(0, count).Select(i => (times[2 * i], times[(2 * i) + 1]))];
+    }
+
+    /// <summary>The next asynchronous copy to or from a card fails.</summary>
+    public static void FailNext(int card) => NativeFail(card);
+
     /// <summary>What was counted since.</summary>
     public static Counts Of(int card)
     {
@@ -50,6 +65,15 @@ internal static partial class Standin
 
     [LibraryImport(Library, EntryPoint = "standin_cards")]
     private static partial void NativeCards(int count, long gib);
+
+    [LibraryImport(Library, EntryPoint = "standin_pace")]
+    private static partial void NativePace(long nanoseconds);
+
+    [LibraryImport(Library, EntryPoint = "standin_busy")]
+    private static partial int NativeBusy(int device, [In, Out] long[] times, int most);
+
+    [LibraryImport(Library, EntryPoint = "standin_fail")]
+    private static partial void NativeFail(int device);
 
     [LibraryImport(Library, EntryPoint = "standin_print", StringMarshalling = StringMarshalling.Utf8)]
     private static partial void NativePrint(string label);

@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <vector>
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <sys/mman.h>
 #include <dlfcn.h>
 #define X extern "C" __attribute__((visibility("default")))
@@ -38,13 +40,23 @@ static int gpus() { return gpuCount; }
 static bool isdev(const void* p) { return (char*)p >= base() && (char*)p < base() + SPAN * MOST; }
 static int devof(const void* p) { return (int)(((char*)p - base()) / SPAN); }
 struct Counters { long h2d, d2h, d2d, syncS, syncD, syncE, malloc_, launches, blas, graphs, h2dB, d2hB, d2dB, used, peak; };
+// With a pace every kernel takes that long on its card, one after the other, and whoever waits for the card waits for them: so it can be seen whether cards work at the same time.
+static long pace = 0, until[MOST]; static std::vector<std::pair<long, long>> busy[MOST]; static bool failing[MOST];
+static long now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+static void work(int d) { if (!pace) return; long t = now(); long from = std::max(t, until[d]); until[d] = from + pace; if (!busy[d].empty() && from == busy[d].back().second) busy[d].back().second = until[d]; else busy[d].push_back({from, until[d]}); }
+static void idle(int d) { long t; { L l(mu); t = until[d]; } if (t > now()) std::this_thread::sleep_until(std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(t))); }
 static Counters cs[MOST]; static std::map<std::string, long> kern; static std::unordered_map<const void*, std::string> names; static std::map<size_t,long> h2dsz, d2hsz;
 static bool named = getenv("STANDIN_KERNELS") != nullptr;
 
 // What a program asks: counts of a device since they were last taken, and its memory.
 X int standin_counts(int d, Counters* out) { L l(mu); *out = cs[d]; out->used = (long)used[d]; out->peak = (long)peak[d]; return 0; }
-X void standin_reset() { L l(mu); for (auto& c : cs) c = Counters(); for (int d = 0; d < MOST; d++) peak[d] = used[d]; kern.clear(); h2dsz.clear(); d2hsz.clear(); }
+X void standin_reset() { L l(mu); for (auto& c : cs) c = Counters(); for (auto& b : busy) b.clear(); for (int d = 0; d < MOST; d++) peak[d] = used[d]; kern.clear(); h2dsz.clear(); d2hsz.clear(); }
 X void standin_cards(int count, long gib) { L l(mu); gpuCount = count; gpuBytes = (size_t)gib << 30; }
+X void standin_pace(long nanoseconds) { L l(mu); pace = nanoseconds; for (auto& u : until) u = 0; for (auto& b : busy) b.clear(); }
+// When a card was busy since the last reset, [start, end) in nanoseconds, up to so many intervals.
+X int standin_busy(int d, long* out, int most) { L l(mu); int n = 0; for (auto& b : busy[d]) { if (n == most) break; out[2 * n] = b.first; out[2 * n + 1] = b.second; n++; } return n; }
+// The next asynchronous copy to or from the card fails.
+X void standin_fail(int d) { L l(mu); failing[d] = true; }
 X void standin_print(const char* label) {
   static FILE* f = [] { const char* e = getenv("STANDIN_LOG"); FILE* o = e ? fopen(e, "a") : nullptr; return o ? o : stderr; }();
   L l(mu);
@@ -54,7 +66,7 @@ X void standin_print(const char* label) {
   if (named) { for (auto& k : kern) fprintf(f, "     %6ld %s\n", k.second, k.first.substr(0, 160).c_str());
     fprintf(f, "     H2D sizes:"); for (auto& k : h2dsz) fprintf(f, " %zux%ld", k.first, k.second); fprintf(f, "\n     D2H sizes:"); for (auto& k : d2hsz) fprintf(f, " %zux%ld", k.first, k.second); fprintf(f, "\n"); }
   fflush(f); }
-static void launch(const void* f, void** a) { { L l(mu); cs[dev].launches++; auto it = names.find(f); if (named) kern[it == names.end() ? "?" : it->second]++; if (it == names.end()) return; if (it->second.find("_UnaryElementWiseIilNS0_7OP_Cast") == std::string::npos) return; }
+static void launch(const void* f, void** a) { { L l(mu); cs[dev].launches++; work(dev); auto it = names.find(f); if (named) kern[it == names.end() ? "?" : it->second]++; if (it == names.end()) return; if (it->second.find("_UnaryElementWiseIilNS0_7OP_Cast") == std::string::npos) return; }
   int* in = *(int**)a[0]; long* out = *(long**)a[1]; long n = *(long*)a[3]; for (long i = 0; i < n && n < 100000; i++) out[i] = in[i]; }
 static E alloc(void** p, size_t n) { L l(mu); size_t r = (n + 511) & ~511ull; if (!r) r = 512; int d = dev; if (used[d] + r > total()) { *p = nullptr; return 2; }
   auto it = freed[d].find(r); char* q; if (it != freed[d].end()) { q = it->second; freed[d].erase(it); } else { if (top[d] + r > SPAN) return 2; q = base() + SPAN * d + top[d]; top[d] += r; }
@@ -86,7 +98,7 @@ X E cudaGetDeviceProperties(Prop* p, int d) { if (d >= gpus()) return 101; memse
   p->maxThreadsDim[0] = p->maxThreadsDim[1] = 1024; p->maxThreadsDim[2] = 64; p->maxGridSize[0] = 2147483647; p->maxGridSize[1] = p->maxGridSize[2] = 65535; p->totalConstMem = 65536; p->major = 9; p->textureAlignment = 512; p->texturePitchAlignment = 32; p->multiProcessorCount = 132; p->canMapHostMemory = 1;
   p->concurrentKernels = 1; p->unifiedAddressing = 1; p->l2CacheSize = 50 << 20; p->maxThreadsPerMultiProcessor = 2048; p->streamPrioritiesSupported = 1; p->sharedMemPerMultiprocessor = 233472; p->regsPerMultiprocessor = 65536; p->managedMemory = 1; p->cooperativeLaunch = 1; p->sharedMemPerBlockOptin = 232448;
   p->maxBlocksPerMultiProcessor = 32; p->reservedSharedMemPerBlock = 1024; p->hostRegisterSupported = 1; p->memoryPoolsSupported = 1; p->clusterLaunch = 1; p->pciBusID = 1 + d; return 0; }
-X E cudaDeviceSynchronize() { L l(mu); cs[dev].syncD++; return 0; }
+X E cudaDeviceSynchronize() { { L l(mu); cs[dev].syncD++; } idle(dev); return 0; }
 X E cudaDriverGetVersion(int* v) { *v = 13000; return 0; }
 X E cudaRuntimeGetVersion(int* v) { *v = 13000; return 0; }
 static void* fresh() { L l(mu); static long h = 0x1000; h += 16; return (void*)h; }
@@ -96,7 +108,7 @@ X E cudaEventDestroy(void*) { return 0; }
 X E cudaEventElapsedTime(float* f, void*, void*) { *f = 0.01f; return 0; }
 X E cudaEventRecord(void*, void*) { return 0; }
 X E cudaEventRecordWithFlags(void*, void*, unsigned) { return 0; }
-X E cudaEventSynchronize(void*) { L l(mu); cs[dev].syncE++; return 0; }
+X E cudaEventSynchronize(void*) { { L l(mu); cs[dev].syncE++; } idle(dev); return 0; }
 X E cudaEventQuery(void*) { return 0; }
 X E cudaStreamQuery(void*) { return 0; }
 X E cudaFree(void* p) { return release(p); }
@@ -114,7 +126,7 @@ X E cudaFuncSetAttribute(const void*, int, int) { return 0; }
 X E cudaKernelSetAttributeForDevice(void*, int, int, int) { return 0; }
 X E cudaGetDriverEntryPointByVersion(const char* s, void** f, unsigned, unsigned long long, int* st) { *f = dlsym(RTLD_DEFAULT, s); static E (*zero)() = [] { return 0; }; if (!*f) *f = (void*)zero; if (st) *st = 0; return 0; }
 X const char* cudaGetErrorName(E) { return "cudaError"; }
-X const char* cudaGetErrorString(E e) { return e == 2 ? "out of memory" : e == 101 ? "invalid device ordinal" : "fake"; }
+X const char* cudaGetErrorString(E e) { return e == 2 ? "out of memory" : e == 101 ? "invalid device ordinal" : e == 719 ? "unspecified launch failure" : "fake"; }
 X E cudaGetLastError() { return 0; }
 X E cudaPeekAtLastError() { return 0; }
 X E cudaGraphDestroy(void*) { return 0; }
@@ -132,8 +144,8 @@ X E cudaMemPoolSetAttribute(void*, int, void*) { return 0; }
 X E cudaMemPoolTrimTo(void*, size_t) { return 0; }
 X E cudaMemcpy2DAsync(void* d, size_t, const void* s, size_t, size_t w, size_t h, int, void*) { copy(d, s, 0); return 0; }
 X E cudaMemset2DAsync(void*, size_t, int, size_t, size_t, void*) { return 0; }
-X E cudaMemcpy(void* d, const void* s, size_t n, int) { copy(d, s, n); return 0; }
-X E cudaMemcpyAsync(void* d, const void* s, size_t n, int, void*) { copy(d, s, n); return 0; }
+X E cudaMemcpy(void* d, const void* s, size_t n, int) { if (isdev(s) && !isdev(d)) idle(devof(s)); copy(d, s, n); return 0; }
+X E cudaMemcpyAsync(void* d, const void* s, size_t n, int, void*) { bool down = isdev(s) && !isdev(d); if (isdev(s) || isdev(d)) { int c = devof(isdev(d) ? d : s); L l(mu); if (failing[c]) { failing[c] = false; return 719; } } if (down) idle(devof(s)); copy(d, s, n); return 0; }
 X E cudaMemcpyFromSymbol(void* d, const void*, size_t n, size_t, int) { memset(d, 0, n); return 0; }
 X E cudaMemset(void* d, int v, size_t n) { if (n <= COPYMAX) memset(d, v, n); return 0; }
 X E cudaMemsetAsync(void* d, int v, size_t n, void*) { if (n <= COPYMAX) memset(d, v, n); return 0; }
@@ -148,6 +160,6 @@ X E cudaStreamCreateWithFlags(void** s, unsigned) { *s = fresh(); return 0; }
 X E cudaStreamCreateWithPriority(void** s, unsigned, int) { *s = fresh(); return 0; }
 X E cudaDeviceGetStreamPriorityRange(int* a, int* b) { *a = 0; *b = -5; return 0; }
 X E cudaStreamDestroy(void*) { return 0; }
-X E cudaStreamSynchronize(void*) { L l(mu); cs[dev].syncS++; return 0; }
+X E cudaStreamSynchronize(void*) { { L l(mu); cs[dev].syncS++; } idle(dev); return 0; }
 X E cudaStreamWaitEvent(void*, void*, unsigned) { return 0; }
-X void standin_blas(const char* n) { L l(mu); cs[dev].blas++; if (named) kern[std::string("BLAS ") + n]++; }
+X void standin_blas(const char* n) { L l(mu); cs[dev].blas++; work(dev); if (named) kern[std::string("BLAS ") + n]++; }

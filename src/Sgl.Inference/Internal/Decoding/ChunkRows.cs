@@ -4,7 +4,7 @@ using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Decoding;
 
-/// <summary>The rows of a pass that go through the stages together: their numbers and hidden state. Reused from chunk to chunk.</summary>
+/// <summary>The rows of a pass that go through the stages together: their numbers and hidden state. Goes along with them from lane to lane; reused from chunk to chunk.</summary>
 internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
 {
     private Scratch<float> _hidden = new();
@@ -51,6 +51,9 @@ internal sealed class ChunkRows(RotaryTable rotary, int width) : IDisposable
             return hidden;
         }
     }
+
+    /// <summary>Sees to it that the hidden state is in the system's memory.</summary>
+    public void Settle() => _ = HiddenRows;
 
     /// <summary>Says that the hidden state is in a GPU's memory, the first rows there, in order.</summary>
     public void LieIn(DeviceRows place)

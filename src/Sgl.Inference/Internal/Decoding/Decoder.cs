@@ -1,45 +1,49 @@
+using System.Runtime.ExceptionServices;
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding.Devices;
-using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Decoding.Lanes;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Decoding;
 
 /// <summary>
-/// The stages of a decoder and what passes between them. Hidden rows cross borders between devices through the system's memory, and stay on a GPU between its stages
-/// (<see cref="DeviceLane"/>); rows of dropped visual tokens stop at the border in front of their prune layer, position ids stay the original ones. Used by the engine thread only.
+/// The stages of a decoder, and the jobs that go through them. Hidden rows cross borders between devices through the system's memory, and stay on a GPU between its stages
+/// (<see cref="DeviceLane"/>); rows of dropped visual tokens stop at the border in front of their prune layer, position ids stay the original ones. Used by the engine thread only; what it posts
+/// runs in the lanes.
 /// </summary>
 internal sealed class Decoder : IDisposable
 {
     private readonly LanguageModelConfig _config;
     private readonly IReadOnlyList<IStage> _stages;
-    private readonly DeviceLane?[] _lanes;
-    private readonly Head? _head;
-    private readonly DeviceHead? _deviceHead;
+    private readonly LaneSet _lanes;
+    private readonly IHead _head;
     private readonly EmbeddingTable _embeddings;
     private readonly RotaryTable _rotary;
-    private readonly StageInputs _inputs;
-    private readonly ImportanceReader _importance;
-    private readonly ChunkRows _chunk;
-    private readonly List<KvSlab> _slabs = [];
-    private readonly List<Sequence> _group = [];
+    private readonly Stack<StepJob> _steps = [];
+    private readonly Stack<ChunkRows> _chunks = [];
+    private readonly Stack<IHeadRows> _headRows = [];
+    private readonly List<IDisposable> _memory = [];
 
     /// <param name="config">Decoder configuration.</param>
     /// <param name="stages">First to last.</param>
-    /// <param name="head">The head, on the last stage's device: a <see cref="Head"/>, or a <see cref="DeviceHead"/> on a GPU.</param>
+    /// <param name="head">The head, on the last stage's device.</param>
     /// <param name="embeddings">Token embeddings.</param>
-    public Decoder(LanguageModelConfig config, IReadOnlyList<IStage> stages, IHeadRows head, EmbeddingTable embeddings)
+    /// <param name="time">Clock.</param>
+    public Decoder(LanguageModelConfig config, IReadOnlyList<IStage> stages, IHead head, EmbeddingTable embeddings, TimeProvider time)
     {
         _config = config;
         _stages = stages;
-        (_head, _deviceHead) = (head as Head, head as DeviceHead);
+        _head = head;
         _embeddings = embeddings;
         _rotary = new RotaryTable(config.Rope, config.HeadDim);
-        _inputs = new StageInputs(config.DeepStackLayers);
-        _importance = new ImportanceReader(_inputs);
-        _chunk = new ChunkRows(_rotary, config.HiddenSize);
-        _lanes = Lanes();
+        _lanes = new LaneSet(CutIntoLanes(), time);
     }
+
+    /// <summary>Devices that can work at the same time.</summary>
+    public int Devices => _lanes.Devices;
+
+    /// <summary>What each of them has to do, and did. Can be asked from anywhere.</summary>
+    public IReadOnlyList<DeviceLoad> Load => _lanes.Load;
 
     public IReadOnlyList<IStage> Stages => _stages;
 
@@ -130,89 +134,97 @@ internal sealed class Decoder : IDisposable
         return pass;
     }
 
-    /// <summary>Runs one chunk of a pass through one segment of the stages; <see cref="Answer"/> tells what follows when the pass is done.</summary>
-    /// <param name="pass">A pass that is not done.</param>
+    /// <summary>Begins the next chunk of a pass.</summary>
+    /// <param name="pass">A pass whose <see cref="ForwardPass.NextRows"/> is not 0.</param>
     /// <param name="most">Rows at most; 0: all that are there.</param>
-    /// <exception cref="OperationCanceledException">The sequence's caller went away.</exception>
-    public void Advance(ForwardPass pass, int most)
+    /// <param name="answer">What the head is asked for behind the pass's last chunk; null: nothing.</param>
+    /// <returns>To be posted, and to be given to <see cref="ForwardPass.End"/> and <see cref="Recycle"/> when it has ended.</returns>
+    public ChunkJob Chunk(ForwardPass pass, int most, Func<AnswerRequest>? answer = null)
     {
-        var sequence = pass.Sequence;
-        var (segment, count) = pass.Next(most);
-        var (first, last) = pass.StagesOf(segment);
-        pass.Take(segment, _chunk, count, _embeddings);
-        for (var s = first; s <= last; s++)
+        var part = pass.Begin(most);
+        var request = answer is not null && pass.AllBegun ? answer() : null;
+        return new ChunkJob(pass, part, _chunks.TryPop(out var rows) ? rows : Own(new ChunkRows(_rotary, _config.HiddenSize)), _embeddings, _head)
         {
-            sequence.Cancelled.ThrowIfCancellationRequested();
-            if (_lanes[s] is { } lane)
+            RowCount = part.Count,
+            Answer = request,
+            Head = request is null ? null : HeadRows(),
+        };
+    }
+
+    /// <summary>The head over rows of a pass that is done; to be posted and recycled.</summary>
+    public AnswerJob Answer(ForwardPass pass, AnswerRequest request) => new(pass, request, _head, _stages.Count - 1) { RowCount = request.Count, Head = HeadRows() };
+
+    /// <summary>A decode step without sequences; they are added, then <see cref="BeginStep"/> is called.</summary>
+    public StepJob Step() => _steps.TryPop(out var step) ? step : new StepJob(_stages.Count, _head) { Head = Own(_head.NewRows()) };
+
+    /// <summary>Feeds each sequence of a step its last id.</summary>
+    public void BeginStep(StepJob step)
+    {
+        foreach (var sequence in step.Set)
+        {
+            if (sequence.Hidden.Length != _config.HiddenSize)
             {
-                var end = Math.Min(last, lane.LastStage);
-                lane.Advance(pass, _chunk, s, end);
-                s = end;
-                continue;
+                sequence.Hidden = new float[_config.HiddenSize];
             }
 
-            var placement = _stages[s].Placement;
-            pass.Trace?.AddStagePositions(placement.First, pass.Rows, _chunk.Rows);
-            var entries = sequence.Slots[s].Length;
-            ImportanceShape? shape = pass.AttentionRows is { } asked ? _importance.AskPrefill(asked(s), _chunk.Rows, entries) : null;
-            var sums = RunStage(sequence, s, shape);
-            if (shape is not null && sequence.Importance is not null)
+            _embeddings.Read(sequence.Generated[^1], sequence.Hidden);
+            if (sequence.Options.Trace is { } trace)
             {
-                _importance.AddPrefill(sequence, placement, sums, entries + count);
-            }
-            else if (shape is not null)
-            {
-                // FastV reads the layer in front of its prune layer, which is the last one of this stage.
-                var layer = sums.Slice((placement.Count - 1) * (entries + count), entries + count);
-                var own = KeepMask.FromImportance(_importance.Columns(layer, sequence.VisualPositions), sequence.Options.FastV!.Ratio);
-                sequence.KeptVisualTokens = own.Count;
-                pass.Decide(s + 1, own);
-            }
-
-            if (s + 1 < _stages.Count)
-            {
-                pass.Border?.Invoke(s + 1, _chunk.Rows, _chunk.HiddenRows);
+                trace.DecodePositions.Add(sequence.NextPosition);
+                AddTracePass(sequence, trace);
             }
         }
 
-        pass.Give(segment, _chunk);
+        step.Begin();
     }
 
-    /// <summary>Runs the head over the rows that predict answer ids <paramref name="first"/>.. in a pass that is done.</summary>
-    /// <param name="pass">The pass.</param>
-    /// <param name="first">0 is the prompt's last row, 1 the first draft or answer row.</param>
-    /// <param name="count">Rows.</param>
-    /// <param name="wanted">An id for each row whose probability is asked for; empty: none.</param>
-    /// <param name="logits">Whether all logits are needed.</param>
-    public IHeadRows Answer(ForwardPass pass, int first, int count, ReadOnlySpan<int> wanted, bool logits)
+    /// <summary>Has a job run; <see cref="Job.Ended"/> hears of its end, with one device before this returns.</summary>
+    public void Post(Job job) => _lanes.Post(job);
+
+    /// <summary>Has a job run and waits for its end.</summary>
+    /// <exception cref="Exception">What made it fail.</exception>
+    public void Run(Job job)
     {
-        if (_deviceHead is not null)
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        job.Ended = _ => done.SetResult();
+        _lanes.Post(job);
+        done.Task.Wait();
+        if (job.Error is { } error)
         {
-            int[] take = [.. Enumerable.Range(first, count)];
-            _deviceHead.Run(pass.Answers.Device!, pass.Answers.Count, take, wanted, logits);
-            return _deviceHead;
+            ExceptionDispatchInfo.Throw(error);
+        }
+    }
+
+    /// <summary>Takes back the memory of a job that has ended and whose result was read.</summary>
+    public void Recycle(Job job)
+    {
+        switch (job)
+        {
+            case StepJob step:
+                step.Set.Clear();
+                _steps.Push(step);
+                return;
+            case ChunkJob chunk:
+                _chunks.Push(chunk.Rows);
+                break;
         }
 
-        pass.Answers.CopyTo(first, count, _head!.Rows.Span(count * _config.HiddenSize));
-        _head.Run(count);
-        return _head;
+        if (job.Head is { } rows)
+        {
+            _headRows.Push(rows);
+        }
     }
 
-    /// <summary>ln P, raw softmax, of generated ids <paramref name="first"/>.. in a consistency pass that is done.</summary>
-    /// <param name="pass">The pass.</param>
+    /// <summary>ln P, raw softmax, of generated ids <paramref name="first"/>.. in a consistency pass.</summary>
+    /// <param name="sequence">Whose.</param>
     /// <param name="first">The first of them.</param>
-    /// <param name="result">One number each.</param>
-    /// <param name="observe">Receives the logits of each row, for verification.</param>
-    public void AnswerLogProbabilities(ForwardPass pass, int first, Span<float> result, Action<ReadOnlySpan<float>>? observe = null)
-    {
-        int[] ids = [.. pass.Sequence.Generated.Skip(first).Take(result.Length)];
-        var rows = Answer(pass, first, ids.Length, ids, logits: observe is not null);
-        for (var i = 0; i < ids.Length; i++)
-        {
-            result[i] = rows.LogProbability(i, ids[i]);
-            observe?.Invoke(rows.Logits(i));
-        }
-    }
+    /// <param name="count">How many.</param>
+    /// <param name="logits">Whether their logits are needed too.</param>
+    public static AnswerRequest AnswerIds(Sequence sequence, int first, int count, bool logits = false) =>
+        new(first, count, [.. sequence.Generated.Skip(first).Take(count)], logits);
+
+    /// <summary>Ends what brings jobs from device to device: what runs comes to the end of its lane, what waits is let go.</summary>
+    public void Stop() => _lanes.Stop();
 
     /// <summary>Fetches the attention sums of a sequence that GPUs still hold, and adds them to its importance.</summary>
     public void CollectImportance(Sequence sequence)
@@ -226,7 +238,7 @@ internal sealed class Decoder : IDisposable
         var decode = sequence.Options.Importance!.Rows.HasFlag(ImportanceRows.Generated);
         for (var s = 0; s < _stages.Count; s++)
         {
-            _lanes[s]?.TakeSums(sequence, s, decode);
+            (_lanes[s] as DeviceLane)?.Collect(sequence, s, decode);
         }
     }
 
@@ -248,69 +260,6 @@ internal sealed class Decoder : IDisposable
         }
     }
 
-    /// <summary>Feeds each sequence its last id and runs the head, in the order of <paramref name="set"/>.</summary>
-    public IHeadRows Decode(List<Sequence> set)
-    {
-        var width = _config.HiddenSize;
-        foreach (var sequence in set)
-        {
-            if (sequence.Hidden.Length != width)
-            {
-                sequence.Hidden = new float[width];
-            }
-
-            _embeddings.Read(sequence.Generated[^1], sequence.Hidden);
-            if (sequence.Options.Trace is { } trace)
-            {
-                trace.DecodePositions.Add(sequence.NextPosition);
-                AddTracePass(sequence, trace);
-            }
-        }
-
-        for (var s = 0; s < _stages.Count; s++)
-        {
-            if (_lanes[s] is { } lane)
-            {
-                lane.Step(set);
-                s = lane.LastStage;
-                if (s + 1 < _stages.Count)
-                {
-                    lane.Download(set);
-                }
-
-                continue;
-            }
-
-            _slabs.Clear();
-            foreach (var sequence in set)
-            {
-                var slab = sequence.Slots[s].Slab;
-                if (!_slabs.Contains(slab))
-                {
-                    _slabs.Add(slab);
-                    DecodeSlab(s, slab, set);
-                }
-            }
-        }
-
-        if (_deviceHead is not null)
-        {
-            var last = _lanes[^1]!;
-            int[] take = [.. set.Select(sequence => sequence.StepRow)];
-            _deviceHead.Run(last.Output, take.Max() + 1, take, wanted: [], logits: set.Exists(NeedsLogits));
-            return _deviceHead;
-        }
-
-        var rows = _head!.Rows.Span(set.Count * width);
-        for (var i = 0; i < set.Count; i++)
-        {
-            set[i].Hidden.CopyTo(rows[(i * width)..]);
-        }
-
-        _head.Run(set.Count);
-        return _head;
-    }
-
     /// <summary>Whether the next choice of a sequence takes more than a GPU finds out.</summary>
     public static bool NeedsLogits(Sequence sequence) => sequence.Options.Trace is not null || !sequence.Chooser!.IsPlain(sequence.Generated.Count);
 
@@ -329,46 +278,48 @@ internal sealed class Decoder : IDisposable
 
     public void Dispose()
     {
+        _lanes.Stop();
         foreach (var stage in _stages)
         {
             stage.Dispose();
         }
 
-        foreach (var lane in _lanes.OfType<DeviceLane>().Distinct())
-        {
-            lane.Dispose();
-        }
-
-        _head?.Dispose();
-        _deviceHead?.Dispose();
-        _inputs.Dispose();
-        _chunk.Dispose();
+        _lanes.Dispose();
+        _head.Dispose();
+        // That of jobs which never ended too.
+        _memory.ForEach(memory => memory.Dispose());
     }
 
-    /// <summary>The lane of each stage: consecutive stages on one GPU share one.</summary>
-    private DeviceLane?[] Lanes()
+    /// <summary>Consecutive stages on one device share a lane.</summary>
+    private IEnumerable<ILane> CutIntoLanes()
     {
-        var lanes = new DeviceLane?[_stages.Count];
-        for (var s = 0; s < lanes.Length; s++)
+        for (var s = 0; s < _stages.Count;)
         {
-            if (lanes[s] is null && _stages[s] is DeviceStage)
-            {
-                var device = _stages[s].Placement.Device;
-                var mine = _stages.Skip(s).TakeWhile(stage => stage.Placement.Device == device).Cast<DeviceStage>().ToList();
-                Array.Fill(lanes, new DeviceLane(_config, s, mine, _rotary, _importance), s, mine.Count);
-            }
+            var device = _stages[s].Placement.Device;
+            var mine = _stages.Skip(s).TakeWhile(stage => stage.Placement.Device == device).ToList();
+            yield return device.IsCuda
+                ? new DeviceLane(_config, s, [.. mine.Cast<DeviceStage>()], _rotary)
+                : new HostLane(_config, s, [.. mine.Cast<DecoderStage>()], _stages.Count, _rotary);
+            s += mine.Count;
         }
+    }
 
-        return lanes;
+    private IHeadRows HeadRows() => _headRows.TryPop(out var rows) ? rows : Own(_head.NewRows());
+
+    private T Own<T>(T memory)
+        where T : IDisposable
+    {
+        _memory.Add(memory);
+        return memory;
     }
 
     /// <summary>A place for a pass's answer rows: where the head is.</summary>
     private AnswerRows Answers(PassRows rows) => new(
-        rows.AnswerCount + 1, _config.HiddenSize, _lanes[^1] is { } lane ? new DeviceRows(lane.Device, _config.HiddenSize, _stages[^1].Kv.Shape.Type) : null);
+        rows.AnswerCount + 1, _config.HiddenSize, _lanes[_stages.Count - 1] is DeviceLane lane ? new DeviceRows(lane.Gpu, _config.HiddenSize, _stages[^1].Kv.Shape.Type) : null);
 
     /// <summary>A queue in front of a stage: on the GPU where the rows come from and go to.</summary>
-    private IRowQueue Queue(int stage) => _lanes[stage] is { } lane && _lanes[stage - 1] == lane
-        ? new DeviceRowQueue(lane.Device, _config.HiddenSize, _stages[stage].Kv.Shape.Type)
+    private IRowQueue Queue(int stage) => _lanes[stage] is DeviceLane lane && _lanes[stage - 1] == lane
+        ? new DeviceRowQueue(lane.Gpu, _config.HiddenSize, _stages[stage].Kv.Shape.Type)
         : new RowQueue(_config.HiddenSize);
 
     private static int KeptAt(Sequence sequence, int layer, int visualTokens) =>
@@ -407,89 +358,5 @@ internal sealed class Decoder : IDisposable
         int[] starts = [0, .. borders];
         return [.. starts.Select((first, i) => new PassSegment(
             first, (i + 1 < starts.Length ? starts[i + 1] : _stages.Count) - 1, i == 0 ? null : Queue(first)) { Mask = mask(first) })];
-    }
-
-    /// <summary>Runs one stage over the rows of the chunk, behind those that the cache holds already.</summary>
-    private ReadOnlySpan<float> RunStage(Sequence sequence, int s, ImportanceShape? importance)
-    {
-        var slot = sequence.Slots[s];
-        _chunk.WriteRotary(_inputs);
-        _chunk.WriteDeepStack(_inputs, _stages[s].Placement.First, _stages[s].Placement.Last);
-        var total = slot.Length + _chunk.Count;
-        _inputs.SeqLens.Span(1)[0] = total - 1;
-        _inputs.Total.Span(1)[0] = total;
-        var sums = Host(s).Run(_inputs, _chunk.Hidden, _chunk.Next, batch: 1, _chunk.Count, total, slot.Slab, slot.Index, importance);
-        slot.Length = total;
-        _chunk.Advance();
-        return sums;
-    }
-
-    private void DecodeSlab(int s, KvSlab slab, List<Sequence> set)
-    {
-        _group.Clear();
-        var importance = false;
-        foreach (var sequence in set)
-        {
-            if (sequence.Slots[s].Slab == slab)
-            {
-                _group.Add(sequence);
-                importance |= sequence.Importance is not null;
-            }
-        }
-
-        var width = _config.HiddenSize;
-        var stage = Host(s);
-        // Slots between the occupants run along as dummies. One that belongs to nobody writes at entry 0, one that belongs to a sequence outside this
-        // step writes behind that sequence's last entry; both places are overwritten before anybody reads them.
-        var batch = slab.Extent;
-        var entries = _inputs.SeqLens.Span(batch);
-        var total = 0;
-        for (var b = 0; b < batch; b++)
-        {
-            entries[b] = slab[b]?.Length ?? 0;
-            total = Math.Max(total, entries[b] + 1);
-        }
-
-        _inputs.Total.Span(1)[0] = total;
-        var hidden = _inputs.BatchIn.Span(batch * width);
-        hidden.Clear();
-        foreach (var sequence in _group)
-        {
-            sequence.Hidden.CopyTo(hidden[(sequence.Slots[s].Index * width)..]);
-        }
-
-        WriteDecodeRotary(s, batch);
-        ImportanceShape? shape = importance ? _importance.AskDecode(entries) : null;
-        var sums = stage.Step(_inputs, batch, total, slab, shape);
-        var output = _inputs.BatchOut.Span(batch * width);
-        foreach (var sequence in _group)
-        {
-            var slot = sequence.Slots[s];
-            output.Slice(slot.Index * width, width).CopyTo(sequence.Hidden);
-            slot.Length++;
-            if (sequence.Importance is not null)
-            {
-                _importance.AddDecode(sequence, stage.Placement, sums, batch, slot.Index, total);
-            }
-        }
-    }
-
-    private DecoderStage Host(int s) => (DecoderStage)_stages[s];
-
-    /// <summary>Each sequence's own last position decides between short and long factors, so rows are computed one by one.</summary>
-    private void WriteDecodeRotary(int s, int batch)
-    {
-        var half = _rotary.Width;
-        var cos = _inputs.Cos.Span(batch * half);
-        var sin = _inputs.Sin.Span(batch * half);
-        cos.Clear();
-        sin.Clear();
-        Span<int> position = stackalloc int[_rotary.Axes];
-        foreach (var sequence in _group)
-        {
-            var index = sequence.Slots[s].Index;
-            position.Fill(sequence.NextPosition);
-            _rotary.Compute(position, sequence.NextPosition, cos.Slice(index * half, half), sin.Slice(index * half, half));
-        }
     }
 }

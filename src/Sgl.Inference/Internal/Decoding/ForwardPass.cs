@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Sgl.Guidance;
 
 namespace Sgl.Inference.Internal.Decoding;
@@ -14,12 +15,25 @@ internal sealed class PassSegment(int firstStage, int lastStage, IRowQueue? wait
 
     public IRowQueue? Waiting => waiting;
 
+    /// <summary>Row numbers of what waits in front of it when all that has begun is done, less what has begun from there.</summary>
+    public List<int> Rows { get; } = [];
+
+    /// <summary>How many of them, from the first, are there.</summary>
+    public int Ready { get; set; }
+
     /// <summary>Visual tokens that go through it; null: all.</summary>
     public KeepMask? Mask { get; set; }
 
     /// <summary>Whether the mask comes from the attention of the layer in front, so that all rows must have come first.</summary>
     public bool MaskPending { get; set; }
 }
+
+/// <summary>A chunk of a pass that has begun.</summary>
+/// <param name="Segment">Which segment it goes through.</param>
+/// <param name="From">Of the first segment: how many rows are in front of it.</param>
+/// <param name="Count">Rows.</param>
+/// <param name="Passed">Rows that go on into the next segment, as far as that is known.</param>
+internal readonly record struct PassChunk(int Segment, int From, int Count, int Passed);
 
 /// <summary>Hears of the rows of a chunk in front of a stage, before pruning there; valid during the call.</summary>
 /// <param name="stage">The stage that comes next.</param>
@@ -30,7 +44,8 @@ internal delegate void BorderRows(int stage, ReadOnlySpan<int> rows, ReadOnlySpa
 /// <summary>
 /// How far the rows of one sequence have come on their way through the stages: a prefill, or a consistency pass. They move in chunks, each through one
 /// segment; where rows are pruned they gather again, so that few kept rows do not cost a run of all later layers for every chunk.
-/// <see cref="Decoder.Advance"/> moves them. Used by the engine thread only.
+/// The engine thread begins chunks and hears of their end; in between they belong to the lanes they are in, and several may be under way. Which rows a chunk has does not depend on how far
+/// others have come: whatever the number of devices, numbers are the same to the last bit.
 /// </summary>
 internal sealed class ForwardPass : IDisposable
 {
@@ -39,6 +54,9 @@ internal sealed class ForwardPass : IDisposable
     private readonly AnswerRows _answers;
     private readonly int _width;
     private int _next;
+    private int _ran;
+    private int _underWay;
+    private volatile bool _broken;
 
     /// <param name="sequence">Whose rows.</param>
     /// <param name="rows">The rows.</param>
@@ -78,10 +96,23 @@ internal sealed class ForwardPass : IDisposable
     public int Cut { get; set; }
 
     /// <summary>Whether all rows went through all stages.</summary>
-    public bool Done => _next == _front.Length && _segments.All(s => s.Waiting is null or { Count: 0 });
+    public bool Done => AllBegun && _underWay == 0;
+
+    /// <summary>Whether no chunk is left to begin.</summary>
+    public bool AllBegun => _next == _front.Length && _segments.TrueForAll(s => s.Rows.Count == 0);
 
     /// <summary>Rows of the first segment that have not run; not those that wait in front of a later one.</summary>
-    public int RowsLeft => _front.Length - _next;
+    public int RowsLeft => _front.Length - _ran;
+
+    /// <summary>Whether a chunk failed, so that those behind it cannot run.</summary>
+    public bool Broken
+    {
+        get => _broken;
+        set => _broken = value;
+    }
+
+    /// <summary>Whether its chunks run one after the other: what is read from the attention is added up in their order, and may decide what comes next.</summary>
+    private bool OneAtATime => AttentionRows is not null || Trace is not null;
 
     /// <summary>Cuts a segment in two, so that rows can enter in front of a stage where nothing is pruned. Before <see cref="Resume"/>.</summary>
     public void Split(int stage)
@@ -118,46 +149,81 @@ internal sealed class ForwardPass : IDisposable
                 ?? throw new ArgumentOutOfRangeException(nameof(stage), stage, "no segment of the pass begins there");
             int[] numbers = [.. Enumerable.Range(everywhere, rows - everywhere)];
             segment.Waiting!.Add(Rows, numbers, hidden, segment.Mask);
+            segment.Ready += Expect(segment, numbers);
         }
 
         while (_next < _front.Length && _front[_next] < rows)
         {
             _next++;
         }
+
+        _ran = _next;
     }
 
-    /// <summary>The next chunk: which segment runs, and how many rows.</summary>
+    /// <summary>Rows of the next chunk; 0: none can begin before others are done.</summary>
     /// <param name="most">Rows at most; 0: all that are there.</param>
-    public (int Segment, int Rows) Next(int most)
+    public int NextRows(int most)
     {
-        most = most == 0 ? int.MaxValue : most;
-        // The deepest first, so that little waits. A segment runs when a chunk is there, or when nothing can come any more.
-        for (var i = _segments.Count - 1; i > 0; i--)
+        if (AllBegun || (OneAtATime && _underWay > 0))
         {
-            var waiting = _segments[i].Waiting!.Count;
-            var complete = _next == _front.Length && _segments.Take(i).All(s => s.Waiting is null or { Count: 0 });
-            if (waiting > 0 && (complete || (waiting >= most && !_segments[i].MaskPending)))
-            {
-                return (i, complete ? Even(waiting, most) : most);
-            }
+            return 0;
         }
 
-        return (0, Even(RowsToCut(), most));
+        var (segment, rows) = Next(most);
+        return segment == 0 || _segments[segment].Ready >= rows ? rows : 0;
     }
 
-    /// <summary>Moves the first rows in front of a segment into a chunk.</summary>
-    public void Take(int segment, ChunkRows chunk, int count, EmbeddingTable embeddings)
+    /// <summary>Begins the next chunk, of <see cref="NextRows"/> rows.</summary>
+    /// <param name="most">Rows at most; 0: all that are there.</param>
+    public PassChunk Begin(int most)
     {
-        if (_segments[segment].Waiting is { } queue)
+        var (segment, count) = Next(most);
+        var from = _next;
+        var waiting = _segments[segment].Rows;
+        var rows = segment == 0 ? _front.AsSpan(_next, count) : CollectionsMarshal.AsSpan(waiting)[..count];
+        var passed = segment + 1 < _segments.Count ? Expect(_segments[segment + 1], rows) : 0;
+        if (segment == 0)
         {
-            queue.Take(Rows, chunk, count);
+            _next += count;
+        }
+        else
+        {
+            waiting.RemoveRange(0, count);
+            _segments[segment].Ready -= count;
+        }
+
+        _underWay++;
+        return new PassChunk(segment, from, count, passed);
+    }
+
+    /// <summary>A chunk that has begun went through its segment.</summary>
+    public void End(PassChunk chunk)
+    {
+        _underWay--;
+        _ran += chunk.Segment == 0 ? chunk.Count : 0;
+        if (_underWay == 0)
+        {
+            // What a mask that was pending has dropped is known now.
+            _segments.ForEach(s => s.Ready = s.Rows.Count);
+        }
+        else if (chunk.Segment + 1 < _segments.Count)
+        {
+            _segments[chunk.Segment + 1].Ready += chunk.Passed;
+        }
+    }
+
+    /// <summary>Moves the rows of a chunk into it.</summary>
+    public void Take(PassChunk part, ChunkRows chunk, EmbeddingTable embeddings)
+    {
+        if (_segments[part.Segment].Waiting is { } queue)
+        {
+            queue.Take(Rows, chunk, part.Count);
             return;
         }
 
-        chunk.Begin(Rows, count, out var rows, out var hidden);
-        _front.AsSpan(_next, count).CopyTo(rows);
-        _next += count;
-        for (var i = 0; i < count; i++)
+        chunk.Begin(Rows, part.Count, out var rows, out var hidden);
+        _front.AsSpan(part.From, part.Count).CopyTo(rows);
+        for (var i = 0; i < part.Count; i++)
         {
             Rows.Read(rows[i], embeddings, hidden.Slice(i * _width, _width));
         }
@@ -189,12 +255,13 @@ internal sealed class ForwardPass : IDisposable
     /// <summary>Makes the segment that begins at a stage wait for <see cref="Decide"/>.</summary>
     public void Await(int stage) => _segments.Single(s => s.FirstStage == stage).MaskPending = true;
 
-    /// <summary>Sets the mask that the attention in front of a segment gave.</summary>
+    /// <summary>Sets the mask that the attention in front of a segment gave; called where that was read, while no other chunk is under way.</summary>
     public void Decide(int stage, KeepMask mask)
     {
         var segment = _segments.Single(s => s.FirstStage == stage);
         segment.Mask = mask;
         segment.MaskPending = false;
+        segment.Rows.RemoveAll(row => !RowQueue.Keeps(Rows, row, mask));
         segment.Waiting!.Keep(Rows, mask);
     }
 
@@ -212,6 +279,39 @@ internal sealed class ForwardPass : IDisposable
         }
 
         _answers.Dispose();
+    }
+
+    /// <summary>Which segment is next, and how many rows.</summary>
+    private (int Segment, int Rows) Next(int most)
+    {
+        most = most == 0 ? int.MaxValue : most;
+        // The deepest first, so that little waits. A segment runs when a chunk is there, or when nothing can come any more.
+        for (var i = _segments.Count - 1; i > 0; i--)
+        {
+            var waiting = _segments[i].Rows.Count;
+            var complete = _next == _front.Length && _segments.Take(i).All(s => s.Rows.Count == 0);
+            if (waiting > 0 && (complete || (waiting >= most && !_segments[i].MaskPending)))
+            {
+                return (i, complete ? Even(waiting, most) : most);
+            }
+        }
+
+        return (0, Even(RowsToCut(), most));
+    }
+
+    /// <summary>Writes down which rows come in front of a segment.</summary>
+    private int Expect(PassSegment segment, ReadOnlySpan<int> rows)
+    {
+        var before = segment.Rows.Count;
+        foreach (var row in rows)
+        {
+            if (RowQueue.Keeps(Rows, row, segment.Mask))
+            {
+                segment.Rows.Add(row);
+            }
+        }
+
+        return segment.Rows.Count - before;
     }
 
     /// <summary>Rows in front of the first segment, up to the cut where that is still ahead.</summary>

@@ -1,6 +1,6 @@
 namespace Sgl.Inference.Internal.Decoding;
 
-/// <summary>What the head made of some rows; valid until it runs again.</summary>
+/// <summary>What the head made of some rows, in the system's memory; valid until it runs into the same memory again. Read by the engine thread only.</summary>
 internal interface IHeadRows : IDisposable
 {
     /// <summary>Logits of a row, [V].</summary>

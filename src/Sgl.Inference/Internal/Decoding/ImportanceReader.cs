@@ -3,35 +3,10 @@ using Sgl.Guidance;
 
 namespace Sgl.Inference.Internal.Decoding;
 
-/// <summary>Asks stages for importance and adds what they yield to the sequences' sums.</summary>
-internal sealed class ImportanceReader(StageInputs inputs)
+/// <summary>Adds what stages yield of importance to the sequences' sums. Used by one thread at a time.</summary>
+internal sealed class ImportanceReader
 {
     private float[] _columns = [];
-
-    /// <summary>Sets up the query rows of a chunk of a prefill: those of its rows that are asked for. Null without any.</summary>
-    /// <param name="asked">Prompt rows [start, end).</param>
-    /// <param name="rows">Row numbers of the chunk, consecutive: nothing is pruned where attention is read.</param>
-    /// <param name="entries">KV entries in front of the chunk.</param>
-    public ImportanceShape? AskPrefill((int Start, int End) asked, ReadOnlySpan<int> rows, int entries)
-    {
-        var (first, count) = Chosen(asked, rows);
-        if (count <= 0)
-        {
-            return null;
-        }
-
-        var chosen = inputs.ImportanceRows.Span(count);
-        var limit = inputs.ImportanceLimit.Span(count);
-        for (var i = 0; i < count; i++)
-        {
-            chosen[i] = first + i;
-            // The last key a row may see is its own.
-            limit[i] = entries + chosen[i];
-        }
-
-        inputs.ImportanceWeight.Span(count).Fill(1);
-        return new ImportanceShape(count, 1);
-    }
 
     /// <summary>Which rows of a chunk are asked for: the first, counted from the chunk's first, and how many; not positive: none.</summary>
     /// <param name="asked">Prompt rows [start, end).</param>
@@ -40,21 +15,6 @@ internal sealed class ImportanceReader(StageInputs inputs)
     {
         var start = Math.Max(asked.Start, rows[0]);
         return (start - rows[0], Math.Min(asked.End, rows[^1] + 1) - start);
-    }
-
-    /// <summary>Sets up the one row of every sequence in a decode run.</summary>
-    /// <param name="entries">KV entries in front of the row, per slot: the last key it may see is its own.</param>
-    public ImportanceShape AskDecode(ReadOnlySpan<int> entries)
-    {
-        inputs.ImportanceRows.Span(1)[0] = 0;
-        inputs.ImportanceWeight.Span(1)[0] = 1;
-        var limit = inputs.ImportanceLimit.Span(entries.Length);
-        for (var b = 0; b < entries.Length; b++)
-        {
-            limit[b] = entries[b];
-        }
-
-        return new ImportanceShape(1, 1);
     }
 
     /// <summary>Adds a stage's share of a chunk of a prefill.</summary>

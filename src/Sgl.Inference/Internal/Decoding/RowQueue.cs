@@ -7,9 +7,6 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <summary>Rows that wait in front of a prune layer until a chunk of them is there: row numbers and hidden state, first in, first out.</summary>
 internal interface IRowQueue : IDisposable
 {
-    /// <summary>How many wait.</summary>
-    int Count { get; }
-
     /// <summary>Adds the rows of a chunk that a mask keeps; without a mask all of them.</summary>
     void Add(PassRows pass, ChunkRows chunk, KeepMask? mask);
 
@@ -23,40 +20,45 @@ internal interface IRowQueue : IDisposable
     void Take(PassRows pass, ChunkRows chunk, int count);
 }
 
-/// <summary>Rows that wait in the system's memory.</summary>
+/// <summary>Rows that wait in the system's memory. One lane may add while the next one takes.</summary>
 internal sealed class RowQueue(int width) : IRowQueue
 {
+    private readonly Lock _gate = new();
     private readonly List<int> _rows = [];
     private NativeBuffer _hidden = new(0);
 
-    public int Count => _rows.Count;
-
     public void Add(PassRows pass, ReadOnlySpan<int> rows, ReadOnlySpan<float> hidden, KeepMask? mask)
     {
-        Reserve(_rows.Count + rows.Length);
-        for (var i = 0; i < rows.Length; i++)
+        lock (_gate)
         {
-            if (Keeps(pass, rows[i], mask))
+            Reserve(_rows.Count + rows.Length);
+            for (var i = 0; i < rows.Length; i++)
             {
-                hidden.Slice(i * width, width).CopyTo(Row(_rows.Count));
-                _rows.Add(rows[i]);
+                if (Keeps(pass, rows[i], mask))
+                {
+                    hidden.Slice(i * width, width).CopyTo(Row(_rows.Count));
+                    _rows.Add(rows[i]);
+                }
             }
         }
     }
 
     public void Keep(PassRows pass, KeepMask mask)
     {
-        var kept = 0;
-        for (var i = 0; i < _rows.Count; i++)
+        lock (_gate)
         {
-            if (Keeps(pass, _rows[i], mask))
+            var kept = 0;
+            for (var i = 0; i < _rows.Count; i++)
             {
-                Row(i).CopyTo(Row(kept));
-                _rows[kept++] = _rows[i];
+                if (Keeps(pass, _rows[i], mask))
+                {
+                    Row(i).CopyTo(Row(kept));
+                    _rows[kept++] = _rows[i];
+                }
             }
-        }
 
-        _rows.RemoveRange(kept, _rows.Count - kept);
+            _rows.RemoveRange(kept, _rows.Count - kept);
+        }
     }
 
     public void Add(PassRows pass, ChunkRows chunk, KeepMask? mask) => Add(pass, chunk.Rows, chunk.HiddenRows, mask);
@@ -64,11 +66,14 @@ internal sealed class RowQueue(int width) : IRowQueue
     public void Take(PassRows pass, ChunkRows chunk, int count)
     {
         chunk.Begin(pass, count, out var rows, out var hidden);
-        CollectionsMarshal.AsSpan(_rows)[..rows.Length].CopyTo(rows);
-        _hidden.Span<float>(0, hidden.Length).CopyTo(hidden);
-        var left = _rows.Count - rows.Length;
-        _hidden.Span<float>((long)hidden.Length * sizeof(float), left * width).CopyTo(_hidden.Span<float>(0, left * width));
-        _rows.RemoveRange(0, rows.Length);
+        lock (_gate)
+        {
+            CollectionsMarshal.AsSpan(_rows)[..rows.Length].CopyTo(rows);
+            _hidden.Span<float>(0, hidden.Length).CopyTo(hidden);
+            var left = _rows.Count - rows.Length;
+            _hidden.Span<float>((long)hidden.Length * sizeof(float), left * width).CopyTo(_hidden.Span<float>(0, left * width));
+            _rows.RemoveRange(0, rows.Length);
+        }
     }
 
     public void Dispose() => _hidden.Dispose();

@@ -31,7 +31,9 @@ internal sealed record PromptPositions(int[][] Axes, int Delta)
     }
 }
 
-/// <summary>One request on its way through the decoder. Touched by the engine thread only, but for its channel and cancellation.</summary>
+/// <summary>
+/// One request on its way through the decoder. Touched by the engine thread only, but for its channel and cancellation, and for its rows, slots' lengths and importance while a job is under way.
+/// </summary>
 internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPositions positions, GenerationOptions options, int layers, CancellationToken cancelled)
 {
     public PreparedPrompt Prompt { get; } = prompt;
@@ -72,6 +74,18 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 
     /// <summary>What is left to do before it decodes, or behind its last token; null while it decodes or waits for admission.</summary>
     public SequenceWork? Work { get; set; }
+
+    /// <summary>Jobs that it is in: as long as there are any, it stays in the batch, whatever becomes of it.</summary>
+    public int JobsUnderWay { get; set; }
+
+    /// <summary>Why it ends when no job is under way any more; null: it goes on.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>The number of its last decode step among those of the engine.</summary>
+    public long LastStep { get; set; }
+
+    /// <summary>Whether its prompt begins only when that of another one, whose image it shares, is done.</summary>
+    public bool WaitsForItsImage { get; set; }
 
     /// <summary>Rows of its prompt and draft that are still to run, about.</summary>
     public int RowsLeft { get; set; }

@@ -2,7 +2,7 @@ using Sgl.Inference.Internal.Runtime;
 
 namespace Sgl.Inference.Internal.Decoding;
 
-/// <summary>Input memory of stage runs, reused from run to run. Used by the engine thread only.</summary>
+/// <summary>Input memory of stage runs, reused from run to run. Each lane has its own.</summary>
 /// <param name="deepStackLayers">Layers behind which something is added to the rows.</param>
 internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
 {
@@ -53,6 +53,46 @@ internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
         {
             rows[i] = i;
         }
+    }
+
+    /// <summary>Sets up the query rows of a chunk of a prefill: those of its rows that are asked for. Null without any.</summary>
+    /// <param name="asked">Prompt rows [start, end).</param>
+    /// <param name="rows">Row numbers of the chunk, consecutive: nothing is pruned where attention is read.</param>
+    /// <param name="entries">KV entries in front of the chunk.</param>
+    public ImportanceShape? AskPrefill((int Start, int End) asked, ReadOnlySpan<int> rows, int entries)
+    {
+        var (first, count) = ImportanceReader.Chosen(asked, rows);
+        if (count <= 0)
+        {
+            return null;
+        }
+
+        var chosen = ImportanceRows.Span(count);
+        var limit = ImportanceLimit.Span(count);
+        for (var i = 0; i < count; i++)
+        {
+            chosen[i] = first + i;
+            // The last key a row may see is its own.
+            limit[i] = entries + chosen[i];
+        }
+
+        ImportanceWeight.Span(count).Fill(1);
+        return new ImportanceShape(count, 1);
+    }
+
+    /// <summary>Sets up the one row of every sequence in a decode run.</summary>
+    /// <param name="entries">KV entries in front of the row, per slot: the last key it may see is its own.</param>
+    public ImportanceShape AskDecode(ReadOnlySpan<int> entries)
+    {
+        ImportanceRows.Span(1)[0] = 0;
+        ImportanceWeight.Span(1)[0] = 1;
+        var limit = ImportanceLimit.Span(entries.Length);
+        for (var b = 0; b < entries.Length; b++)
+        {
+            limit[b] = entries[b];
+        }
+
+        return new ImportanceShape(1, 1);
     }
 
     public void Dispose()

@@ -8,7 +8,8 @@ namespace Sgl.Inference.Internal.Kv;
 
 /// <summary>
 /// KV memory of one stage for several sequences of similar length: per layer one keys and one values tensor [slots, kv, capacity, d],
-/// so that the sequences in it decode in one run although their lengths differ.
+/// so that the sequences in it decode in one run although their lengths differ. Slots are taken and given back by the engine thread while the stage's lane runs over them: what a run sees of a
+/// slot that belongs to none of its sequences is of no consequence.
 /// </summary>
 internal sealed class KvSlab : IDisposable
 {
@@ -81,6 +82,15 @@ internal sealed class KvSlab : IDisposable
             return extent;
         }
     }
+
+    /// <summary>
+    /// Where a run over the slab writes in a slot that runs along as a dummy. A slot that belongs to nobody: at entry 0; one that belongs to a sequence outside the run: behind its last entry, or,
+    /// where a pass has just filled it, at the last one, which that pass has read already. Each place is overwritten before anybody reads it.
+    /// </summary>
+    public int NextEntry(int index) => Math.Min(_slots[index]?.Length ?? 0, Capacity - 1);
+
+    /// <summary>Held by runs in which slots run along as dummies, and by whoever else writes into a slot meanwhile: on CPUs only, the engine thread puts kept beginnings of prompts there.</summary>
+    public Lock Gate { get; } = new();
 
     /// <summary>Takes the lowest free slot, so that batches stay dense.</summary>
     public KvSlot Take()

@@ -289,27 +289,32 @@ internal sealed class PrefixReuse(PrefixStore store, Decoder decoder, int layers
         var bytes = (long)(rows - front) * width * sizeof(float);
         using var own = stage < use.FirstPruned ? new NativeBuffer(bytes) : null;
         var inputs = own ?? use.Inputs;
-        for (var i = 0; i < found.Path.Count && found.Path[i].Start < rows; i++)
+        for (var s = 0; s < slots.Length; s++)
+        {
+            // The stage's lane may be at a step in which this slot runs along.
+            lock (slots[s].Slab.Gate)
+            {
+                for (var i = 0; i < found.Path.Count && found.Path[i].Start < rows; i++)
+                {
+                    var (node, end) = (found.Path[i], Math.Min(rows, found.EndOf(i)));
+                    if (s < stage || end <= front)
+                    {
+                        node.Kv(s)!.CopyTo(slots[s], node.Start, end - node.Start);
+                    }
+                }
+
+                slots[s].Length = s < stage ? rows : front;
+            }
+        }
+
+        for (var i = 0; i < found.Path.Count && found.Path[i].Start < rows && inputs is not null && stage < slots.Length; i++)
         {
             var (node, end) = (found.Path[i], Math.Min(rows, found.EndOf(i)));
-            for (var s = 0; s < slots.Length; s++)
-            {
-                if (s < stage || end <= front)
-                {
-                    node.Kv(s)!.CopyTo(slots[s], node.Start, end - node.Start);
-                }
-            }
-
-            if (end > front && stage < slots.Length && inputs is not null)
+            if (end > front)
             {
                 var numbers = (end - node.Start) * width;
                 node.Inputs(stage)!.Span<float>(0, numbers).CopyTo(inputs.Span<float>((long)(node.Start - front) * width * sizeof(float), numbers));
             }
-        }
-
-        for (var s = 0; s < slots.Length; s++)
-        {
-            slots[s].Length = s < stage ? rows : front;
         }
 
         if (rows == front || stage == slots.Length)

@@ -35,8 +35,10 @@ internal sealed class Admission(Decoder decoder, KvBudgets budgets, int maxBatch
     {
         var entries = decoder.EntriesNeeded(sequence);
         // New slabs get slots for sequences to come, in all stages the same number, and leave half of each device's memory to other lengths. One that needs
-        // more than half gets slots for itself, so whatever fits into the budget is served.
-        var newSlots = (int)Math.Clamp(budgets.Devices.Min(d => budgets.Of(d).Free / 2 / BytesNeeded(entries, d)), 1, maxBatch);
+        // more than half gets slots for itself, so whatever fits into the budget is served. With several devices, sequences of one slab are one micro-batch if it can be: others run along in
+        // its steps for nothing.
+        var mostSlots = (maxBatch + decoder.Devices - 1) / decoder.Devices;
+        var newSlots = (int)Math.Clamp(budgets.Devices.Min(d => budgets.Of(d).Free / 2 / BytesNeeded(entries, d)), 1, mostSlots);
         var slots = new List<KvSlot>(entries.Length);
         for (var s = 0; s < entries.Length; s++)
         {

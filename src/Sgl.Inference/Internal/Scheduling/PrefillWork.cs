@@ -1,4 +1,5 @@
 using Sgl.Inference.Internal.Decoding;
+using Sgl.Inference.Internal.Decoding.Lanes;
 using Sgl.Inference.Internal.Prefixes;
 
 namespace Sgl.Inference.Internal.Scheduling;
@@ -11,41 +12,46 @@ internal sealed class PrefillWork(Sequence sequence, Decoder decoder, TokenEmitt
 {
     private ForwardPass? _pass;
     private PrefixUse? _use;
+    private bool _answering;
 
     public override int NextRows(int most)
     {
         var pass = _pass ?? Begin();
-        return pass.Done ? TokenEmitter.DraftRows : pass.Next(most).Rows;
+        return !pass.Done ? pass.NextRows(most) : _answering ? 0 : TokenEmitter.DraftRows;
     }
 
-    public override bool Run(int most)
+    public override Job Next(int most)
     {
-        var pass = _pass ?? Begin();
-        var start = time.GetTimestamp();
-        if (!pass.Done)
+        if (!_pass!.Done)
         {
-            decoder.Advance(pass, most);
-            sequence.RowsLeft = pass.RowsLeft;
-            sequence.PrefillChunks++;
-            if (pass.Done && _use is not null)
-            {
-                reuse!.KeepPrompt(sequence, _use);
-            }
-
-            sequence.PrefillTime += time.GetElapsedTime(start);
-            if (!pass.Done)
-            {
-                return false;
-            }
-
-            sequence.TimeToFirstToken = time.GetElapsedTime(sequence.SubmittedAt);
-            if (pass.Trace is { } trace)
-            {
-                trace.KvLengthsAfterPrefill = decoder.KvLengths(sequence);
-            }
+            return decoder.Chunk(_pass, most, Ask);
         }
 
-        return emitter.AdvanceBehindPrefill(sequence, pass);
+        var job = decoder.Answer(_pass, Ask());
+        job.RowCount = TokenEmitter.DraftRows;
+        return job;
+
+        AnswerRequest Ask()
+        {
+            _answering = true;
+            return TokenEmitter.Ask(sequence);
+        }
+    }
+
+    public override bool Take(Job job)
+    {
+        if (job is ChunkJob chunk)
+        {
+            Ran(chunk);
+        }
+
+        if (job.Head is null)
+        {
+            return false;
+        }
+
+        _answering = false;
+        return emitter.AdvanceBehindPrefill(sequence, job.Head);
     }
 
     public override void Dispose()
@@ -54,10 +60,37 @@ internal sealed class PrefillWork(Sequence sequence, Decoder decoder, TokenEmitt
         _use?.Dispose();
     }
 
+    private void Ran(ChunkJob chunk)
+    {
+        var pass = _pass!;
+        pass.End(chunk.Part);
+        sequence.RowsLeft = pass.RowsLeft;
+        sequence.PrefillChunks++;
+        sequence.PrefillTime += chunk.Busy;
+        if (!pass.Done)
+        {
+            return;
+        }
+
+        if (_use is not null)
+        {
+            var start = time.GetTimestamp();
+            reuse!.KeepPrompt(sequence, _use);
+            sequence.PrefillTime += time.GetElapsedTime(start);
+        }
+
+        sequence.TimeToFirstToken = time.GetElapsedTime(sequence.SubmittedAt);
+        if (pass.Trace is { } trace)
+        {
+            trace.KvLengthsAfterPrefill = decoder.KvLengths(sequence);
+        }
+    }
+
     private ForwardPass Begin()
     {
         var start = time.GetTimestamp();
         sequence.AdmittedAt = start;
+        sequence.WaitsForItsImage = false;
         var without = sequence.LacksFeatures;
         _pass = decoder.StartPrefill(sequence);
         _use = reuse?.Begin(_pass);

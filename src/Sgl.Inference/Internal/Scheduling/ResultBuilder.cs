@@ -17,7 +17,7 @@ internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int voc
         reuse?.KeepAnswer(sequence);
         // Without an image nothing can be pruned: the pass would repeat the generation, so the answer is as consistent as it is probable.
         return sequence.Options.ConsistencyRatio is { } ratio && sequence.Importance is { } importance
-            ? new ConsistencyWork(sequence, KeepMask.FromImportance(importance.Total(), ratio), decoder, time)
+            ? new ConsistencyWork(sequence, KeepMask.FromImportance(importance.Total(), ratio), decoder)
             : null;
     }
 
@@ -94,12 +94,23 @@ internal sealed class ResultBuilder(Decoder decoder, PrefixReuse? reuse, int voc
         int[][] positions = [.. Enumerable.Range(0, pass.Rows.Axes).Select(axis => rows.Select(row => pass.Rows.Position(axis, row)).ToArray())];
         while (!pass.Done)
         {
-            decoder.Advance(pass, chunk);
+            var job = decoder.Chunk(pass, chunk);
+            decoder.Run(job);
+            pass.End(job.Part);
+            decoder.Recycle(job);
         }
 
         var logits = new List<float>();
         var logProbabilities = new float[sequence.Generated.Count];
-        decoder.AnswerLogProbabilities(pass, 0, logProbabilities, row => logits.AddRange(row));
+        var answer = decoder.Answer(pass, Decoder.AnswerIds(sequence, 0, logProbabilities.Length, logits: true));
+        decoder.Run(answer);
+        for (var i = 0; i < logProbabilities.Length; i++)
+        {
+            logProbabilities[i] = answer.Head!.LogProbability(i, sequence.Generated[i]);
+            logits.AddRange(answer.Head.Logits(i));
+        }
+
+        decoder.Recycle(answer);
         Decoder.SetLengths(sequence, pass.Resumed);
         trace.Consistency.Add(new ConsistencyTrace(ratio, kept.Indices(), positions, logProbabilities, [.. logits]));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Sgl.Inference.Internal.Decoding;
+using Sgl.Inference.Internal.Decoding.Lanes;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Prefixes;
 using Sgl.Inference.Internal.Tracing;
@@ -8,8 +9,9 @@ using Sgl.Inference.Internal.Tracing;
 namespace Sgl.Inference.Internal.Scheduling;
 
 /// <summary>
-/// One thread that owns the decoder. Each turn it runs a chunk of rows of what is no decode step (consistency passes, prefills; it admits waiting sequences
+/// One thread that owns the decoder. Each turn it has a chunk of rows run of what is no decode step (consistency passes, prefills; it admits waiting sequences
 /// while KV memory and batch have room), then advances all sequences that decode by one token: a long prompt delays the answers of others by a chunk a token.
+/// With several devices it keeps as many chunks and as many decode steps under way as there are devices, so that each has something to do: the same turns, but nobody waits for their end.
 /// </summary>
 internal sealed partial class Scheduler : IDisposable
 {
@@ -27,13 +29,19 @@ internal sealed partial class Scheduler : IDisposable
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
     private readonly WorkQueue _working = new();
-    private readonly List<Sequence> _step = [];
     private readonly List<Sequence> _finished = [];
+    private readonly ConcurrentQueue<Job> _ended = new();
+    private readonly Action<Job> _endHere;
+    private readonly Func<Sequence, bool> _canGoOn;
     private readonly SemaphoreSlim _signal = new(0);
     private readonly Lock _gate = new();
     private readonly Thread _thread;
     private volatile bool _closed;
     private long _rows;
+    private long _steps;
+    private int _stepsUnderWay;
+    private int _piecesUnderWay;
+    private long _rowsUnderWay;
     private int _waitingCount;
     private int _runningCount;
     private long _rowsLeft;
@@ -49,6 +57,8 @@ internal sealed partial class Scheduler : IDisposable
         _options = options;
         _time = time;
         _logger = logger;
+        _endHere = decoder.Devices == 1 ? TakeEnded : EndedElsewhere;
+        _canGoOn = CanGoOn;
         _thread = new Thread(Loop) { IsBackground = true, Name = "sgl-engine" };
         _thread.Start();
     }
@@ -115,20 +125,21 @@ internal sealed partial class Scheduler : IDisposable
     {
         while (!_closed)
         {
-            if (_running.Count == 0 && _waiting.Count == 0 && _arrivals.IsEmpty)
-            {
-                _signal.Wait();
-                continue;
-            }
-
+            var moved = TakeAllEnded();
             TakeArrivals();
             DropCancelled();
             AdmitWaiting();
-            Work();
+            moved |= Work();
             Volatile.Write(ref _rowsLeft, _working.RowsLeft);
-            Step();
+            moved |= Step();
+            if (!moved && (_stepsUnderWay + _piecesUnderWay > 0 || (_running.Count == 0 && _waiting.Count == 0 && _arrivals.IsEmpty)))
+            {
+                // All that there is to do is under way, or there is nothing.
+                _signal.Wait();
+            }
         }
 
+        _decoder.Stop();
         foreach (var sequence in _running.Concat(_waiting).Concat(_arrivals))
         {
             sequence.Begun.TrySetResult(true);
@@ -169,46 +180,133 @@ internal sealed partial class Scheduler : IDisposable
 
         for (var i = _running.Count - 1; i >= 0; i--)
         {
-            if (_running[i].Cancelled.IsCancellationRequested)
+            if (_running[i].Cancelled.IsCancellationRequested && _running[i].Failure is null)
             {
                 Fail(_running[i], new OperationCanceledException(_running[i].Cancelled));
             }
         }
     }
 
-    /// <summary>Runs up to a chunk of rows: the pieces of whose turn it is until that is done, then the next one's. A piece that does not fit any more waits for the next turn.</summary>
-    private void Work()
+    /// <summary>
+    /// Has up to a chunk of rows run for each device: the pieces of whose turn it is until that is done, then the next one's. A piece that does not fit any more waits for the next turn. Where
+    /// prompts run in one piece, it is a piece for each device.
+    /// </summary>
+    /// <returns>Whether there was anything.</returns>
+    private bool Work()
     {
         var chunk = _options.PrefillChunk;
-        var left = chunk;
-        while (_working.First is { } sequence)
+        var (room, used) = chunk == 0 ? (_decoder.Devices, _piecesUnderWay) : ((long)chunk * _decoder.Devices, _rowsUnderWay);
+        var moved = false;
+        while (used < room && _working.FirstOf(_canGoOn) is { } sequence)
         {
             try
             {
-                var rows = sequence.Work!.NextRows(chunk);
-                if (rows > left && left < chunk)
+                var rows = chunk == 0 ? 1 : sequence.Work!.NextRows(chunk);
+                if (used > 0 && used + rows > room)
                 {
-                    return;
+                    break;
                 }
 
-                var finished = sequence.Work.Run(chunk);
-                _rows += rows;
-                left -= rows;
-                if (finished)
-                {
-                    Finished(sequence);
-                }
+                used += rows;
+                moved = true;
+                Post(sequence);
             }
             catch (Exception e)
             {
                 Fail(sequence, e);
-                return;
+                break;
             }
+        }
 
-            if (left <= 0)
+        return moved;
+    }
+
+    /// <summary>Whether a piece of a sequence's work can begin; one that cannot ever is taken out.</summary>
+    private bool CanGoOn(Sequence sequence)
+    {
+        try
+        {
+            return sequence.Failure is null && sequence.Work!.NextRows(_options.PrefillChunk) > 0;
+        }
+        catch (Exception e)
+        {
+            Fail(sequence, e);
+            return false;
+        }
+    }
+
+    private void Post(Sequence sequence)
+    {
+        var job = sequence.Work!.Next(_options.PrefillChunk);
+        job.Sequence = sequence;
+        sequence.JobsUnderWay++;
+        _piecesUnderWay++;
+        _rowsUnderWay += job.RowCount;
+        Post(job);
+    }
+
+    private void Post(Job job)
+    {
+        job.Ended = _endHere;
+        _decoder.Post(job);
+    }
+
+    /// <summary>A job ended on a device's thread.</summary>
+    private void EndedElsewhere(Job job)
+    {
+        _ended.Enqueue(job);
+        _signal.Release();
+    }
+
+    private bool TakeAllEnded()
+    {
+        var any = false;
+        while (_ended.TryDequeue(out var job))
+        {
+            TakeEnded(job);
+            any = true;
+        }
+
+        return any;
+    }
+
+    private void TakeEnded(Job job)
+    {
+        if (job is StepJob step)
+        {
+            _stepsUnderWay--;
+            TakeStep(step);
+        }
+        else
+        {
+            _piecesUnderWay--;
+            _rowsUnderWay -= job.RowCount;
+            _rows += job.RowCount;
+            TakePiece(job.Sequence!, job);
+        }
+
+        _decoder.Recycle(job);
+    }
+
+    private void TakePiece(Sequence sequence, Job job)
+    {
+        sequence.JobsUnderWay--;
+        if ((sequence.Failure ?? job.Error) is { } error)
+        {
+            Fail(sequence, error);
+            return;
+        }
+
+        try
+        {
+            if (sequence.Work!.Take(job))
             {
-                return;
+                Finished(sequence);
             }
+        }
+        catch (Exception e)
+        {
+            Fail(sequence, e);
         }
     }
 
@@ -279,50 +377,61 @@ internal sealed partial class Scheduler : IDisposable
         return true;
     }
 
-    private void Step()
+    /// <summary>Has a decode step run, with several devices one for each as far as there are sequences.</summary>
+    /// <returns>Whether there was one.</returns>
+    private bool Step()
     {
-        var set = _step;
-        set.Clear();
-        foreach (var sequence in _running)
+        var moved = false;
+        for (var free = _decoder.Devices - _stepsUnderWay; free > 0; free--)
         {
-            if (sequence.Work is null)
+            var step = _decoder.Step();
+            MicroBatches.Pick(_running, _decoder.Devices, ++_steps, step.Set);
+            if (step.Set.Count == 0)
             {
-                set.Add(sequence);
-            }
-        }
-
-        if (set.Count == 0)
-        {
-            return;
-        }
-
-        var start = _time.GetTimestamp();
-        IHeadRows rows;
-        try
-        {
-            rows = _decoder.Decode(set);
-        }
-        catch (Exception e)
-        {
-            // The step failed as a whole: none of its sequences can go on.
-            foreach (var sequence in set)
-            {
-                Fail(sequence, e);
+                _decoder.Recycle(step);
+                break;
             }
 
-            return;
+            moved = true;
+            try
+            {
+                _decoder.BeginStep(step);
+            }
+            catch (Exception e)
+            {
+                step.Set.ForEach(sequence => Fail(sequence, e));
+                _decoder.Recycle(step);
+                continue;
+            }
+
+            _stepsUnderWay++;
+            step.Set.ForEach(sequence => sequence.JobsUnderWay++);
+            Post(step);
         }
 
-        var elapsed = _time.GetElapsedTime(start);
+        return moved;
+    }
+
+    private void TakeStep(StepJob step)
+    {
+        var set = step.Set;
+        set.ForEach(sequence => sequence.JobsUnderWay--);
         _finished.Clear();
         for (var i = 0; i < set.Count; i++)
         {
+            // Where the step failed, none of its sequences can go on.
+            if ((set[i].Failure ?? step.Error) is { } error)
+            {
+                Fail(set[i], error);
+                continue;
+            }
+
             try
             {
-                set[i].DecodeTime += elapsed;
+                set[i].DecodeTime += step.Busy;
                 set[i].RowsBetweenTokens = Math.Max(set[i].RowsBetweenTokens, (int)(_rows - set[i].RowsAtLastToken));
                 set[i].RowsAtLastToken = _rows;
-                _emitter.Advance(set[i], rows, i);
+                _emitter.Advance(set[i], step.Head!, i);
                 if (set[i].Finish is not null)
                 {
                     _finished.Add(set[i]);
@@ -334,7 +443,6 @@ internal sealed partial class Scheduler : IDisposable
             }
         }
 
-        // Only now: verification runs the head in here, which overwrites the logits of the sequences that had not been advanced yet.
         foreach (var sequence in _finished)
         {
             End(sequence);
@@ -406,6 +514,13 @@ internal sealed partial class Scheduler : IDisposable
 
     private void Fail(Sequence sequence, Exception error)
     {
+        if (sequence.JobsUnderWay > 0)
+        {
+            // Its memory is in use.
+            sequence.Failure ??= error;
+            return;
+        }
+
         if (error is FeaturesMissingException)
         {
             // What was kept of its images has gone since it came.

@@ -18,17 +18,25 @@ internal sealed class TokenEmitter(
         sequence.Draft = decoder.UsableDraft(sequence, stopIds(sequence));
     }
 
+    /// <summary>The rows of a prefill that the next ids of a sequence are chosen from.</summary>
+    public static AnswerRequest Ask(Sequence sequence)
+    {
+        var first = sequence.Generated.Count;
+        return new AnswerRequest(first, Math.Min(DraftRows, sequence.Draft.Length + 1 - first), [], Decoder.NeedsLogits(sequence));
+    }
+
     /// <summary>
     /// Chooses the first id behind a prefill and, as long as the choice is what the draft says, the ids behind it: each draft id's row is in the pass
     /// already. The choices are those that decode steps would make; what is left of the draft is taken out of the KV caches.
     /// </summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="rows">What the head made of the rows that <see cref="Ask"/> named.</param>
     /// <returns>Whether the draft is used up; if not, the next call goes on with more of its rows.</returns>
-    public bool AdvanceBehindPrefill(Sequence sequence, ForwardPass pass)
+    public bool AdvanceBehindPrefill(Sequence sequence, IHeadRows rows)
     {
         var draft = sequence.Draft;
         var first = sequence.Generated.Count;
         var count = Math.Min(DraftRows, draft.Length + 1 - first);
-        var rows = decoder.Answer(pass, first, count, wanted: [], Decoder.NeedsLogits(sequence));
         for (var i = 0; i < count; i++)
         {
             Advance(sequence, rows, i);

@@ -14,6 +14,24 @@ internal sealed class WorkQueue
     /// <summary>Whose turn it is; null: nobody's.</summary>
     public Sequence? First => _sequences.First?.Value;
 
+    /// <summary>The first in turn that can go on; null: none can. One that waits for its image cannot while another one in front of it has that image.</summary>
+    /// <param name="canGoOn">Is asked in turn, and may take the sequence that it is asked about out of the queue.</param>
+    public Sequence? FirstOf(Func<Sequence, bool> canGoOn)
+    {
+        for (var node = _sequences.First; node is not null;)
+        {
+            var (sequence, next) = (node.Value, node.Next);
+            if (!(sequence.WaitsForItsImage && InFront(node, other => other.DueAt > long.MinValue && SharesItsImage(sequence, other))) && canGoOn(sequence))
+            {
+                return sequence;
+            }
+
+            node = next;
+        }
+
+        return null;
+    }
+
     /// <summary>Rows of prompts that wait to run.</summary>
     public long RowsLeft => _sequences.Sum(s => (long)s.RowsLeft);
 
@@ -29,6 +47,7 @@ internal sealed class WorkQueue
             // What runs already will be there to be taken over: running it twice side by side would serve nobody.
             if (waitsForItsImage && other.RowsLeft > 0 && SharesItsImage(sequence, other))
             {
+                sequence.WaitsForItsImage = true;
                 sequence.DueAt = Math.Max(sequence.DueAt, other.DueAt);
             }
         }
@@ -47,6 +66,19 @@ internal sealed class WorkQueue
 
     private static bool SharesItsImage(Sequence one, Sequence other) =>
         one.ImageKeys is [var a, ..] && other.ImageKeys is [var b, ..] && a == b && one.Prompt.CacheScope == other.Prompt.CacheScope;
+
+    private static bool InFront(LinkedListNode<Sequence> node, Func<Sequence, bool> what)
+    {
+        for (var other = node.Previous; other is not null; other = other.Previous)
+        {
+            if (what(other.Value))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private void Insert(Sequence sequence, Func<Sequence, bool> comesBefore)
     {

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Inference.Internal.Decoding.Lanes;
 using Sgl.Inference.Internal.Kv;
 using Sgl.Inference.Internal.Runtime.Cuda;
 using Sgl.Models;
@@ -7,58 +8,57 @@ namespace Sgl.Inference.Internal.Decoding.Devices;
 
 /// <summary>
 /// Consecutive stages on one GPU. Rows come in once, go from stage to stage in its memory, and what a step needs beside them is copied there in one piece. The processor asks for
-/// run after run and waits for none of them. Used by the engine thread only.
+/// run after run and waits for none of them, unless rows go on to another device.
 /// </summary>
-internal sealed class DeviceLane : IDisposable
+internal sealed class DeviceLane : ILane
 {
     private readonly LanguageModelConfig _config;
     private readonly DeviceStage[] _stages;
     private readonly RotaryTable _rotary;
     private readonly DeviceInputs _inputs;
     private readonly DeviceRows[] _rows;
-    private readonly ImportanceReader _importance;
+    private readonly ImportanceReader _importance = new();
+    private readonly ImportanceReader _collected = new();
     private readonly List<KvSlab> _slabs = [];
     private readonly List<SlabStep> _steps = [];
+    private float[] _left = [];
 
     /// <param name="config">Decoder configuration.</param>
     /// <param name="firstStage">Number of the first stage.</param>
     /// <param name="stages">The stages.</param>
     /// <param name="rotary">Rotary tables.</param>
-    /// <param name="importance">Takes what was summed.</param>
-    public DeviceLane(LanguageModelConfig config, int firstStage, IReadOnlyList<DeviceStage> stages, RotaryTable rotary, ImportanceReader importance)
+    public DeviceLane(LanguageModelConfig config, int firstStage, IReadOnlyList<DeviceStage> stages, RotaryTable rotary)
     {
         _config = config;
         _stages = [.. stages];
         _rotary = rotary;
-        _importance = importance;
         (FirstStage, LastStage) = (firstStage, firstStage + stages.Count - 1);
-        Device = CudaDevice.Of(stages[0].Placement.Device);
+        Gpu = CudaDevice.Of(stages[0].Placement.Device);
         var type = stages[0].Kv.Shape.Type;
-        _inputs = new DeviceInputs(Device, type);
-        _rows = [new DeviceRows(Device, config.HiddenSize, type), new DeviceRows(Device, config.HiddenSize, type)];
+        _inputs = new DeviceInputs(Gpu, type);
+        _rows = [new DeviceRows(Gpu, config.HiddenSize, type), new DeviceRows(Gpu, config.HiddenSize, type)];
         Output = _rows[0];
     }
 
     /// <summary>The GPU.</summary>
-    public CudaDevice Device { get; }
+    public CudaDevice Gpu { get; }
 
-    /// <summary>Number of the first stage.</summary>
+    public DeviceId Device => Gpu.Id;
+
     public int FirstStage { get; }
 
-    /// <summary>Number of the last stage.</summary>
     public int LastStage { get; }
 
     /// <summary>What the last stage left, until the next run.</summary>
     public DeviceRows Output { get; private set; }
 
-    /// <summary>Runs a chunk of a pass through stages <paramref name="first"/> to <paramref name="last"/>.</summary>
     public void Advance(ForwardPass pass, ChunkRows chunk, int first, int last)
     {
         var sequence = pass.Sequence;
         var (count, half) = (chunk.Count, _rotary.Width);
         _inputs.Begin();
         // Rows of this GPU's own queues are taken where they are; all others come from the system's memory.
-        var place = chunk.Place?.Device == Device ? chunk.Place : null;
+        var place = chunk.Place?.Device == Gpu ? chunk.Place : null;
         Placed? host = place is null ? _inputs.Rows(chunk.HiddenRows) : null;
         var numbers = _inputs.Numbers(count);
         var take = place is null ? numbers : _inputs.Copy(chunk.Take);
@@ -111,7 +111,7 @@ internal sealed class DeviceLane : IDisposable
         chunk.LieIn(Output);
     }
 
-    /// <summary>Runs one row of each sequence through all stages of the lane; it comes from <see cref="Sequence.Hidden"/>, and goes to row <see cref="Sequence.StepRow"/> of <see cref="Output"/>.</summary>
+    /// <summary>Nobody waits; the rows are in <see cref="Output"/>, each at <see cref="Sequence.StepRow"/>.</summary>
     public void Step(List<Sequence> set)
     {
         var (count, width, half) = (set.Count, _config.HiddenSize, _rotary.Width);
@@ -165,34 +165,31 @@ internal sealed class DeviceLane : IDisposable
                 sequence.Slots[s].Length++;
                 if (sequence.Options.Trace is not null)
                 {
-                    TakeSums(sequence, s, decode: true);
+                    TakeSums(sequence, s, decode: true, _importance);
                 }
             }
         }
     }
 
-    /// <summary>Moves what the last step left into <see cref="Sequence.Hidden"/>; waits for it.</summary>
-    public void Download(List<Sequence> set)
+    /// <summary>Waits for the step, once for all rows.</summary>
+    public void Leave(List<Sequence> set)
     {
+        var width = _config.HiddenSize;
+        var rows = 1 + set.Max(sequence => sequence.StepRow);
+        if (_left.Length < rows * width)
+        {
+            _left = new float[rows * width];
+        }
+
+        Output.Read(0, _left.AsSpan(0, rows * width));
         foreach (var sequence in set)
         {
-            Output.Read(sequence.StepRow, sequence.Hidden);
+            _left.AsSpan(sequence.StepRow * width, width).CopyTo(sequence.Hidden);
         }
     }
 
-    /// <summary>Adds the attention sums of a sequence in one stage to its importance, and begins them anew. Waits for the runs before.</summary>
-    public void TakeSums(Sequence sequence, int stage, bool decode)
-    {
-        if (sequence.Importance is null)
-        {
-            return;
-        }
-
-        var slot = sequence.Slots[stage];
-        var sums = slot.Slab.ReadSums(slot.Index);
-        _importance.Add(sequence, Stage(stage).Placement, sums, slot.Slab.Capacity, decode);
-        slot.Slab.ClearSums(slot.Index);
-    }
+    /// <summary>Adds the attention sums of a sequence that is under way nowhere to its importance, and begins them anew: for the engine thread. Waits for the runs before.</summary>
+    public void Collect(Sequence sequence, int stage, bool decode) => TakeSums(sequence, stage, decode, _collected);
 
     public void Dispose()
     {
@@ -216,6 +213,19 @@ internal sealed class DeviceLane : IDisposable
     }
 
     private DeviceStage Stage(int number) => _stages[number - FirstStage];
+
+    private void TakeSums(Sequence sequence, int stage, bool decode, ImportanceReader reader)
+    {
+        if (sequence.Importance is null)
+        {
+            return;
+        }
+
+        var slot = sequence.Slots[stage];
+        var sums = slot.Slab.ReadSums(slot.Index);
+        reader.Add(sequence, Stage(stage).Placement, sums, slot.Slab.Capacity, decode);
+        slot.Slab.ClearSums(slot.Index);
+    }
 
     /// <summary>The buffer that is not <see cref="Output"/>.</summary>
     private DeviceRows Next(int count)
@@ -254,7 +264,7 @@ internal sealed class DeviceLane : IDisposable
         {
             if (sequence.Options.Trace is not null)
             {
-                TakeSums(sequence, stage, decode: false);
+                TakeSums(sequence, stage, decode: false, _importance);
             }
 
             return;
@@ -294,7 +304,7 @@ internal sealed class DeviceLane : IDisposable
     }
 
     /// <summary>
-    /// Which rows run in which slots, stage by stage and slab by slab. Slots between the occupants run along as dummies: see <see cref="Decoder"/>.
+    /// Which rows run in which slots, stage by stage and slab by slab. Slots between the occupants run along as dummies: see <see cref="KvSlab.NextEntry"/>.
     /// </summary>
     private void Plan(List<Sequence> set)
     {
@@ -349,7 +359,7 @@ internal sealed class DeviceLane : IDisposable
         var total = 0;
         for (var b = 0; b < batch; b++)
         {
-            entries[b] = slab[b]?.Length ?? 0;
+            entries[b] = slab.NextEntry(b);
             total = Math.Max(total, entries[b] + 1);
         }
 
@@ -361,7 +371,7 @@ internal sealed class DeviceLane : IDisposable
         var limit = _inputs.Add<long>(batch, out var limits);
         for (var b = 0; b < batch; b++)
         {
-            limits[b] = slab[b]?.Length ?? 0;
+            limits[b] = slab.NextEntry(b);
         }
 
         var weight = _inputs.Add<float>(batch, out var weights);

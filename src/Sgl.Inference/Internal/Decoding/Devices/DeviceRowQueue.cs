@@ -13,8 +13,6 @@ internal sealed class DeviceRowQueue(CudaDevice device, int width, ComputeType t
     private readonly List<(int Row, int Place)> _waiting = [];
     private int _used;
 
-    public int Count => _waiting.Count;
-
     public void Add(PassRows pass, ChunkRows chunk, KeepMask? mask)
     {
         if (_waiting.Count == 0)
