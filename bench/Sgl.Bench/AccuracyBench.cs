@@ -2,7 +2,7 @@ using Sgl.Evaluation;
 using Sgl.Experiments;
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 
 namespace Sgl.Bench;

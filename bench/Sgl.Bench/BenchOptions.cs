@@ -1,5 +1,5 @@
 using System.Globalization;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Bench;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Bench;
 

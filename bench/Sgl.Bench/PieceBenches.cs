@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 using Sgl.Inference;
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Models;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Bench;
 

@@ -1,6 +1,6 @@
 using Sgl.Inference;
 using Sgl.Models;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Vision;
 

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using Sgl.Evaluation;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Bench;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Cli.Tests;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Sgl.Rendering;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Vision;
 
 namespace Sgl.Cli.Tests;

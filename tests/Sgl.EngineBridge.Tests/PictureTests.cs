@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
-using Sgl.Testing;
+using Sgl.TestKit;
+using Sgl.TestKit.Serving;
 using Sgl.Vision;
 using Wire = Sgl.V1;
 

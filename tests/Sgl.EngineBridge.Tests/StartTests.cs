@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.EngineBridge;

@@ -1,6 +1,6 @@
 using CsCheck;
 using Sgl.Guidance;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Evaluation.Tests;
 

@@ -1,4 +1,4 @@
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Evaluation.Tests;
 
@@ -28,7 +28,7 @@ public sealed class DatasetTests : IDisposable
     [SkippableFact]
     public async Task Synthetic_RepositorySamples_AreReadWithTheirImages()
     {
-        var samples = Path.Combine(Sgl.Testing.SharedData.RepositoryRoot, "samples");
+        var samples = Path.Combine(Sgl.TestKit.SharedData.RepositoryRoot, "samples");
         Skip.IfNot(File.Exists(Path.Combine(samples, "questions.jsonl")), "the samples are not in this checkout");
         var data = Benchmarks.Named("synthetic").Read(samples);
         Assert.True(data.Questions.Count >= 8);

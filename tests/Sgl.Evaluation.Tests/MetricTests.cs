@@ -1,7 +1,7 @@
 using System.Text.Json;
 using CsCheck;
 using Sgl.Evaluation.Internal;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Evaluation.Tests;
 

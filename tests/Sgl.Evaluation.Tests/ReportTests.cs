@@ -2,7 +2,7 @@ using System.Xml.Linq;
 using CsCheck;
 using Sgl.Evaluation.Internal;
 using Sgl.Guidance;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Evaluation.Tests;
 

@@ -1,5 +1,5 @@
 using Sgl.Guidance;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Evaluation.Tests;
 

@@ -1,7 +1,7 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
 using Sgl.Router;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Experiments.Tests;
 

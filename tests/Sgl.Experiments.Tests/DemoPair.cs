@@ -1,6 +1,6 @@
 using Sgl.Evaluation;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Experiments.Tests;
 

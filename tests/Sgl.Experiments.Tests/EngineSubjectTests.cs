@@ -1,6 +1,6 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Experiments.Tests;
 

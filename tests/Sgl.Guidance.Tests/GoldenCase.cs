@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Guidance.Tests;
 

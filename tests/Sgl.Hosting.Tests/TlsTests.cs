@@ -1,7 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Hosting.Tests;
 

@@ -1,6 +1,6 @@
 using Sgl.Guidance;
 using Sgl.Inference.Tests.Support;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Inference.Tests;
 

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Sgl.Inference.Internal.Runtime;
 using Sgl.Inference.Tests.Support;
 using Sgl.Models;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Inference.Tests;
 

@@ -1,6 +1,6 @@
 using Google.Protobuf;
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 

@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

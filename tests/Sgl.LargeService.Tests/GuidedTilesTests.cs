@@ -1,6 +1,6 @@
 using Grpc.Core;
 using Sgl.Guidance;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 

@@ -1,4 +1,4 @@
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 
 namespace Sgl.LargeService;
 

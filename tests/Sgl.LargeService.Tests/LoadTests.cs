@@ -1,8 +1,8 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
-using Sgl.ModelServing.Fixtures;
-using Sgl.Testing;
+using Sgl.TestKit;
+using Sgl.TestKit.Serving;
 using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 

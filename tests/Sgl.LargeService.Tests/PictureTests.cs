@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using Grpc.Core;
 using Sgl.ModelServing;
-using Sgl.ModelServing.Fixtures;
-using Sgl.Testing;
+using Sgl.TestKit;
+using Sgl.TestKit.Serving;
 using static Sgl.LargeService.LargeServer;
 using Wire = Sgl.V1;
 

@@ -1,6 +1,6 @@
 using Grpc.Net.Client;
 using Sgl.Hosting;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;

@@ -1,4 +1,4 @@
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.ModelServing;

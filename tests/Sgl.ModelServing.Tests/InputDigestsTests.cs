@@ -1,6 +1,6 @@
 using Google.Protobuf;
-using Sgl.ModelServing.Fixtures;
-using static Sgl.ModelServing.Fixtures.Chats;
+using Sgl.TestKit.Serving;
+using static Sgl.TestKit.Serving.Chats;
 using Wire = Sgl.V1;
 
 namespace Sgl.ModelServing;

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Reference.Tests;
 

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Reference.Tests;
 

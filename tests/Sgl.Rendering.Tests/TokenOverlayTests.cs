@@ -1,5 +1,5 @@
 using CsCheck;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Vision;
 
 namespace Sgl.Rendering.Tests;

@@ -1,4 +1,4 @@
-using static Sgl.ModelServing.Fixtures.Chats;
+using static Sgl.TestKit.Serving.Chats;
 using Wire = Sgl.V1;
 
 namespace Sgl.Requests.Tests;

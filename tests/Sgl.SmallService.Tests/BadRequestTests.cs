@@ -1,8 +1,8 @@
 using Google.Protobuf;
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
-using static Sgl.ModelServing.Fixtures.Chats;
+using Sgl.TestKit.Serving;
 using static Sgl.SmallService.SmallServer;
+using static Sgl.TestKit.Serving.Chats;
 using Wire = Sgl.V1;
 
 namespace Sgl.SmallService;

@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
-using Sgl.Testing;
+using Sgl.TestKit;
+using Sgl.TestKit.Serving;
 using static Sgl.SmallService.SmallServer;
 using Wire = Sgl.V1;
 

@@ -1,4 +1,4 @@
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using static Sgl.SmallService.SmallServer;
 using Wire = Sgl.V1;
 

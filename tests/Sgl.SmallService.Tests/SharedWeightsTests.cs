@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json.Nodes;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 
 namespace Sgl.SmallService;
 

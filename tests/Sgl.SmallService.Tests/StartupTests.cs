@@ -6,7 +6,7 @@ using Grpc.Net.Client;
 using Grpc.Reflection.V1Alpha;
 using Sgl.Hosting;
 using Sgl.Inference;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.SmallService;

@@ -1,8 +1,8 @@
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
-namespace Sgl.LargeService.Contract;
+namespace Sgl.TestKit.Contract;
 
 /// <summary>Questions for a large service, and what comes back.</summary>
 public static class LargeCalls

@@ -1,11 +1,11 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Health.V1;
-using Sgl.ModelServing.Fixtures;
-using static Sgl.LargeService.Contract.LargeCalls;
+using Sgl.TestKit.Serving;
+using static Sgl.TestKit.Contract.LargeCalls;
 using Wire = Sgl.V1;
 
-namespace Sgl.LargeService.Contract;
+namespace Sgl.TestKit.Contract;
 
 /// <summary>
 /// What every implementation of <c>sgl.v1.LargeService</c> keeps, whatever stands behind it. To hold another one against it: derive, and give a running service on a model that answers the questions

@@ -1,7 +1,7 @@
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
-namespace Sgl.LargeService.Contract;
+namespace Sgl.TestKit.Contract;
 
 /// <summary>A running implementation of the large contract.</summary>
 public abstract class LargeSubject : IAsyncDisposable

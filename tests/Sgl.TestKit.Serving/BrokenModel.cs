@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>A copy of a demo model to be damaged; deleted at the end.</summary>
 public sealed class BrokenModel : IDisposable

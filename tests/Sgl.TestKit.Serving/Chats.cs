@@ -1,6 +1,6 @@
 using Wire = Sgl.V1;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>Turns of a chat.</summary>
 public static class Chats

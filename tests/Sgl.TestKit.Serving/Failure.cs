@@ -1,7 +1,7 @@
 using Google.Rpc;
 using Grpc.Core;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>What a client gets to see of an error.</summary>
 /// <param name="Code">Status.</param>

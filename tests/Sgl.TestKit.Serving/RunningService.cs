@@ -3,9 +3,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Sgl.Hosting;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.ModelServing;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>A real service on loopback ports, with a channel to it.</summary>
 public sealed class RunningService : IAsyncDisposable

@@ -1,8 +1,7 @@
 using System.Text.Json;
-using Sgl.Testing;
 using Wire = Sgl.V1;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>The sample images and questions of the repository.</summary>
 public static class Samples

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>A service as a process of its own, as an operator starts it.</summary>
 public sealed class ServiceProcess : IDisposable

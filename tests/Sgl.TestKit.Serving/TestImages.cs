@@ -3,11 +3,10 @@ using System.IO.Compression;
 using System.Text;
 using Google.Protobuf;
 using Sgl.Rendering;
-using Sgl.Testing;
 using Sgl.Vision;
 using Wire = Sgl.V1;
 
-namespace Sgl.ModelServing.Fixtures;
+namespace Sgl.TestKit.Serving;
 
 /// <summary>Good and bad images for requests.</summary>
 public static class TestImages

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Pieces of PNG files, for files that no encoder would write.</summary>
 public static class PngChunks

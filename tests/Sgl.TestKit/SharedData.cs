@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Finds data that lies outside the test assembly: the repository root, and golden data that is too much for the repository.</summary>
 public static class SharedData

@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>A folder that goes when the test ends.</summary>
 public sealed class TemporaryFolder : IDisposable

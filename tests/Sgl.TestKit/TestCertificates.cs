@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Certificates made on the spot, as PEM files in a folder of their own.</summary>
 public sealed class TestCertificates : IDisposable

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Reads a whole safetensors file for tests: F32, F64, I64, I32, U8 tensors as arrays.</summary>
 public sealed class TestSafetensors

@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Pixels that show every fault of resampling, drawing and storing.</summary>
 public static class Textures

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>A gRPC call whose client grants the service no room to answer: HTTP/2 by hand, with an initial window of nothing.</summary>
 public sealed class UnreadCall : IDisposable

@@ -1,4 +1,4 @@
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text.Tests.Support;
 
 namespace Sgl.Text.Tests;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text.Tests.Support;
 
 namespace Sgl.Text.Tests;

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text.Internal;
 using Sgl.Text.Tests.Support;
 

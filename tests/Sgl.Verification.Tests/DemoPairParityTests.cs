@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Vision;
 

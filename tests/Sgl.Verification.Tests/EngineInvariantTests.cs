@@ -1,6 +1,6 @@
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Verification.Tests.Reference;
 
 namespace Sgl.Verification.Tests;

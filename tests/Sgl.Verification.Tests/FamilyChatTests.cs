@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Vision;
 

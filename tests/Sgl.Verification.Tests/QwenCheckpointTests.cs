@@ -1,6 +1,6 @@
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Verification.Tests.Reference;
 using Sgl.Vision;

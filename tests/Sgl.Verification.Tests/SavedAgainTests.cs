@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Verification.Tests;
 

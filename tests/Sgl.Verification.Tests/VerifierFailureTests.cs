@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Verification.Tests;
 

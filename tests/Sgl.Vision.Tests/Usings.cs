@@ -1,1 +1,1 @@
-global using Sgl.Testing;
+global using Sgl.TestKit;

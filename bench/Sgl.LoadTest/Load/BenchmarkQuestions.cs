@@ -1,6 +1,6 @@
 using Google.Protobuf;
 using Sgl.Evaluation;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;

@@ -1,6 +1,6 @@
 using Google.Protobuf;
 using NetVips;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.LoadTest;
 

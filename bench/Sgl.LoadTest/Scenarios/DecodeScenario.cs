@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Google.Protobuf;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;

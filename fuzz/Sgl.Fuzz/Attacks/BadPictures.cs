@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Fuzz;
 

@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Text;
 using Sgl.Fuzz.Internal;
 using Sgl.Models;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Fuzz;
 

@@ -1,4 +1,4 @@
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Cli.Tests;
 

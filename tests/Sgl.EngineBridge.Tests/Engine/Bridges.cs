@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 
 namespace Sgl.EngineBridge;
 

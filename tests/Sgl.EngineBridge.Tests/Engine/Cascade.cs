@@ -3,8 +3,8 @@ using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Sgl.Hosting;
-using Sgl.ModelServing.Fixtures;
 using Sgl.Router;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.EngineBridge;

@@ -2,9 +2,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Sgl.Hosting;
 using Sgl.LargeService;
-using Sgl.ModelServing.Fixtures;
 using Sgl.Router;
 using Sgl.SmallService;
+using Sgl.TestKit.Serving;
 
 namespace Sgl.EngineBridge;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Sgl.Inference.Tests.Support;
 using Sgl.Models;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Inference.Tests.Quantized;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using CsCheck;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Models.Tests.Checkpoints;
 

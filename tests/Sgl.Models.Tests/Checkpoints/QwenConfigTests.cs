@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Vision;
 
 namespace Sgl.Models.Tests.Checkpoints;

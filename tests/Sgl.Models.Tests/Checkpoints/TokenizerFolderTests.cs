@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Vision;
 

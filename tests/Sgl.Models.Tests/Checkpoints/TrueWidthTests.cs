@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Vision;
 

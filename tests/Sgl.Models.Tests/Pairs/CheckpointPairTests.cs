@@ -1,5 +1,5 @@
 using Sgl.Models.Tests.Checkpoints;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Models.Tests.Pairs;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using CsCheck;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Vision;
 
 namespace Sgl.Models.Tests.Positions;

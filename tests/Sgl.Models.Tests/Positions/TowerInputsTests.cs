@@ -1,5 +1,5 @@
 using CsCheck;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Models.Tests.Positions;
 

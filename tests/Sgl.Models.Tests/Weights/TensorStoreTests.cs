@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using CsCheck;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Models.Tests.Weights;
 

@@ -1,6 +1,6 @@
 using Grpc.Core;
 using Sgl.Guidance;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

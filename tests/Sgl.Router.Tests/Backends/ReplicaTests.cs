@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using Sgl.Hosting;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

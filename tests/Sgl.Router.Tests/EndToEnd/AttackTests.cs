@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

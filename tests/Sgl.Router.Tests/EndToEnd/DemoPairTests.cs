@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Sgl.Guidance;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Event = Sgl.V1.AnswerResponse.EventOneofCase;
 using Wire = Sgl.V1;
 

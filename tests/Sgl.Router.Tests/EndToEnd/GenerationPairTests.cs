@@ -1,6 +1,6 @@
 using Sgl.Guidance;
-using Sgl.ModelServing.Fixtures;
-using Sgl.Testing;
+using Sgl.TestKit;
+using Sgl.TestKit.Serving;
 using Event = Sgl.V1.AnswerResponse.EventOneofCase;
 using Wire = Sgl.V1;
 

@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Sgl.ModelServing.Fixtures;
-using Sgl.Testing;
+using Sgl.TestKit;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

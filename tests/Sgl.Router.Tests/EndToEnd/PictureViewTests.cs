@@ -4,8 +4,8 @@ using Grpc.Net.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Sgl.Hosting;
 using Sgl.LargeService;
-using Sgl.ModelServing.Fixtures;
 using Sgl.SmallService;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Sgl.Hosting;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

@@ -1,5 +1,5 @@
 using Sgl.Hosting;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 
 namespace Sgl.Router.Tests;
 

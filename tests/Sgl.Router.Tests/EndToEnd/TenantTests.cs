@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Grpc.Core;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
 namespace Sgl.Router.Tests;

@@ -1,4 +1,4 @@
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Traces;
 
 namespace Sgl.Router.Tests;

@@ -9,7 +9,7 @@ using Json.Schema;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Router.Tests;
 

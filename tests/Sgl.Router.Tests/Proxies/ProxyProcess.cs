@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Router.Tests;
 

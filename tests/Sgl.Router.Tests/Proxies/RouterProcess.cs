@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Sgl.ModelServing.Fixtures;
+using Sgl.TestKit.Serving;
 
 namespace Sgl.Router.Tests;
 

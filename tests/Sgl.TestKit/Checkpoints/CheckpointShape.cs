@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Decoders of the InternVL2 family.</summary>
 public enum DecoderKind

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Floating-point types of safetensors files.</summary>
 public enum StoredType

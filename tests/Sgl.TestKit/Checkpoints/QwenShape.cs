@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Sizes of a Qwen2.5-VL or Qwen3-VL checkpoint whose weights are random; everything else follows from them.</summary>
 public sealed record QwenShape : ICheckpointShape

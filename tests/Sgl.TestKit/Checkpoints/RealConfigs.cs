@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>The config.json files of the paper's checkpoints, as the hub has them, without keys that no reader uses.</summary>
 public static class RealConfigs

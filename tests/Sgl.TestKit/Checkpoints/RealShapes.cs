@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Shapes of real models, for random weights.</summary>
 public static class RealShapes

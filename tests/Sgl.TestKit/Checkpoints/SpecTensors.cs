@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>The tensor lists of the specification, written down without looking at the code under test.</summary>
 public sealed class SpecTensors : List<(string Name, long[] Shape)>

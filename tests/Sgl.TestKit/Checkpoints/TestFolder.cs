@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>A checkpoint folder that a test makes, and that goes when the test ends. Weights are sparse files: their size costs nothing.</summary>
 public sealed class TestFolder : IDisposable

@@ -1,4 +1,4 @@
-namespace Sgl.Testing;
+namespace Sgl.TestKit;
 
 /// <summary>Folders of random weights in the true shape of a real model: they cost what trained ones cost, and what they say means nothing.</summary>
 public static class WideFolder

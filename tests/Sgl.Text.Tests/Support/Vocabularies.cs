@@ -1,5 +1,5 @@
 using System.Text;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Text.Tests.Support;
 

@@ -1,6 +1,6 @@
 using Sgl.Guidance;
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 
 namespace Sgl.Verification.Tests.Reference;
 

@@ -1,5 +1,5 @@
 using Sgl.Inference;
-using Sgl.Testing;
+using Sgl.TestKit;
 using Sgl.Text;
 using Sgl.Vision;
 
