@@ -5,7 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Prometheus;
 using Sgl.Access;
 using Sgl.Hosting;
 
@@ -18,16 +17,13 @@ public static class RouterHost
     public const string ServiceName = "sgl.v1.RouterService";
 
     /// <summary>A process of its own: appsettings.json, environment (<c>SGL_</c>), command line.</summary>
-    public static WebApplication Create(string[] args) => Build(SglHost.CreateBuilder(args), null, null);
+    public static WebApplication Create(string[] args) => Build(SglHost.CreateBuilder(args));
 
     /// <summary>Inside another process: only the given settings count.</summary>
     /// <param name="settings">Keys of sections <c>Listen</c>, <c>Access</c> and <c>Router</c>, e.g. <c>Router:Small:Address</c>.</param>
     /// <param name="logging">Where the log goes; nowhere by default.</param>
-    /// <param name="registry">Where metrics are collected; its own by default.</param>
-    /// <param name="time">The clock; the system's by default.</param>
-    public static WebApplication Create(
-        IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null, CollectorRegistry? registry = null, TimeProvider? time = null) =>
-        Build(SglHost.CreateEmbeddedBuilder(settings, logging), registry, time);
+    public static WebApplication Create(IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null) =>
+        Build(SglHost.CreateEmbeddedBuilder(settings, logging));
 
     /// <summary>Whether a router knows both models, and what keeps them from working together; empty: nothing. For whoever hosts it, who needs no key.</summary>
     /// <param name="services">Those of the router.</param>
@@ -42,14 +38,13 @@ public static class RouterHost
     {
         var builder = SglHost.CreateEmbeddedBuilder(settings);
         builder.Services.AddSingleton(lookup);
-        return Build(builder, null, null);
+        return Build(builder);
     }
 
-    private static WebApplication Build(WebApplicationBuilder builder, CollectorRegistry? registry, TimeProvider? time)
+    private static WebApplication Build(WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.TryAddSingleton(time ?? TimeProvider.System);
-        builder.AddSglHosting(new ServiceSetup { Name = "router", HealthNames = [ServiceName], ServesHttp = true, Registry = registry });
+        builder.AddSglHosting(new ServiceSetup { Name = "router", HealthNames = [ServiceName], ServesHttp = true });
         builder.AddAccess(ChatErrors.WriteAsync);
         services.AddSettings<RouterOptions, RouterOptionsValidator>(builder.Configuration, RouterOptions.SectionName);
         services.AddSingleton<IValidateOptions<RouterOptions>, OpennessValidator>();

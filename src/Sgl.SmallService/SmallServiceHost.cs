@@ -1,5 +1,3 @@
-using Prometheus;
-using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.ModelServing;
 
@@ -8,33 +6,18 @@ namespace Sgl.SmallService;
 /// <summary>Builds the small service: as a process of its own, or inside another one.</summary>
 public static class SmallServiceHost
 {
-    /// <summary>The service as configured by appsettings.json, environment and command line.</summary>
-    /// <param name="args">Command line, e.g. <c>--Engine:Checkpoint=models/small --Listen:Port=5101</c>.</param>
-    public static WebApplication Create(string[] args) => Build(SglHost.CreateBuilder(args), null);
+    private static readonly ModelServiceHost<SmallModelService> Host = new("small", "sgl.v1.SmallService") { Services = AddServices };
 
-    /// <summary>The service for use inside another process; nothing but the given settings is read.</summary>
-    /// <param name="settings">Configuration keys and values, e.g. <c>Engine:Checkpoint</c>.</param>
-    /// <param name="logging">Where the log goes; null: nowhere.</param>
-    /// <param name="progress">Shown the progress of loading; null: nobody.</param>
-    /// <param name="registry">Where metrics are collected; null: a registry of its own.</param>
+    /// <inheritdoc cref="ModelServiceHost{TService}.Create"/>
+    public static WebApplication Create(string[] args) => Host.Create(args);
+
+    /// <inheritdoc cref="ModelServiceHost{TService}.CreateEmbedded"/>
     public static WebApplication CreateEmbedded(
-        IEnumerable<KeyValuePair<string, string?>> settings,
-        ILoggerFactory? logging = null,
-        IProgress<LoadProgress>? progress = null,
-        CollectorRegistry? registry = null)
-    {
-        var builder = SglHost.CreateEmbeddedBuilder(settings, logging);
-        if (progress is not null)
-        {
-            builder.Services.AddSingleton(progress);
-        }
+        IEnumerable<KeyValuePair<string, string?>> settings, ILoggerFactory? logging = null, IProgress<LoadProgress>? progress = null) =>
+        Host.CreateEmbedded(settings, logging, progress);
 
-        return Build(builder, registry);
-    }
-
-    private static WebApplication Build(WebApplicationBuilder builder, CollectorRegistry? registry)
+    private static void AddServices(WebApplicationBuilder builder)
     {
-        builder.AddModelServing(new ServiceSetup { Name = "small", HealthNames = ["sgl.v1.SmallService"], Registry = registry });
         builder.Services.AddSingleton<ExitScoreMetrics>();
 
         // This service never prunes inside its layers, so it needs no stage borders there.
@@ -45,9 +28,5 @@ public static class SmallServiceHost
                 options.PruneLayers.Add(0);
             }
         });
-        var app = builder.Build();
-        app.MapSglHosting();
-        app.MapGrpcService<SmallModelService>();
-        return app;
     }
 }
