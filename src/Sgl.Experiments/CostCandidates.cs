@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Sgl.Evaluation;
 using Sgl.Guidance;
+using Sgl.Policies;
 
 namespace Sgl.Experiments;
 
@@ -36,7 +37,7 @@ public static partial class CostCandidates
     }
 
     /// <summary>The policy with what its method says about pruning and tiles, as a router reads it.</summary>
-    public static ExitPolicy Applied(ExitPolicy policy)
+    public static PolicyFile Applied(PolicyFile policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
         var match = Key().Match(policy.Method ?? "");
@@ -48,8 +49,8 @@ public static partial class CostCandidates
         double? Number(string group) => match.Groups[group].Success ? double.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture) : null;
         return policy with
         {
-            Prune = Number("ratio") is { } ratio ? [new PolicyPrunePoint((int?)Number("layer"), Number("fraction"), ratio)] : [],
-            Tiles = match.Groups["tiles"].Success ? "guided" : "all",
+            Prune = Number("ratio") is { } ratio ? [new PolicyPrunePoint { Layer = (int?)Number("layer"), LayerFraction = Number("fraction"), KeepRatio = ratio }] : [],
+            Tiles = match.Groups["tiles"].Success ? TilePolicy.Guided : TilePolicy.All,
             TileThreshold = Number("threshold"),
         };
     }

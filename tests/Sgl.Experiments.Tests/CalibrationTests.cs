@@ -1,6 +1,6 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
-using Sgl.Router;
+using Sgl.Policies;
 using Sgl.TestKit;
 
 namespace Sgl.Experiments.Tests;

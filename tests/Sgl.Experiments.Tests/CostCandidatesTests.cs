@@ -1,5 +1,7 @@
 using Sgl.Evaluation;
 using Sgl.Guidance;
+using Sgl.Policies;
+using Sgl.TestKit;
 
 namespace Sgl.Experiments.Tests;
 
@@ -30,15 +32,16 @@ public sealed class CostCandidatesTests
     [InlineData(48)]
     public void Applied_EveryMethodThatIsAsked_SaysWhereItPrunes(int layers)
     {
+        using var folder = new TemporaryFolder();
         var methods = CostCandidates.Methods(layers);
 
         Assert.Contains(methods, m => m.Method == PruningMethod.None);
         Assert.Contains(methods, m => m.Method == PruningMethod.GuidedTiles);
         foreach (var method in methods)
         {
-            var policy = CostCandidates.Applied(new ExitPolicy { Criterion = ExitCriterion.Decision, Threshold = 0.5, Method = method.Key });
+            var policy = CostCandidates.Applied(new PolicyFile { Criterion = ExitCriterion.Decision, Threshold = 0.5, Method = method.Key });
 
-            Assert.Equal(method.Method == PruningMethod.GuidedTiles ? ("guided", method.TileThreshold) : ("all", null), (policy.Tiles, policy.TileThreshold));
+            Assert.Equal(method.Method == PruningMethod.GuidedTiles ? (TilePolicy.Guided, method.TileThreshold) : (TilePolicy.All, null), (policy.Tiles, policy.TileThreshold));
             if (method.Method == PruningMethod.None)
             {
                 Assert.Empty(policy.Prune!);
@@ -48,13 +51,14 @@ public sealed class CostCandidatesTests
             var point = Assert.Single(policy.Prune!);
             Assert.Equal(method.KeepRatio, point.KeepRatio, 6);
             Assert.Equal(method.Layer(layers), point.Layer ?? PruneSchedule.Layer(layers, point.LayerFraction!.Value));
-            Assert.Equal(policy.ToJson(), ExitPolicy.Parse(policy.ToJson()).ToJson());
+            policy.Save(folder.Combine("policy.json"));
+            Assert.Equal(point, Assert.Single(PolicyFile.Load(folder.Combine("policy.json")).Prune!));
         }
     }
 
     [Fact]
     public void Applied_AnotherMethod_IsRefused() =>
-        Assert.Throws<EvaluationException>(() => CostCandidates.Applied(new ExitPolicy { Criterion = ExitCriterion.Decision, Threshold = 0.5, Method = "fastv-k1-r0.25" }));
+        Assert.Throws<EvaluationException>(() => CostCandidates.Applied(new PolicyFile { Criterion = ExitCriterion.Decision, Threshold = 0.5, Method = "fastv-k1-r0.25" }));
 
     private static ResultRecord Small(string id) => new()
     {

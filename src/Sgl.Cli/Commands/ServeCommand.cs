@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Sgl.Cli.Internal;
+using Sgl.Policies;
 using Sgl.Router;
 
 namespace Sgl.Cli.Commands;

@@ -3,6 +3,7 @@ using Sgl.Cli.Internal;
 using Sgl.Evaluation;
 using Sgl.Experiments;
 using Sgl.Guidance;
+using Sgl.Policies;
 
 namespace Sgl.Cli.Evaluation;
 
@@ -119,7 +120,7 @@ internal sealed class CalibrateRun(Terminal terminal)
         return ExitCodes.Success;
     }
 
-    private void Say(ExitPolicy policy, string? method)
+    private void Say(PolicyFile policy, string? method)
     {
         var (expected, sample) = (policy.Expected!, policy.Sample!);
         terminal.Line(Text($"criterion     {policy.Criterion}"));

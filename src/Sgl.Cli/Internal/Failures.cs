@@ -6,6 +6,7 @@ using Sgl.Guidance;
 using Sgl.Hosting;
 using Sgl.Inference;
 using Sgl.Models;
+using Sgl.Policies;
 using Sgl.Text;
 using Sgl.Verification;
 using Sgl.Vision;
@@ -50,7 +51,7 @@ internal static class Failures
         EngineRequestException e => ([$"{e.Field}: {e.Message}"], ExitCodes.Failed),
         RpcException e => (Remote(e), ExitCodes.Failed),
         EvaluationException or GuidanceException or ImageException or TokenizerException or PromptException or TextTooLongException
-            or EngineSettingsException or SettingsFileException or GoldenDataException => ([exception.Message], ExitCodes.Failed),
+            or EngineSettingsException or SettingsFileException or PolicyFileException or GoldenDataException => ([exception.Message], ExitCodes.Failed),
         OperationCanceledException => (["cancelled"], ExitCodes.Failed),
         _ when ServiceRunner.Explain(exception) is (not ServiceRunner.Failed, { Count: > 0 } lines) => (lines, ExitCodes.Failed),
         IOException or UnauthorizedAccessException => ([exception.Message], ExitCodes.Failed),

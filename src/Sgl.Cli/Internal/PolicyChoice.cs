@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Policies;
 using Sgl.Requests;
 using Sgl.Router;
 

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Policies;
 
 namespace Sgl.Evaluation;
 
@@ -59,7 +60,7 @@ public sealed class Calibrator
     /// <summary>The threshold whose exit ratio on the sample is nearest to the wanted one; of two, the one with fewer exits.</summary>
     /// <param name="target">0 to 1.</param>
     /// <param name="now">Time of creation.</param>
-    public ExitPolicy ForExitRatio(double target, DateTimeOffset now)
+    public PolicyFile ForExitRatio(double target, DateTimeOffset now)
     {
         RequireShare(target, "the exit ratio");
         var scores = _samples.Select(s => s.ExitScore).OrderDescending().ToArray();
@@ -88,7 +89,7 @@ public sealed class Calibrator
     /// <param name="of">What the target speaks about.</param>
     /// <param name="now">Time of creation.</param>
     /// <exception cref="EvaluationException">The labels that the target needs are not there.</exception>
-    public ExitPolicy ForAccuracy(double target, AccuracyTarget of, DateTimeOffset now)
+    public PolicyFile ForAccuracy(double target, AccuracyTarget of, DateTimeOffset now)
     {
         RequireShare(target, "the accuracy");
         var labelled = _samples.Where(s => s.SmallRight is not null && !double.IsNaN(s.ExitScore)).ToArray();
@@ -132,7 +133,7 @@ public sealed class Calibrator
     }
 
     /// <summary>What a given threshold does on the sample.</summary>
-    public ExitPolicy ForThreshold(double threshold, DateTimeOffset now) => Policy(threshold, [], now);
+    public PolicyFile ForThreshold(double threshold, DateTimeOffset now) => Policy(threshold, [], now);
 
     /// <summary>Score and metric score of the labelled requests, for a reliability diagram.</summary>
     public Reliability Reliability(int bins = 10) =>
@@ -164,7 +165,7 @@ public sealed class Calibrator
         return accuracies;
     }
 
-    private ExitPolicy Policy(double threshold, List<string> warnings, DateTimeOffset now)
+    private PolicyFile Policy(double threshold, List<string> warnings, DateTimeOffset now)
     {
         var exited = _samples.Where(s => ExitDecision.Exits(s.ExitScore, threshold)).ToArray();
         var labelledExits = exited.Where(s => s.SmallRight is not null).Select(s => s.SmallRight!.Value).ToArray();
@@ -181,7 +182,7 @@ public sealed class Calibrator
             : null;
         var labelled = _samples.Count(s => s.SmallRight is not null);
         AddSizeWarnings(warnings, exited.Length, labelledExits.Length, labelled, ratio, exitedAccuracy);
-        return new ExitPolicy
+        return new PolicyFile
         {
             Criterion = _criterion,
             Threshold = threshold,
@@ -212,7 +213,7 @@ public sealed class Calibrator
     }
 
     /// <summary>Tenths of the sample where scores differ enough; what is tied stands in one bin.</summary>
-    private PolicyScoreBins? Bins()
+    private ScoreBins? Bins()
     {
         var scores = _samples.Select(s => s.ExitScore).Where(s => !double.IsNaN(s)).Order().ToArray();
         if (scores.Length == 0 || scores[0].Equals(scores[^1]))
@@ -226,7 +227,7 @@ public sealed class Calibrator
             edges = [scores.First(s => s > scores[0])];
         }
 
-        return new PolicyScoreBins(edges, [.. Enumerable.Range(0, edges.Length + 1).Select(i =>
+        return new ScoreBins(edges, [.. Enumerable.Range(0, edges.Length + 1).Select(i =>
             (double)scores.Count(s => (i == 0 || s >= edges[i - 1]) && (i == edges.Length || s < edges[i])) / scores.Length)]);
     }
 

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Policies;
 
 namespace Sgl.Evaluation;
 
@@ -45,7 +46,7 @@ public sealed class CostCalibrator(ExitCriterion criterion, IReadOnlyList<CostCa
     /// <param name="now">Time of creation.</param>
     /// <returns>The policy, with the choices that reach the accuracy by rising cost; the first is the policy's.</returns>
     /// <exception cref="EvaluationException">A request lacks a label or a time, or nothing reaches the accuracy.</exception>
-    public (ExitPolicy Policy, IReadOnlyList<CostChoice> Choices) Cheapest(double accuracy, DateTimeOffset now)
+    public (PolicyFile Policy, IReadOnlyList<CostChoice> Choices) Cheapest(double accuracy, DateTimeOffset now)
     {
         Check();
         var choices = Choices(candidates, accuracy);

@@ -1,4 +1,5 @@
 using Sgl.Guidance;
+using Sgl.Policies;
 
 namespace Sgl.Router;
 

@@ -150,7 +150,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             errors.Require(criterion is null, $"{key}:Criterion", $"is set together with {key}:File", "keep one of the two");
             try
             {
-                PolicyFile.Load(file);
+                ConfiguredPolicy.FileOf(file);
             }
             catch (SettingsFileException e)
             {

@@ -1,4 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
+using Sgl.Hosting;
+using Sgl.Policies;
 using PruneSetting = Sgl.Guidance.PruneSetting;
 
 namespace Sgl.Router;
@@ -59,7 +61,7 @@ internal sealed record ConfiguredPolicy
     public static ConfiguredPolicy Default(RouterOptions options)
     {
         var policy = options.Policy;
-        var file = string.IsNullOrEmpty(policy.File) ? null : PolicyFile.Load(policy.File);
+        var file = FileOf(policy.File);
         return new ConfiguredPolicy
         {
             Name = DefaultName,
@@ -92,7 +94,7 @@ internal sealed record ConfiguredPolicy
     /// <param name="policy">The settings of this policy, for how long a threshold looks back.</param>
     public ConfiguredPolicy With(NamedPolicyOptions named, int index, PolicyOptions policy)
     {
-        var file = string.IsNullOrEmpty(named.File) ? null : PolicyFile.Load(named.File);
+        var file = FileOf(named.File);
         var importance = Importance.Clone();
         importance.SkipConsistency = named.SkipConsistency;
         return this with
@@ -115,6 +117,20 @@ internal sealed record ConfiguredPolicy
             Overlap = named.Overlap ?? Overlap,
             Draft = named.Draft ?? Draft,
         };
+    }
+
+    /// <summary>Reads the file that settings name; null: they name none.</summary>
+    /// <exception cref="SettingsFileException">It cannot be used.</exception>
+    public static PolicyFile? FileOf(string? path)
+    {
+        try
+        {
+            return string.IsNullOrEmpty(path) ? null : PolicyFile.Load(path);
+        }
+        catch (PolicyFileException e)
+        {
+            throw new SettingsFileException(e.Message, e);
+        }
     }
 
     /// <summary>As a message, all fields set.</summary>
@@ -145,20 +161,22 @@ internal sealed record ConfiguredPolicy
     private static ScoreDrift? DriftFrom(PolicyFile? file, PolicyOptions policy) =>
         file?.ScoreBins is { } bins ? new ScoreDrift(bins, file.Criterion, policy.Window, policy.MinimumSamples) : null;
 
-    private static Wire.PrunePoint[]? PointsOf(PolicyFile? file) => file?.Prune is { } points ? [.. points.Select(Point)] : null;
+    private static Wire.PrunePoint[]? PointsOf(PolicyFile? file) => file?.Prune is { } points ? [.. points.Select(p => Point(p.Layer, p.LayerFraction, p.KeepRatio))] : null;
 
     private static Wire.PrunePoint Point(PruneSetting setting) => new() { LayerFraction = setting.LayerFraction, KeepRatio = setting.KeepRatio };
 
-    private static Wire.PrunePoint Point(PrunePointOptions options)
+    private static Wire.PrunePoint Point(PrunePointOptions options) => Point(options.Layer, options.LayerFraction, options.KeepRatio!.Value);
+
+    private static Wire.PrunePoint Point(int? layer, double? fraction, double keepRatio)
     {
-        var point = new Wire.PrunePoint { KeepRatio = options.KeepRatio!.Value };
-        if (options.Layer is { } layer)
+        var point = new Wire.PrunePoint { KeepRatio = keepRatio };
+        if (layer is { } k)
         {
-            point.Layer = layer;
+            point.Layer = k;
         }
         else
         {
-            point.LayerFraction = options.LayerFraction!.Value;
+            point.LayerFraction = fraction!.Value;
         }
 
         return point;

@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Sgl.Guidance;
 using Sgl.Hosting;
+using Sgl.Policies;
 
 namespace Sgl.Router;
 

@@ -1,19 +1,7 @@
 using Sgl.Guidance;
+using Sgl.Policies;
 
 namespace Sgl.Router;
-
-/// <summary>The exit scores of a calibration's sample: shares of them between edges.</summary>
-/// <param name="Edges">Rising; the first bin is below the first edge, the last one at or above the last.</param>
-/// <param name="Shares">One more than edges, each 0 to 1, 1 together.</param>
-public sealed record ScoreBins(IReadOnlyList<double> Edges, IReadOnlyList<double> Shares)
-{
-    /// <summary>Why they cannot be used; null: they can.</summary>
-    internal string? Problem() =>
-        Edges is null || Shares is null || Edges.Count == 0 || Shares.Count != Edges.Count + 1 ? "needs one more share than edges, and an edge"
-        : Edges.Zip(Edges.Skip(1)).Any(e => !(e.First < e.Second)) ? "has edges that do not rise"
-        : Shares.Any(s => !(s >= 0)) || Math.Abs(Shares.Sum() - 1) > 1e-3 ? "has shares that are not 1 together"
-        : null;
-}
 
 /// <summary>
 /// How far the latest scores are from those a policy was calibrated on: the population stability index <c>sum (a - e) ln(a / e)</c> over the calibration's bins. Below 0.1

@@ -1,4 +1,4 @@
-namespace Sgl.Router;
+namespace Sgl.Policies;
 
 /// <summary>Which tiles of an image the large model encodes.</summary>
 public enum TilePolicy
