@@ -4,28 +4,13 @@ using Sgl.Inference.Tests.Support;
 namespace Sgl.Inference.Tests.Prefixes;
 
 /// <summary>A prompt that begins like an earlier one gets the answer that it would get alone, and does not run what is known.</summary>
-public sealed class PrefixReuseTests : IAsyncLifetime
+public sealed class PrefixReuseTests : WarmAndCold
 {
     private const int Visual = 40;
 
     private static readonly Chats.Part System = Chats.Text(0, 9);
     private static readonly Chats.Part Page = Chats.Picture(0, Visual);
     private static readonly GenerationOptions Small = TestEngine.Tokens(6) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.1 };
-
-    private VlmEngine _warm = null!;
-    private VlmEngine _cold = null!;
-
-    public async Task InitializeAsync()
-    {
-        _warm = await LoadAsync(64);
-        _cold = await LoadAsync(0);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _warm.DisposeAsync();
-        await _cold.DisposeAsync();
-    }
 
     [Theory]
     [InlineData(ImportanceVariant.Reference, ImportanceSource.PromptAndGenerated, 9 + Visual - 1)]
@@ -44,8 +29,8 @@ public sealed class PrefixReuseTests : IAsyncLifetime
     [Fact]
     public async Task GenerateAsync_SameQuestionAgain_ScoresAreTheSameToTheLastBit()
     {
-        var first = await TestEngine.RunAsync(_warm, Chats.Prompt(System, Page, Chats.Text(1, 5)), Small);
-        var second = await TestEngine.RunAsync(_warm, Chats.Prompt(System, Page, Chats.Text(1, 5)), Small);
+        var first = await TestEngine.RunAsync(Warm, Chats.Prompt(System, Page, Chats.Text(1, 5)), Small);
+        var second = await TestEngine.RunAsync(Warm, Chats.Prompt(System, Page, Chats.Text(1, 5)), Small);
 
         Assert.Equal((0, 9 + Visual - 1), (first.Usage.CachedPromptTokens, second.Usage.CachedPromptTokens));
         Assert.Equal(first.Importance, second.Importance);
@@ -87,7 +72,7 @@ public sealed class PrefixReuseTests : IAsyncLifetime
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(2, 5)]), Pruned(Visual, (1, 0.3)), 9);
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(3, 5)]), TestEngine.Tokens(6), 9);
 
-        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
+        Assert.Equal(Visual, Warm.Load.PrefixCache.ContinuedTokens);
 
         // Now all of it is.
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(4, 5)]), Pruned(Visual, (1, 0.6)), 9 + Visual);
@@ -109,12 +94,12 @@ public sealed class PrefixReuseTests : IAsyncLifetime
 
         // The layers in front of the earlier one do not run, those up to the later one do; 4 is no pruning.
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(2, 5)]), Behind(0.6), 9);
-        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
+        Assert.Equal(Visual, Warm.Load.PrefixCache.ContinuedTokens);
 
         // What ran is kept.
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(3, 7)]), Behind(0.2), 9 + Visual);
         await SameAsync(Chats.Prompt([.. begin, Chats.Text(4, 7)]), Pruned(Visual, (kept, 0.1)), 9 + Visual);
-        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
+        Assert.Equal(Visual, Warm.Load.PrefixCache.ContinuedTokens);
 
         GenerationOptions Behind(double ratio) => asked == 4 ? TestEngine.Tokens(6) : Pruned(Visual, (asked, ratio)) with { Draft = [7, 8, 9] };
     }
@@ -124,7 +109,7 @@ public sealed class PrefixReuseTests : IAsyncLifetime
     {
         await SameAsync(Chats.Prompt(System, Page, Chats.Text(1, 5)), Pruned(Visual, (1, 0.3)), 0);
         await SameAsync(Chats.Prompt(System, Page, Chats.Text(2, 6)), TestEngine.Tokens(6) with { FastV = new FastVPruning(3, 0.3) }, 9);
-        Assert.Equal(Visual, _warm.Load.PrefixCache.ContinuedTokens);
+        Assert.Equal(Visual, Warm.Load.PrefixCache.ContinuedTokens);
     }
 
     [Theory]
@@ -203,23 +188,23 @@ public sealed class PrefixReuseTests : IAsyncLifetime
         var counts = new List<int>();
         foreach (var scope in new[] { "a", "b", "a", null, "", "", "b", null, "ab" })
         {
-            counts.Add((await TestEngine.RunAsync(_warm, Chats.Prompt(scope, [System, Page, Chats.Text(counts.Count, 3)]), TestEngine.Tokens(2))).Usage.CachedPromptTokens);
+            counts.Add((await TestEngine.RunAsync(Warm, Chats.Prompt(scope, [System, Page, Chats.Text(counts.Count, 3)]), TestEngine.Tokens(2))).Usage.CachedPromptTokens);
         }
 
         Assert.Equal([0, 0, 49, 0, 0, 0, 49, 49, 0], counts);
-        Assert.Equal((3, 4, 3 * 49), (_warm.Load.PrefixCache.Hits, _warm.Load.PrefixCache.Misses, _warm.Load.PrefixCache.SavedTokens));
+        Assert.Equal((3, 4, 3 * 49), (Warm.Load.PrefixCache.Hits, Warm.Load.PrefixCache.Misses, Warm.Load.PrefixCache.SavedTokens));
     }
 
     [Fact]
     public async Task GenerateAsync_ManyAtOnceAboutOnePage_ThePageRunsOnce()
     {
         var prompts = Enumerable.Range(0, 12).Select(i => Chats.Prompt(System, Page, Chats.Text(i, 4 + i))).ToList();
-        var results = await Task.WhenAll(prompts.Select(p => Task.Run(() => TestEngine.RunAsync(_warm, p, Small))));
+        var results = await Task.WhenAll(prompts.Select(p => Task.Run(() => TestEngine.RunAsync(Warm, p, Small))));
 
         Assert.Equal(11, results.Count(r => r.Usage.CachedPromptTokens >= 9 + Visual - 1));
         for (var i = 0; i < prompts.Count; i++)
         {
-            Equal(await TestEngine.RunAsync(_cold, prompts[i], Small), results[i]);
+            Equal(await TestEngine.RunAsync(Cold, prompts[i], Small), results[i]);
         }
     }
 
@@ -228,7 +213,7 @@ public sealed class PrefixReuseTests : IAsyncLifetime
     {
         using var gone = new CancellationTokenSource();
         await gone.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => TestEngine.RunAsync(_warm, Chats.Prompt(System, Page, Chats.Text(1, 5)), Small, gone.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => TestEngine.RunAsync(Warm, Chats.Prompt(System, Page, Chats.Text(1, 5)), Small, gone.Token));
         await SameAsync(Chats.Prompt(System, Page, Chats.Text(1, 5)), Small, 0);
         await SameAsync(Chats.Prompt(System, Page, Chats.Text(2, 5)), Small, 9 + Visual - 1);
     }
@@ -262,22 +247,14 @@ public sealed class PrefixReuseTests : IAsyncLifetime
                 _ => TestEngine.Tokens(4),
             };
             var prompt = Chats.Prompt(parts);
-            Equal(await TestEngine.RunAsync(_cold, prompt, options), await TestEngine.RunAsync(tight, prompt, options));
+            Equal(await TestEngine.RunAsync(Cold, prompt, options), await TestEngine.RunAsync(tight, prompt, options));
             Assert.InRange(tight.Load.PrefixCache.Bytes, 0, tight.Load.PrefixCache.BudgetBytes);
         }
 
         Assert.True(tight.Load.PrefixCache is { Hits: > 0, Evictions: > 0 }, tight.Load.PrefixCache.ToString());
     }
 
-    private static Task<VlmEngine> LoadAsync(int budget, int chunk = 16) => TestEngine.LoadAsync(o =>
-    {
-        o.PrefixCacheMiB = budget;
-        o.PrefillChunk = chunk;
-        foreach (var layer in Enumerable.Range(0, TestEngine.Shape.Layers))
-        {
-            o.PruneLayers.Add(layer);
-        }
-    });
+    protected override void Configure(EngineOptions options) => options.PrefillChunk = 16;
 
     private static GenerationOptions Pruned(int visual, params (int Layer, double Ratio)[] steps)
     {
@@ -290,28 +267,8 @@ public sealed class PrefixReuseTests : IAsyncLifetime
     /// <summary>Asks both engines.</summary>
     private async Task<GenerationResult> SameAsync(PreparedPrompt prompt, GenerationOptions options, int cached)
     {
-        var (cold, warm) = (await TestEngine.RunAsync(_cold, prompt, options), await TestEngine.RunAsync(_warm, prompt, options));
-        Equal(cold, warm);
+        var (cold, warm) = await BothAsync(prompt, prompt, options);
         Assert.Equal((0, cached), (cold.Usage.CachedPromptTokens, warm.Usage.CachedPromptTokens));
         return warm;
-    }
-
-    private static void Equal(GenerationResult cold, GenerationResult warm)
-    {
-        Assert.Equal(cold.TokenIds, warm.TokenIds);
-        Assert.Equal(cold.Usage.KvLengths, warm.Usage.KvLengths);
-        Assert.Equal(
-            (cold.Usage.KeptVisualTokens, cold.Usage.AcceptedDraftTokens, cold.Usage.KvBytes), (warm.Usage.KeptVisualTokens, warm.Usage.AcceptedDraftTokens, warm.Usage.KvBytes));
-        Assert.Equal(cold.Importance?.Length, warm.Importance?.Length);
-        for (var i = 0; i < cold.Importance?.Length; i++)
-        {
-            Assert.Equal(cold.Importance[i], warm.Importance![i], 1e-5 * (1 + cold.Importance[i]));
-        }
-
-        if (cold.Scores is { } scores)
-        {
-            Assert.Equal(scores.Confidence, warm.Scores!.Confidence, 1e-5);
-            Assert.Equal(scores.Consistency, warm.Scores.Consistency, 1e-5);
-        }
     }
 }

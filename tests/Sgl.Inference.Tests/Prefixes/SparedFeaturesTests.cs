@@ -4,26 +4,11 @@ using Sgl.Inference.Tests.Support;
 namespace Sgl.Inference.Tests.Prefixes;
 
 /// <summary>Features that nobody kept are not made again where what is kept of the prompt does without them.</summary>
-public sealed class SparedFeaturesTests : IAsyncLifetime
+public sealed class SparedFeaturesTests : WarmAndCold
 {
     private const int Tiles = 6;
 
     private static readonly GenerationOptions Small = TestEngine.Tokens(5) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.5 };
-
-    private VlmEngine _warm = null!;
-    private VlmEngine _cold = null!;
-
-    public async Task InitializeAsync()
-    {
-        _warm = await LoadAsync(64);
-        _cold = await LoadAsync(0);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _warm.DisposeAsync();
-        await _cold.DisposeAsync();
-    }
 
     [Theory]
     [InlineData("small", "small")]
@@ -72,11 +57,11 @@ public sealed class SparedFeaturesTests : IAsyncLifetime
     {
         await SameAsync(Question(1), Options("1"), encoded: Tiles);
         PreparedPrompt known = Question(2), unknown = Question(2, tiles: 5);
-        await _warm.EncodeAheadAsync(known, null, CancellationToken.None);
-        await _warm.EncodeAheadAsync(unknown, null, CancellationToken.None);
+        await Warm.EncodeAheadAsync(known, null, CancellationToken.None);
+        await Warm.EncodeAheadAsync(unknown, null, CancellationToken.None);
 
         Assert.Equal((0, 5), (known.EncodedTiles, unknown.EncodedTiles));
-        Assert.Equal(0, (await TestEngine.RunAsync(_warm, known, Options("1"))).Usage.EncodedTiles);
+        Assert.Equal(0, (await TestEngine.RunAsync(Warm, known, Options("1"))).Usage.EncodedTiles);
     }
 
     [Theory]
@@ -95,7 +80,7 @@ public sealed class SparedFeaturesTests : IAsyncLifetime
             var results = await Task.WhenAll(group.Select(q => Task.Run(() => TestEngine.RunAsync(tight, Question(q.Number, q.Begin, q.Tiles), Options(q.Options, q.Tiles)))));
             foreach (var (q, result) in group.Zip(results))
             {
-                Equal(await TestEngine.RunAsync(_cold, Question(q.Number, q.Begin, q.Tiles), Options(q.Options, q.Tiles)), result);
+                Equal(await TestEngine.RunAsync(Cold, Question(q.Number, q.Begin, q.Tiles), Options(q.Options, q.Tiles)), result);
             }
         }
 
@@ -103,14 +88,7 @@ public sealed class SparedFeaturesTests : IAsyncLifetime
         await TestEngine.UntilAsync(() => tight.Load is { Running: 0, Waiting: 0, KvBytesOccupied: 0 }, "release");
     }
 
-    private static Task<VlmEngine> LoadAsync(int prefixes) => TestEngine.LoadAsync(o =>
-    {
-        (o.VisionCacheMiB, o.PrefixCacheMiB, o.PrefillChunk) = (0, prefixes, 4);
-        foreach (var layer in Enumerable.Range(0, TestEngine.Shape.Layers))
-        {
-            o.PruneLayers.Add(layer);
-        }
-    });
+    protected override void Configure(EngineOptions options) => (options.VisionCacheMiB, options.PrefillChunk) = (0, 4);
 
     private static GenerationOptions Options(string role, int tiles = Tiles) => role switch
     {
@@ -126,26 +104,9 @@ public sealed class SparedFeaturesTests : IAsyncLifetime
         return new PreparedPrompt([begin, 11, .. picture.Ids[2..^1], .. Enumerable.Range(0, 4).Select(_ => random.Next(4, TestEngine.Shape.Vocabulary))], picture.Spans, picture.Images);
     }
 
-    private static void Equal(GenerationResult cold, GenerationResult warm)
-    {
-        Assert.Equal(cold.TokenIds, warm.TokenIds);
-        Assert.Equal(cold.Usage.KvLengths, warm.Usage.KvLengths);
-        Assert.Equal(cold.Importance?.Length, warm.Importance?.Length);
-        for (var i = 0; i < cold.Importance?.Length; i++)
-        {
-            Assert.Equal(cold.Importance[i], warm.Importance![i], 1e-5 * (1 + cold.Importance[i]));
-        }
-
-        if (cold.Scores is { } scores)
-        {
-            Assert.Equal(scores.Consistency, warm.Scores!.Consistency, 1e-5);
-        }
-    }
-
     private async Task<GenerationResult> SameAsync(PreparedPrompt prompt, GenerationOptions options, int encoded)
     {
-        var (cold, warm) = (await TestEngine.RunAsync(_cold, prompt.Again(), options), await TestEngine.RunAsync(_warm, prompt, options));
-        Equal(cold, warm);
+        var (_, warm) = await BothAsync(prompt, prompt.Again(), options);
         Assert.Equal(encoded, warm.Usage.EncodedTiles);
         return warm;
     }

@@ -166,17 +166,8 @@ internal static class InternVlCheckpoints
         return again ? Decoder(t, text, "model.language_model.", "lm_head.weight") : Decoder(t, text, "language_model.model.", "language_model.lm_head.weight");
     }
 
-    private static SpecTensors Decoder(SpecTensors t, Text text, string prefix, string head)
-    {
-        t.Separate(prefix, head, text.Layers, text.Hidden, text.Heads, text.Kv, text.D, text.Inner, text.Vocabulary, bias: text.ModelType == "qwen2");
-        for (var i = 0; text.ModelType == "qwen3" && i < text.Layers; i++)
-        {
-            t.Add($"{prefix}layers.{i}.self_attn.q_norm.weight", text.D);
-            t.Add($"{prefix}layers.{i}.self_attn.k_norm.weight", text.D);
-        }
-
-        return t;
-    }
+    private static SpecTensors Decoder(SpecTensors t, Text text, string prefix, string head) => t.Separate(
+        prefix, head, text.Layers, text.Hidden, text.Heads, text.Kv, text.D, text.Inner, text.Vocabulary, bias: text.ModelType == "qwen2", norms: text.ModelType == "qwen3");
 
     private sealed record Text(string ModelType, string Architecture, int Layers, long Hidden, long Heads, long Kv, long D, long Inner, long Vocabulary, string Rope)
     {

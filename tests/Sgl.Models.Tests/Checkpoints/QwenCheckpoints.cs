@@ -103,79 +103,11 @@ internal static class QwenCheckpoints
         "vision_end_token_id":151653,"vision_start_token_id":151652}
         """;
 
-    private static SpecTensors Tensors25(Text text, long inner, bool tied = false, bool again = false)
-    {
-        const long Width = 1280, Merged = 4 * Width;
-        var visual = again ? "model.visual." : "visual.";
-        var t = new SpecTensors();
-        t.Add(visual + "patch_embed.proj.weight", Width, 3, 2, 14, 14);
-        for (var i = 0; i < 32; i++)
-        {
-            var b = $"{visual}blocks.{i}.";
-            t.Add(b + "norm1.weight", Width);
-            t.Add(b + "norm2.weight", Width);
-            Linear(t, b + "attn.qkv", 3 * Width, Width);
-            Linear(t, b + "attn.proj", Width, Width);
-            Linear(t, b + "mlp.gate_proj", inner, Width);
-            Linear(t, b + "mlp.up_proj", inner, Width);
-            Linear(t, b + "mlp.down_proj", Width, inner);
-        }
-
-        t.Add(visual + "merger.ln_q.weight", Width);
-        Linear(t, visual + "merger.mlp.0", Merged, Merged);
-        Linear(t, visual + "merger.mlp.2", text.Hidden, Merged);
-        return t.Separate(
+    private static SpecTensors Tensors25(Text text, long inner, bool tied = false, bool again = false) =>
+        new SpecTensors().Qwen25VlVisual(again ? "model.visual." : "visual.", 1280, 32, inner, text.Hidden).Separate(
             again ? "model.language_model." : "model.", tied ? null : "lm_head.weight", text.Layers, text.Hidden, text.Heads, text.Kv, 128, text.Inner, text.Vocabulary, bias: true);
-    }
 
-    private static SpecTensors Tensors3(Text text, Tower tower, bool tied = false)
-    {
-        const string Visual = "model.visual.", Prefix = "model.language_model.";
-        long width = tower.Width, merged = 4 * width;
-        var t = new SpecTensors();
-        Linear(t, Visual + "patch_embed.proj", [width, 3, 2, 16, 16]);
-        t.Add(Visual + "pos_embed.weight", 2304, width);
-        for (var i = 0; i < tower.Depth; i++)
-        {
-            var b = $"{Visual}blocks.{i}.";
-            Norm(t, b + "norm1", width);
-            Norm(t, b + "norm2", width);
-            Linear(t, b + "attn.qkv", 3 * width, width);
-            Linear(t, b + "attn.proj", width, width);
-            Linear(t, b + "mlp.linear_fc1", tower.Inner, width);
-            Linear(t, b + "mlp.linear_fc2", width, tower.Inner);
-        }
-
-        Norm(t, Visual + "merger.norm", width);
-        Linear(t, Visual + "merger.linear_fc1", merged, merged);
-        Linear(t, Visual + "merger.linear_fc2", text.Hidden, merged);
-        for (var j = 0; j < tower.DeepStack.Length; j++)
-        {
-            var m = $"{Visual}deepstack_merger_list.{j}.";
-            Norm(t, m + "norm", merged);
-            Linear(t, m + "linear_fc1", merged, merged);
-            Linear(t, m + "linear_fc2", text.Hidden, merged);
-        }
-
-        t.Separate(Prefix, tied ? null : "lm_head.weight", text.Layers, text.Hidden, text.Heads, text.Kv, 128, text.Inner, text.Vocabulary, bias: false);
-        for (var i = 0; i < text.Layers; i++)
-        {
-            t.Add($"{Prefix}layers.{i}.self_attn.q_norm.weight", 128);
-            t.Add($"{Prefix}layers.{i}.self_attn.k_norm.weight", 128);
-        }
-
-        return t;
-    }
-
-    private static void Linear(SpecTensors t, string name, params long[] weight)
-    {
-        t.Add((name + ".weight", weight));
-        t.Add(name + ".bias", weight[0]);
-    }
-
-    private static void Norm(SpecTensors t, string name, long width)
-    {
-        t.Add(name + ".weight", width);
-        t.Add(name + ".bias", width);
-    }
+    private static SpecTensors Tensors3(Text text, Tower tower, bool tied = false) =>
+        new SpecTensors().Qwen3VlVisual("model.visual.", tower.Width, tower.Depth, tower.Inner, text.Hidden, tower.DeepStack.Length).Separate(
+            "model.language_model.", tied ? null : "lm_head.weight", text.Layers, text.Hidden, text.Heads, text.Kv, 128, text.Inner, text.Vocabulary, bias: false, norms: true);
 }

@@ -166,7 +166,7 @@ public sealed class RealShapeTests
         {
             "InternVL2-1B" => (RealConfigs.InternVl2_1B, Small(896).Separate("language_model.model.", "language_model.lm_head.weight", 24, 896, 14, 2, 64, 4864, 151655, bias: true)),
             "InternVL2-2B" => (RealConfigs.InternVl2_2B, Small(2048).InternLm2(24, 2048, 16, 8, 128, 8192, 92553)),
-            "InternVL2-4B" => (RealConfigs.InternVl2_4B, Small(3072).Phi3(32, 3072, 32, 96, 8192, 32020)),
+            "InternVL2-4B" => (RealConfigs.InternVl2_4B, Small(3072).Phi3(32, 3072, 32, 32, 96, 8192, 32020)),
             "InternVL2-26B" => (RealConfigs.InternVl2_26B, Big(6144).InternLm2(48, 6144, 48, 8, 128, 16384, 92553)),
             "InternVL2-40B" => (RealConfigs.InternVl2_40B, Big(7168).Separate("language_model.model.", "language_model.lm_head.weight", 60, 7168, 56, 8, 128, 20480, 64009, bias: false)),
             "InternVL2-76B" => (RealConfigs.InternVl2_76B, Big(8192).Separate("language_model.model.", "language_model.lm_head.weight", 80, 8192, 64, 8, 128, 28672, 128265, bias: false)),

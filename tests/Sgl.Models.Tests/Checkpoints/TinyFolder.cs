@@ -29,7 +29,7 @@ internal sealed class TinyFolder : IDisposable
     public static SpecTensors Decoder(DecoderArchitecture architecture) => architecture switch
     {
         DecoderArchitecture.InternLm2 => new SpecTensors().InternLm2(2, 16, 4, 2, 4, 24, 32),
-        DecoderArchitecture.Phi3 => new SpecTensors().Phi3(2, 16, 4, 4, 24, 32),
+        DecoderArchitecture.Phi3 => new SpecTensors().Phi3(2, 16, 4, 4, 4, 24, 32),
         _ => new SpecTensors().Separate("language_model.model.", "language_model.lm_head.weight", 2, 16, 4, 2, 4, 24, 32, architecture == DecoderArchitecture.Qwen2),
     };
 

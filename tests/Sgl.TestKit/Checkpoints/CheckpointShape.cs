@@ -172,119 +172,38 @@ public sealed record CheckpointShape : ICheckpointShape
 
     public IReadOnlyList<TensorPlan> Tensors()
     {
-        var tensors = new List<TensorPlan>();
-        void Add(string name, float deviation, float mean, params long[] shape) => tensors.Add(new TensorPlan(name, shape, deviation, mean));
-        void Matrix(string name, long outputs, long inputs, float gain = 1) => Add(name, gain / MathF.Sqrt(inputs), 0, outputs, inputs);
-        void Vector(string name, long width) => Add(name, 0.1f, 0, width);
-        void Scale(string name, long width, float mean = 1) => Add(name, 0.2f * mean, mean, width);
-        void Norm(string name, long width, bool bias)
+        var tensors = new SpecTensors().InternVit(TowerHidden, TowerInner, TowerLayers, (PatchesPerSide * PatchesPerSide) + 1, LargeTower, Hidden, PatchSize);
+        return [.. (Decoder switch
         {
-            Scale(name + ".weight", width);
-            if (bias)
-            {
-                Vector(name + ".bias", width);
-            }
-        }
-
-        const string Embeddings = "vision_model.embeddings.";
-        Add(Embeddings + "class_embedding", 1, 0, 1, 1, TowerHidden);
-        Add(Embeddings + "patch_embedding.weight", 0.05f, 0, TowerHidden, 3, PatchSize, PatchSize);
-        Vector(Embeddings + "patch_embedding.bias", TowerHidden);
-        Add(Embeddings + "position_embedding", 0.5f, 0, 1, (PatchesPerSide * PatchesPerSide) + 1, TowerHidden);
-        for (var i = 0; i < TowerLayers; i++)
-        {
-            var p = $"vision_model.encoder.layers.{i}.";
-            Norm(p + "norm1", TowerHidden, !LargeTower);
-            Norm(p + "norm2", TowerHidden, !LargeTower);
-            Matrix(p + "attn.qkv.weight", 3 * TowerHidden, TowerHidden);
-            if (LargeTower)
-            {
-                Scale(p + "attn.q_norm.weight", TowerHidden);
-                Scale(p + "attn.k_norm.weight", TowerHidden);
-            }
-            else
-            {
-                Vector(p + "attn.qkv.bias", 3 * TowerHidden);
-            }
-
-            Matrix(p + "attn.proj.weight", TowerHidden, TowerHidden);
-            Vector(p + "attn.proj.bias", TowerHidden);
-            Matrix(p + "mlp.fc1.weight", TowerInner, TowerHidden);
-            Vector(p + "mlp.fc1.bias", TowerInner);
-            Matrix(p + "mlp.fc2.weight", TowerHidden, TowerInner);
-            Vector(p + "mlp.fc2.bias", TowerHidden);
-            Scale(p + "ls1", TowerHidden, 0.5f);
-            Scale(p + "ls2", TowerHidden, 0.5f);
-        }
-
-        Norm("mlp1.0", 4 * TowerHidden, bias: true);
-        Matrix("mlp1.1.weight", Hidden, 4 * TowerHidden);
-        Vector("mlp1.1.bias", Hidden);
-        Matrix("mlp1.3.weight", Hidden, Hidden);
-        Vector("mlp1.3.bias", Hidden);
-
-        var internLm = Decoder == DecoderKind.InternLm2;
-        Add(internLm ? "language_model.model.tok_embeddings.weight" : "language_model.model.embed_tokens.weight", 0.7f, 0, Vocabulary, Hidden);
-        for (var i = 0; i < Layers; i++)
-        {
-            DecoderLayer(LayerPrefix(i), Matrix, Vector, Scale);
-        }
-
-        Scale("language_model.model.norm.weight", Hidden);
-        Matrix(internLm ? "language_model.output.weight" : "language_model.lm_head.weight", Vocabulary, Hidden, 2);
-        return tensors;
+            DecoderKind.InternLm2 => tensors.InternLm2(Layers, Hidden, Heads, KvHeads, HeadDim, Inner, Vocabulary, Bias),
+            DecoderKind.Phi3 => tensors.Phi3(Layers, Hidden, Heads, KvHeads, HeadDim, Inner, Vocabulary),
+            _ => tensors.Separate(
+                "language_model.model.", "language_model.lm_head.weight", Layers, Hidden, Heads, KvHeads, HeadDim, Inner, Vocabulary,
+                bias: Decoder == DecoderKind.Qwen2, norms: Decoder == DecoderKind.Qwen3),
+        }).Select(t => Plan(t.Name, t.Shape))];
     }
 
-    private void DecoderLayer(string p, Action<string, long, long, float> matrix, Action<string, long> vector, Action<string, long, float> scale)
+    private static TensorPlan Plan(string name, long[] shape)
     {
-        long q = (long)Heads * HeadDim, kv = (long)KvHeads * HeadDim;
         // Queries and keys larger than the rest, so that attention is not flat.
         const float Sharp = 1.6f;
-        switch (Decoder)
+        var root = MathF.Sqrt(shape[^1]);
+        var (deviation, mean) = name.Split('.')[^(name.EndsWith(".weight", StringComparison.Ordinal) ? 2 : 1)] switch
         {
-            case DecoderKind.InternLm2:
-                scale(p + "attention_norm.weight", Hidden, 1);
-                scale(p + "ffn_norm.weight", Hidden, 1);
-                matrix(p + "attention.wqkv.weight", q + (2 * kv), Hidden, Sharp);
-                matrix(p + "attention.wo.weight", Hidden, q, 1);
-                if (Bias)
-                {
-                    vector(p + "attention.wqkv.bias", q + (2 * kv));
-                    vector(p + "attention.wo.bias", Hidden);
-                }
+            "class_embedding" => (1, 0),
+            "patch_embedding" => (0.05f, 0),
+            "position_embedding" => (0.5f, 0),
+            "tok_embeddings" or "embed_tokens" => (0.7f, 0),
+            "bias" => (0.1f, 0),
+            "ls1" or "ls2" => Around(0.5f),
+            "q_norm" or "k_norm" => Around(name.StartsWith("language_model.", StringComparison.Ordinal) ? Sharp : 1),
+            _ when shape.Length == 1 => Around(1),
+            "wqkv" or "qkv_proj" or "q_proj" or "k_proj" => (Sharp / root, 0),
+            "output" or "lm_head" => (2 / root, 0),
+            _ => (1 / root, 0),
+        };
+        return new TensorPlan(name, shape, deviation, mean);
 
-                matrix(p + "feed_forward.w1.weight", Inner, Hidden, 1);
-                matrix(p + "feed_forward.w2.weight", Hidden, Inner, 1);
-                matrix(p + "feed_forward.w3.weight", Inner, Hidden, 1);
-                return;
-            case DecoderKind.Phi3:
-                matrix(p + "self_attn.qkv_proj.weight", q + (2 * kv), Hidden, Sharp);
-                matrix(p + "mlp.gate_up_proj.weight", 2 * Inner, Hidden, 1);
-                break;
-            default:
-                foreach (var (name, rows) in new[] { ("q", q), ("k", kv), ("v", kv) })
-                {
-                    matrix($"{p}self_attn.{name}_proj.weight", rows, Hidden, name == "v" ? 1 : Sharp);
-                    if (Decoder == DecoderKind.Qwen2)
-                    {
-                        vector($"{p}self_attn.{name}_proj.bias", rows);
-                    }
-                }
-
-                if (Decoder == DecoderKind.Qwen3)
-                {
-                    scale(p + "self_attn.q_norm.weight", HeadDim, Sharp);
-                    scale(p + "self_attn.k_norm.weight", HeadDim, Sharp);
-                }
-
-                matrix(p + "mlp.gate_proj.weight", Inner, Hidden, 1);
-                matrix(p + "mlp.up_proj.weight", Inner, Hidden, 1);
-                break;
-        }
-
-        scale(p + "input_layernorm.weight", Hidden, 1);
-        scale(p + "post_attention_layernorm.weight", Hidden, 1);
-        matrix(p + "self_attn.o_proj.weight", Hidden, q, 1);
-        matrix(p + "mlp.down_proj.weight", Hidden, Inner, 1);
+        static (float Deviation, float Mean) Around(float mean) => (0.2f * mean, mean);
     }
 }

@@ -112,89 +112,29 @@ public sealed record QwenShape : ICheckpointShape
 
     public IReadOnlyList<TensorPlan> Tensors()
     {
-        var tensors = new List<TensorPlan>();
-        void Add(string name, float deviation, float mean, params long[] shape) => tensors.Add(new TensorPlan(name, shape, deviation, mean));
-        void Linear(string name, long outputs, long inputs, bool bias = true, float gain = 1)
-        {
-            Add(name + ".weight", gain / MathF.Sqrt(inputs), 0, outputs, inputs);
-            if (bias)
-            {
-                Add(name + ".bias", 0.1f, 0, outputs);
-            }
-        }
+        var tensors = Third
+            ? new SpecTensors().Qwen3VlVisual(Visual, TowerHidden, TowerLayers, TowerInner, Hidden, DeepStack.Length, PatchSize, TableSide * TableSide)
+            : new SpecTensors().Qwen25VlVisual(Visual, TowerHidden, TowerLayers, TowerInner, Hidden, PatchSize);
+        tensors.Separate(Text, Tied ? null : "lm_head.weight", Layers, Hidden, Heads, KvHeads, HeadDim, Inner, Vocabulary, bias: !Third, norms: Third);
+        return [.. tensors.Select(t => Plan(t.Name, t.Shape))];
+    }
 
-        void Norm(string name, long width, bool bias)
-        {
-            Add(name + ".weight", 0.2f, 1, width);
-            if (bias)
-            {
-                Add(name + ".bias", 0.1f, 0, width);
-            }
-        }
-
+    private static TensorPlan Plan(string name, long[] shape)
+    {
         // Queries and keys larger than the rest, so that attention is not flat.
         const float Sharp = 1.6f;
-        long width = TowerHidden, merged = 4 * TowerHidden;
-        Add(Visual + "patch_embed.proj.weight", 0.1f, 0, width, 3, 2, PatchSize, PatchSize);
-        if (Third)
+        var root = MathF.Sqrt(shape[^1]);
+        var (deviation, mean) = name.Split('.')[^2..] switch
         {
-            Add(Visual + "patch_embed.proj.bias", 0.1f, 0, width);
-            Add(Visual + "pos_embed.weight", 0.6f, 0, TableSide * TableSide, width);
-        }
-
-        for (var i = 0; i < TowerLayers; i++)
-        {
-            var b = $"{Visual}blocks.{i}.";
-            Norm(b + "norm1", width, Third);
-            Norm(b + "norm2", width, Third);
-            Linear(b + "attn.qkv", 3 * width, width, gain: Sharp);
-            Linear(b + "attn.proj", width, width);
-            foreach (var (name, outputs, inputs) in Third
-                ? new[] { ("linear_fc1", (long)TowerInner, width), ("linear_fc2", width, TowerInner) }
-                : [("gate_proj", TowerInner, width), ("up_proj", TowerInner, width), ("down_proj", width, TowerInner)])
-            {
-                Linear(b + "mlp." + name, outputs, inputs);
-            }
-        }
-
-        Norm(Visual + (Third ? "merger.norm" : "merger.ln_q"), width, Third);
-        Linear(Visual + (Third ? "merger.linear_fc1" : "merger.mlp.0"), merged, merged);
-        Linear(Visual + (Third ? "merger.linear_fc2" : "merger.mlp.2"), Hidden, merged);
-        for (var j = 0; Third && j < DeepStack.Length; j++)
-        {
-            var m = $"{Visual}deepstack_merger_list.{j}.";
-            Norm(m + "norm", merged, bias: true);
-            Linear(m + "linear_fc1", merged, merged);
-            Linear(m + "linear_fc2", Hidden, merged);
-        }
-
-        Add(Text + "embed_tokens.weight", 0.7f, 0, Vocabulary, Hidden);
-        for (var i = 0; i < Layers; i++)
-        {
-            var l = $"{Text}layers.{i}.";
-            Norm(l + "input_layernorm", Hidden, bias: false);
-            Norm(l + "post_attention_layernorm", Hidden, bias: false);
-            Linear(l + "self_attn.q_proj", Heads * HeadDim, Hidden, !Third, Sharp);
-            Linear(l + "self_attn.k_proj", KvHeads * HeadDim, Hidden, !Third, Sharp);
-            Linear(l + "self_attn.v_proj", KvHeads * HeadDim, Hidden, !Third);
-            if (Third)
-            {
-                Norm(l + "self_attn.q_norm", HeadDim, bias: false);
-                Norm(l + "self_attn.k_norm", HeadDim, bias: false);
-            }
-
-            Linear(l + "self_attn.o_proj", Hidden, Heads * HeadDim, bias: false);
-            Linear(l + "mlp.gate_proj", Inner, Hidden, bias: false);
-            Linear(l + "mlp.up_proj", Inner, Hidden, bias: false);
-            Linear(l + "mlp.down_proj", Hidden, Inner, bias: false);
-        }
-
-        Norm(Text + "norm", Hidden, bias: false);
-        if (!Tied)
-        {
-            Linear("lm_head", Vocabulary, Hidden, bias: false, gain: 2);
-        }
-
-        return tensors;
+            ["proj", _] when shape.Length > 2 => (0.1f, 0),
+            ["pos_embed", _] => (0.6f, 0),
+            ["embed_tokens", _] => (0.7f, 0),
+            [_, "bias"] => (0.1f, 0),
+            _ when shape.Length == 1 => (0.2f, 1f),
+            ["qkv" or "q_proj" or "k_proj", _] => (Sharp / root, 0),
+            ["lm_head", _] => (2 / root, 0),
+            _ => (1 / root, 0),
+        };
+        return new TensorPlan(name, shape, deviation, mean);
     }
 }

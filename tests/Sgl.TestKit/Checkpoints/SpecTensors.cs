@@ -75,7 +75,7 @@ public sealed class SpecTensors : List<(string Name, long[] Shape)>
         return this;
     }
 
-    public SpecTensors Phi3(int layers, long hidden, long heads, long d, long inner, long vocabulary)
+    public SpecTensors Phi3(int layers, long hidden, long heads, long kv, long d, long inner, long vocabulary)
     {
         const string P = "language_model.";
         Add(P + "model.embed_tokens.weight", vocabulary, hidden);
@@ -84,7 +84,7 @@ public sealed class SpecTensors : List<(string Name, long[] Shape)>
             var l = $"{P}model.layers.{i}.";
             Add(l + "input_layernorm.weight", hidden);
             Add(l + "post_attention_layernorm.weight", hidden);
-            Add(l + "self_attn.qkv_proj.weight", 3 * heads * d, hidden);
+            Add(l + "self_attn.qkv_proj.weight", (heads + (2 * kv)) * d, hidden);
             Add(l + "self_attn.o_proj.weight", hidden, heads * d);
             Add(l + "mlp.gate_up_proj.weight", 2 * inner, hidden);
             Add(l + "mlp.down_proj.weight", hidden, inner);
@@ -95,8 +95,8 @@ public sealed class SpecTensors : List<(string Name, long[] Shape)>
         return this;
     }
 
-    /// <summary>Llama and Qwen2.</summary>
-    public SpecTensors Separate(string prefix, string? head, int layers, long hidden, long heads, long kv, long d, long inner, long vocabulary, bool bias)
+    /// <summary>Llama, Qwen2 (<paramref name="bias"/>) and Qwen3 (<paramref name="norms"/> of queries and keys).</summary>
+    public SpecTensors Separate(string prefix, string? head, int layers, long hidden, long heads, long kv, long d, long inner, long vocabulary, bool bias, bool norms = false)
     {
         Add(prefix + "embed_tokens.weight", vocabulary, hidden);
         for (var i = 0; i < layers; i++)
@@ -111,6 +111,12 @@ public sealed class SpecTensors : List<(string Name, long[] Shape)>
                 {
                     Add($"{l}self_attn.{name}_proj.bias", rows);
                 }
+            }
+
+            if (norms)
+            {
+                Add(l + "self_attn.q_norm.weight", d);
+                Add(l + "self_attn.k_norm.weight", d);
             }
 
             Add(l + "self_attn.o_proj.weight", hidden, heads * d);
@@ -146,6 +152,59 @@ public sealed class SpecTensors : List<(string Name, long[] Shape)>
         Linear(prefix + "merger.mlp.0", 4 * width, 4 * width);
         Linear(prefix + "merger.mlp.2", hidden, 4 * width);
         return this;
+    }
+
+    public SpecTensors Qwen25VlVisual(string prefix, long width, int layers, long inner, long hidden, long patch = 14)
+    {
+        Add(prefix + "patch_embed.proj.weight", width, 3, 2, patch, patch);
+        for (var i = 0; i < layers; i++)
+        {
+            var b = $"{prefix}blocks.{i}.";
+            Add(b + "norm1.weight", width);
+            Add(b + "norm2.weight", width);
+            Linear(b + "attn.qkv", 3 * width, width);
+            Linear(b + "attn.proj", width, width);
+            Linear(b + "mlp.gate_proj", inner, width);
+            Linear(b + "mlp.up_proj", inner, width);
+            Linear(b + "mlp.down_proj", width, inner);
+        }
+
+        Add(prefix + "merger.ln_q.weight", width);
+        Linear(prefix + "merger.mlp.0", 4 * width, 4 * width);
+        Linear(prefix + "merger.mlp.2", hidden, 4 * width);
+        return this;
+    }
+
+    public SpecTensors Qwen3VlVisual(string prefix, long width, int layers, long inner, long hidden, int deepStack, long patch = 16, long positions = 2304)
+    {
+        Add(prefix + "patch_embed.proj.weight", width, 3, 2, patch, patch);
+        Add(prefix + "patch_embed.proj.bias", width);
+        Add(prefix + "pos_embed.weight", positions, width);
+        for (var i = 0; i < layers; i++)
+        {
+            var b = $"{prefix}blocks.{i}.";
+            Norm(b + "norm1", width);
+            Norm(b + "norm2", width);
+            Linear(b + "attn.qkv", 3 * width, width);
+            Linear(b + "attn.proj", width, width);
+            Linear(b + "mlp.linear_fc1", inner, width);
+            Linear(b + "mlp.linear_fc2", width, inner);
+        }
+
+        Merger(prefix + "merger.", width);
+        for (var j = 0; j < deepStack; j++)
+        {
+            Merger($"{prefix}deepstack_merger_list.{j}.", 4 * width);
+        }
+
+        return this;
+
+        void Merger(string m, long norm)
+        {
+            Norm(m + "norm", norm);
+            Linear(m + "linear_fc1", 4 * width, 4 * width);
+            Linear(m + "linear_fc2", hidden, 4 * width);
+        }
     }
 
     public SpecTensors SigLip(string prefix, string projector1, string projector2, string newline, long width, int layers, long inner, long patches, long hidden)
