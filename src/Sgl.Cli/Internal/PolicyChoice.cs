@@ -15,12 +15,7 @@ internal static class PolicyChoice
         var policy = new Wire.RoutingPolicy
         {
             Unpruned = unpruned,
-            Tiles = tiles switch
-            {
-                TilePolicy.Guided => Wire.TileMode.Guided,
-                TilePolicy.All => Wire.TileMode.All,
-                _ => Wire.TileMode.Unspecified,
-            },
+            Tiles = tiles is { } mode ? PolicyTerms.Tiles.From(mode) : Wire.TileMode.Unspecified,
         };
         if (tileThreshold is { } share)
         {

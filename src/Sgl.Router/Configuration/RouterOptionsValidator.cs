@@ -187,6 +187,11 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         }
 
         Defined<PictureStrategy>(errors, $"{of}:Pictures:Strategy", pictures.Strategy);
+        if (!Enum.IsDefined(pictures.Strategy))
+        {
+            return;
+        }
+
         foreach (var violation in ViolationList.Of(v => PicturePolicyRules.Check(pictures.ToWire(), "Pictures", v)))
         {
             errors.Add($"{of}:Pictures", $"{violation.Field}: {violation.Description}", "see docs/engines.md");

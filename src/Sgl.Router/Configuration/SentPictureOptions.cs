@@ -59,15 +59,7 @@ public sealed class SentPictureOptions
     /// <summary>As a message.</summary>
     internal Wire.PicturePolicy ToWire()
     {
-        var policy = new Wire.PicturePolicy
-        {
-            Strategy = Strategy switch
-            {
-                PictureStrategy.Crops => Wire.PictureStrategy.Crops,
-                PictureStrategy.Budget => Wire.PictureStrategy.Budget,
-                _ => Wire.PictureStrategy.None,
-            },
-        };
+        var policy = new Wire.PicturePolicy { Strategy = PolicyTerms.Strategies.From(Strategy) };
         var crops = new Wire.CropPolicy { OmitCaptions = OmitCaptions };
         Set(Coverage, v => crops.Coverage = v);
         Set(MaxCrops, v => crops.MaxCrops = v);

@@ -53,12 +53,7 @@ internal static class PolicyRules
             Calibration = (defaults.Name, defaults.Drift),
             Prune = prune,
             PruneField = pruneField,
-            OnLargeFailure = policy.OnLargeFailure switch
-            {
-                Wire.LargeFailurePolicy.Degrade => LargeFailure.Degrade,
-                Wire.LargeFailurePolicy.Fail => LargeFailure.Fail,
-                _ => defaults.OnLargeFailure,
-            },
+            OnLargeFailure = PolicyTerms.LargeFailures.To(policy.OnLargeFailure) ?? defaults.OnLargeFailure,
             LargeTimeout = LargeTimeout(policy.LargeTimeout, violations) ?? defaults.LargeTimeout,
             Importance = importance,
             Overlap = defaults.Overlap,
@@ -122,7 +117,7 @@ internal static class PolicyRules
     {
         violations.RequireKnown(policy.Tiles, $"{Field}.tiles");
         var isOwn = policy.Tiles != Wire.TileMode.Unspecified;
-        var guided = isOwn ? policy.Tiles == Wire.TileMode.Guided : defaults.Tiles == TilePolicy.Guided;
+        var guided = (PolicyTerms.Tiles.To(policy.Tiles) ?? defaults.Tiles) == TilePolicy.Guided;
         if (policy.HasTileThreshold && !(policy.TileThreshold >= 0 && policy.TileThreshold <= 1))
         {
             violations.Add($"{Field}.tile_threshold", FormattableString.Invariant($"must be between 0 (all tiles stay) and 1, was {policy.TileThreshold}"));
