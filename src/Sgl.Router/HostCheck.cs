@@ -25,20 +25,20 @@ internal static class HostCheck
         app.Use((context, next) =>
         {
             var host = context.Request.Host;
-            return allowed.Value is not { } names || !host.HasValue || IsThisMachine(host) || HostString.MatchesAny(host.Host, names) ? next(context) : RefuseAsync(context, host);
+            return allowed.Value is not { } names || !host.HasValue || IsNoName(host) || HostString.MatchesAny(host.Host, names) ? next(context) : RefuseAsync(context, host);
         });
     }
 
     private static T Of<T>(WebApplication app)
         where T : class => app.Services.GetRequiredService<IOptions<T>>().Value;
 
-    /// <summary>Names beside this machine's own; null: all.</summary>
+    /// <summary>Names beside localhost; null: all.</summary>
     private static List<StringSegment>? Allowed(IList<string> configured, bool isGuardedByDefault) =>
         configured.Contains("*") || (configured.Count == 0 && !isGuardedByDefault) ? null : [.. configured.Select(name => new StringSegment(name))];
 
-    // What is written as an address was not looked up.
-    private static bool IsThisMachine(HostString host) =>
-        host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+    // What is written as an address was not looked up, so nobody can have made it lead here; probes and scrapers ask pods by theirs.
+    private static bool IsNoName(HostString host) =>
+        host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host.Host.Trim('[', ']'), out _);
 
     private static Task RefuseAsync(HttpContext context, HostString host)
     {

@@ -149,6 +149,10 @@ test("values decide where a model comes from, what it runs on, and how it scales
   assert.deepEqual(Object.fromEntries(router.env.filter(e => /MaxBytes|Retry|Origins/.test(e.name)).map(e => [e.name, e.value])), {
     SGL_Calls__MaxBytesInFlight: "536870912", SGL_Router__Http__AllowedOrigins__0: "https://chat.example.org", SGL_Router__Retry__BudgetRatio: "0.1",
   });
+  assert.deepEqual(router.env.filter(e => e.name.startsWith("SGL_Router__AllowedHosts")).map(e => [e.name.split("__")[2], e.value]), [
+    "*.answers.example.org", "sgl.example.org", "answers-router", "answers-router.answers", "answers-router.answers.svc", "answers-router.answers.svc.cluster.local", "grpc.sgl.example.org",
+  ].map((name, i) => [String(i), name]), "the service's own names and those of the ingresses are added");
+  assert.deepEqual(named("defaults", "Deployment", "sgl-router").spec.template.spec.containers[0].env.filter(e => e.name.includes("AllowedHosts")), []);
   assert.deepEqual(router.readinessProbe.httpGet, { path: "/readyz", port: "metrics" }, "kubelets speak no TLS to gRPC");
   const queries = named("full.yaml", "ScaledObject", "answers-large").spec.triggers.map(t => t.metadata.query);
   assert.deepEqual(queries, [

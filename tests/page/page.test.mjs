@@ -433,6 +433,15 @@ test("the dashboard shows what was asked, and the replicas without their address
   assert.equal(await page.title(), "Dashboard · SGL");
 
   const exposed = await (await fetch(`${base}v1/sgl/metrics`)).text();
+  assert.doesNotMatch(await text(page, "#tiles"), /drift/, "no policy with the scores of a sample");
+  for (const [value, says] of [["0.04", "0.04 policy default: scores as calibrated"], ["0.31", "0.31 policy default: calibrate anew"]]) {
+    await page.route("**/v1/sgl/metrics", (r) => r.fulfill({
+      body: `${exposed}\nsgl_router_score_drift{service="router",policy="fast"} 0.01\nsgl_router_score_drift{service="router",policy="default"} ${value}\n`,
+    }));
+    await page.waitForFunction((t) => document.querySelector("#tiles").innerText.replace(/\s+/g, " ").includes(`Score drift ${t}`), says);
+    await page.unroute("**/v1/sgl/metrics");
+  }
+
   assert.doesNotMatch(exposed, /127\.0\.0\.1|dotnet|process_/);
   await page.route("**/v1/sgl/metrics", (r) => r.fulfill({ status: 500, body: "" }));
   await page.locator("#dashboard-error:not([hidden])").waitFor();

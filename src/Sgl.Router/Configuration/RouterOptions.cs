@@ -39,7 +39,7 @@ public sealed class RouterOptions
     public bool Anonymous { get; set; }
 
     /// <summary>
-    /// Names by which the router may be asked (<c>Host</c>, <c>:authority</c>) beside this machine's own, e.g. <c>sgl.example.org</c> or <c>*.example.org</c>; <c>*</c>: any.
+    /// Names by which the router may be asked (<c>Host</c>, <c>:authority</c>) beside localhost and addresses, e.g. <c>sgl.example.org</c> or <c>*.example.org</c>; <c>*</c>: any.
     /// Requests that were meant for another host are refused: pages of the web could reach a router without keys by making their own name lead to this machine.
     /// </summary>
     /// <value>Default: none where the router listens on this machine alone and asks for no keys, any elsewhere.</value>

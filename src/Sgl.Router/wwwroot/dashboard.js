@@ -75,6 +75,7 @@ export class Dashboard {
       ["In work", String(sum(now, "sgl_requests_running")), "requests in the router"],
       ["At the models", String(sum(now, "sgl_router_replica_in_flight")), "calls, those in their queues included"],
       ["Not answered", String(wrong), `${counts.failed} failed, ${counts.shed} refused as too many, ${counts.deadline} too late`],
+      ...drift(now),
     ].map(([name, value, more]) => el("div", { class: "tile" }, el("dt", {}, name), el("dd", {}, el("strong", {}, value), el("span", {}, more)))));
 
     const over = (f) => this.#readings.map((reading, i) => f(this.#readings[Math.max(0, i - WINDOW)], reading));
@@ -106,6 +107,14 @@ export class Dashboard {
 }
 
 const card = (title, ...content) => el("section", { class: "card" }, el("h2", {}, title), ...content);
+
+// How far scores have left those that a policy was calibrated on; the policy where they are furthest. None before there are enough scores, or without such a policy.
+function drift(now) {
+  const all = (now.get("sgl_router_score_drift") ?? []).filter((s) => Number.isFinite(s.value));
+  if (all.length === 0) return [];
+  const { labels, value } = all.reduce((a, b) => (b.value > a.value ? b : a));
+  return [["Score drift", value.toFixed(2), `policy ${labels.policy}: ${value > 0.25 ? "calibrate anew" : value > 0.1 ? "scores begin to move" : "scores as calibrated"}`]];
+}
 
 function hops(before, now) {
   const rows = ["small", "large"].map((backend) => {

@@ -38,7 +38,9 @@ public sealed class HostTests
     [InlineData("127.0.0.1")]
     [InlineData("127.0.0.7:1234")]
     [InlineData("[::1]:80")]
-    public async Task Get_ThisMachine_Answered(string host)
+    [InlineData("10.1.2.3:9100")]
+    [InlineData("[fd00::7]")]
+    public async Task Get_ThisMachineOrAnAddress_Answered(string host)
     {
         await using var trio = await Trio.StartAsync();
 
@@ -57,6 +59,7 @@ public sealed class HostTests
 
         Assert.Equal(answered ? HttpStatusCode.OK : HttpStatusCode.MisdirectedRequest, (await GetAsync(trio, "/v1/models", host)).Status);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(trio, "/v1/models", "localhost")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync(trio, "/v1/models", "10.1.2.3")).Status);
     }
 
     [Fact]

@@ -13,6 +13,7 @@ public sealed class PageMetricsTests : IDisposable
     [InlineData("sgl_requests_running{service=\"router\"} 0")]
     [InlineData("sgl_exit_score_bucket{criterion=\"decision\",service=\"router\",le=\"0.5\"} 0")]
     [InlineData("sgl_router_hop_seconds_sum{backend=\"small\",service=\"router\"} 2.5")]
+    [InlineData("sgl_router_score_drift{policy=\"default\",service=\"router\"} 0.04")]
     public void Select_AboutQuestionsAndModels_Told(string line) => Assert.Equal(line + "\n", _metrics.Select("# HELP x y\n" + line + "\n"));
 
     [Theory]
