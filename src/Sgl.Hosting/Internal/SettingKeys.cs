@@ -31,10 +31,10 @@ internal static class SettingKeys
         var exact = known.Where(k => k.Split(':')[^1].Equals(last, StringComparison.OrdinalIgnoreCase)).ToList();
         if (exact.Count > 0)
         {
-            return exact.MinBy(k => Distance(k, key));
+            return exact.MinBy(k => Spelling.Distance(k, key));
         }
 
-        var (best, distance) = known.Select(k => (k, Distance(k, key))).DefaultIfEmpty((string.Empty, int.MaxValue)).MinBy(k => k.Item2);
+        var (best, distance) = known.Select(k => (k, Spelling.Distance(k, key))).DefaultIfEmpty((string.Empty, int.MaxValue)).MinBy(k => k.Item2);
         return distance <= Math.Max(2, key.Length / 4) ? best : null;
     }
 
@@ -78,23 +78,4 @@ internal static class SettingKeys
         : null;
 
     private static bool IsValue(Type type) => type.IsValueType || type == typeof(string) || type == typeof(Uri);
-
-    /// <summary>Letters to change, insert or delete, case apart.</summary>
-    private static int Distance(string one, string other)
-    {
-        var row = Enumerable.Range(0, other.Length + 1).ToArray();
-        for (var i = 1; i <= one.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= other.Length; j++)
-            {
-                var substituted = diagonal + (char.ToUpperInvariant(one[i - 1]) == char.ToUpperInvariant(other[j - 1]) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(substituted, Math.Min(row[j], row[j - 1]) + 1);
-            }
-        }
-
-        return row[^1];
-    }
 }
