@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Sgl.Guidance;
 using Sgl.Policies;
-using Sgl.Router;
 
 namespace Sgl.Cli.Internal;
 

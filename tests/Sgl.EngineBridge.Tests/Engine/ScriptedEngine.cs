@@ -79,7 +79,7 @@ internal sealed class ScriptedEngine : IAsyncDisposable
     }
 
     /// <summary>A bridge to it.</summary>
-    public Task<ModelServing.Fixtures.RunningService> BridgeAsync(params (string Key, string Value)[] settings) => Bridges.StartAsync(Address, Model, settings);
+    public Task<TestKit.Serving.RunningService> BridgeAsync(params (string Key, string Value)[] settings) => Bridges.StartAsync(Address, Model, settings);
 
     /// <summary>An error as engines send them.</summary>
     public static Func<HttpContext, Task> Error(int status, string message, params (string Name, string Value)[] headers) => async context =>
