@@ -12,6 +12,7 @@ internal static class FuzzTargets
         ("tokenizer", () => new TokenizerTarget()),
         ("template", () => new TemplateTarget()),
         ("prompt", () => new PromptTarget()),
+        ("schema", () => new SchemaTarget()),
         ("batch", () => new BatchTarget()),
         ("grpc-body", () => new GrpcTarget(frames: false)),
         ("grpc-frames", () => new GrpcTarget(frames: true)),

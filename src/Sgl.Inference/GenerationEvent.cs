@@ -19,7 +19,7 @@ public abstract record GenerationEvent
     /// <param name="Index">0-based.</param>
     /// <param name="Id">Token id.</param>
     /// <param name="Text">Text that became certain with it; may be empty (half characters and possible stop strings are held back).</param>
-    /// <param name="LogProbability">Natural log of its probability under the processed scores (end tokens masked while below the minimum length).</param>
+    /// <param name="LogProbability">Natural log of its probability under the processed scores (end tokens masked while below the minimum length; what a grammar refuses is not masked).</param>
     public sealed record Token(int Index, int Id, string Text, float LogProbability) : GenerationEvent
     {
         /// <summary>The likeliest ids of the step, likeliest first; as many as <see cref="SamplingOptions.TopLogProbabilities"/> asks for, or all that can be chosen.</summary>

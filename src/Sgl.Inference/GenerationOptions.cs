@@ -1,3 +1,4 @@
+using Sgl.Grammar;
 using Sgl.Guidance;
 
 namespace Sgl.Inference;
@@ -64,6 +65,12 @@ public sealed record GenerationOptions
     /// anyway. Changes when tokens come, not which. Excludes <see cref="Importance"/>, <see cref="ConsistencyRatio"/> and <see cref="FastV"/>.
     /// </summary>
     public IReadOnlyList<int> Draft { get; init; } = [];
+
+    /// <summary>
+    /// What the answer must be: at each step only tokens are chosen that the grammar allows, and the answer ends where nothing can follow. Probabilities, entropies and exit scores stay
+    /// those of the model, of all tokens: how sure it is of what it had to write, not how sure it was left to be. Null: any text. Needs a tokenizer.
+    /// </summary>
+    public JsonGrammar? Grammar { get; init; }
 
     /// <summary>Collects intermediate values for verification; null in normal operation.</summary>
     public GenerationTrace? Trace { get; init; }

@@ -36,6 +36,7 @@ public sealed class VlmEngine : IAsyncDisposable
     private readonly PrefixReuse? _reuse;
     private readonly TimeProvider _time;
     private readonly GenerationRules _rules;
+    private readonly GrammarTable _grammars;
     private long _recalled;
 
     internal VlmEngine(
@@ -54,8 +55,10 @@ public sealed class VlmEngine : IAsyncDisposable
         var vocabulary = checkpoint.Config.Language.VocabularySize;
         var choosable = checkpoint.Tokenizer?.VocabularySize ?? vocabulary;
         var buffers = new SamplingBuffers(vocabulary);
-        var emitter = new TokenEmitter(
-            decoder, checkpoint.Tokenizer, StopIds, sequence => new TokenChooser(sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers));
+        var grammars = _grammars = new GrammarTable(checkpoint.Tokenizer);
+        TokenChooser Chooser(Sequence sequence) => new(
+            sequence.Options.Sampling, StopIds(sequence), vocabulary, choosable, buffers, sequence.Options.Grammar is { } grammar ? grammars.Begin(grammar) : null);
+        var emitter = new TokenEmitter(decoder, checkpoint.Tokenizer, StopIds, Chooser);
         if (model.PrefixCacheOff is null)
         {
             _prefixes = new PrefixStore((long)options.PrefixCacheMiB << 20, decoder.Stages.Count, checkpoint.Config.Language.HiddenSize, decoder.RotatesAlike);
@@ -180,6 +183,11 @@ public sealed class VlmEngine : IAsyncDisposable
         PreparedPrompt prompt, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         _rules.Check(prompt, options);
+        if (options.Grammar is not null)
+        {
+            _grammars.Prepare();
+        }
+
         var submitted = _time.GetTimestamp();
         // Verification wants to see all rows.
         var keys = _reuse is null || options.Trace is not null ? null : prompt.ImageKeys();

@@ -50,7 +50,7 @@ public sealed class HarnessTests : IDisposable
     }
 
     public static TheoryData<string> Offline =>
-        [.. FuzzTargets.All.Select(t => t.Name).Where(n => n.StartsWith("image-", StringComparison.Ordinal) || n is "safetensors" or "config" or "tokenizer" or "template" or "prompt")];
+        [.. FuzzTargets.All.Select(t => t.Name).Where(n => n.StartsWith("image-", StringComparison.Ordinal) || n is "safetensors" or "config" or "tokenizer" or "template" or "prompt" or "schema")];
 
     [Theory]
     [MemberData(nameof(Offline))]

@@ -1,4 +1,5 @@
 using CsCheck;
+using Sgl.Grammar;
 using Sgl.Inference.Internal.Decoding;
 
 namespace Sgl.Inference.Tests;
@@ -116,6 +117,43 @@ public class TokenChooserTests
     [InlineData(float.PositiveInfinity)]
     public void Choose_NotNumbers_Fails(float bad) =>
         Assert.Throws<InvalidOperationException>(() => Chooser(new SamplingOptions(), [], 3).Choose([0, bad, 1], 0));
+
+    [Fact]
+    public void Choose_Grammar_BestOfWhatItAllowsWithTheModelsOwnProbability() =>
+        Gen.Select(Gen.Float[-20, 20].Array[60, 60], Gen.Float[0, 2], Gen.Int[0, 3], Gen.ULong).Sample((logits, temperature, top, seed) =>
+        {
+            // Ids are bytes from '0' on; the last one ends answers.
+            var tokens = new TokenTrie([.. Enumerable.Range(0, logits.Length - 1).Select(i => (ReadOnlyMemory<byte>)new[] { (byte)('0' + i) })]);
+            var options = new SamplingOptions { Temperature = temperature, TopLogProbabilities = top, Seed = seed, MinNewTokens = 0 };
+            var cursor = new TokenGrammar(JsonGrammar.OfSchema("""{"type":"integer"}"""), tokens).Begin();
+            var chooser = new TokenChooser(options, [logits.Length - 1], logits.Length, logits.Length, grammar: cursor);
+            var p = Softmax(logits);
+            for (var step = 0; step < 6; step++)
+            {
+                int[] allowed = [.. Enumerable.Range(0, logits.Length - 1).Where(cursor.Allows), .. cursor.MayEnd ? [logits.Length - 1] : Array.Empty<int>()];
+
+                var choice = chooser.Choose(logits, step);
+
+                Assert.Contains(choice.Id, allowed);
+                Assert.Equal(Math.Log(p[choice.Id]), choice.LogProbability, 1e-3);
+                Assert.True(temperature > 0 || logits[choice.Id] == allowed.Max(id => logits[id]));
+                Assert.All(top == 0 ? [] : chooser.Likeliest(top), a => Assert.Contains(a.Id, allowed));
+                if (choice.Id == logits.Length - 1)
+                {
+                    return;
+                }
+            }
+        });
+
+    [Fact]
+    public void Choose_VocabularyThatCannotGoOn_RefusedByName()
+    {
+        var cursor = new TokenGrammar(JsonGrammar.OfSchema("{}"), new TokenTrie(["x"u8.ToArray(), "y"u8.ToArray()])).Begin();
+
+        var error = Assert.Throws<EngineRequestException>(() => new TokenChooser(new SamplingOptions(), [], 2, 2, grammar: cursor).Choose([1, 2], 0));
+
+        Assert.Equal("response_format", error.Field);
+    }
 
     private static TokenChooser Chooser(SamplingOptions options, int[] ends, int vocabulary) => new(options, ends, vocabulary, vocabulary);
 

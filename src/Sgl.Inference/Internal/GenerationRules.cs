@@ -74,6 +74,11 @@ internal sealed class GenerationRules(EngineOptions engine, ModelDescription mod
             throw new EngineRequestException("consistency_ratio", $"must be between 0 and 1 and needs importance, was {ratio}");
         }
 
+        if (options.Grammar is not null && model.TokenizerDigest is null)
+        {
+            throw new EngineRequestException("response_format", "cannot be enforced: the checkpoint has no tokenizer, so what its tokens write is not known");
+        }
+
         if (options.FastV is { } own)
         {
             ValidateFastV(own, options);

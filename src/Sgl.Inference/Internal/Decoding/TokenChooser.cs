@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Sgl.Grammar;
 using Sgl.Guidance;
 
 namespace Sgl.Inference.Internal.Decoding;
@@ -9,13 +10,14 @@ namespace Sgl.Inference.Internal.Decoding;
 /// <param name="Entropy">Entropy of the processed distribution, nats.</param>
 internal readonly record struct TokenChoice(int Id, float LogProbability, float Entropy);
 
-/// <summary>Chooses the next id from logits: greedy, or temperature with top-k and top-p.</summary>
+/// <summary>Chooses the next id from logits: greedy, or temperature with top-k and top-p; among those that a grammar allows, where there is one.</summary>
 internal sealed class TokenChooser
 {
     private readonly SamplingOptions _options;
     private readonly IReadOnlyList<int> _ends;
     private readonly int _choosable;
     private readonly SamplingBuffers _buffers;
+    private readonly GrammarCursor? _grammar;
     private SplitMix64 _random;
     private LogSoftmax _softmax;
 
@@ -24,8 +26,11 @@ internal sealed class TokenChooser
     /// <param name="vocabulary">V.</param>
     /// <param name="choosable">Ids at or above it are padding rows of the embedding table and never chosen.</param>
     /// <param name="buffers">Work space for V scores; null: one of its own.</param>
-    public TokenChooser(SamplingOptions options, IReadOnlyList<int> ends, int vocabulary, int choosable, SamplingBuffers? buffers = null)
+    /// <param name="grammar">What the ids must write; null: anything.</param>
+    public TokenChooser(
+        SamplingOptions options, IReadOnlyList<int> ends, int vocabulary, int choosable, SamplingBuffers? buffers = null, GrammarCursor? grammar = null)
     {
+        _grammar = grammar;
         _options = options;
         _ends = ends;
         _choosable = Math.Min(choosable, vocabulary);
@@ -34,9 +39,13 @@ internal sealed class TokenChooser
     }
 
     /// <summary>Whether step <paramref name="step"/> takes the likeliest of all ids, so that nothing but it needs to be known.</summary>
-    public bool IsPlain(int step) => _options.Temperature <= 0 && _options.TopLogProbabilities == 0 && (step >= _options.MinNewTokens || _ends.Count == 0);
+    public bool IsPlain(int step) => _grammar is null && _options.Temperature <= 0 && _options.TopLogProbabilities == 0 && (step >= _options.MinNewTokens || _ends.Count == 0);
 
-    /// <summary>Chooses the id of step <paramref name="step"/> (0-based).</summary>
+    /// <summary>Whether nothing can follow what was chosen.</summary>
+    public bool IsComplete => _grammar is { IsComplete: true };
+
+    /// <summary>Chooses the id of step <paramref name="step"/> (0-based); each step once, in their order.</summary>
+    /// <exception cref="EngineRequestException">The vocabulary has no token with which the grammar goes on.</exception>
     public TokenChoice Choose(ReadOnlySpan<float> logits, int step)
     {
         var (scores, work) = (_buffers.Scores, _buffers.Work);
@@ -61,7 +70,9 @@ internal sealed class TokenChooser
         _softmax = softmax;
         // Before a draw, which takes the work space over.
         var entropy = softmax.Entropy(scores, work);
-        var id = _options.Temperature > 0 ? Sample(softmax.Max) : TensorPrimitives.IndexOfMax<float>(scores.AsSpan(0, _choosable));
+        var id = _grammar is not null ? ChooseAllowed(_grammar)
+            : _options.Temperature > 0 ? Sample(softmax.Max)
+            : Best();
         return new TokenChoice(id, softmax.LogProbability(scores[id]), entropy);
     }
 
@@ -94,6 +105,41 @@ internal sealed class TokenChooser
         return [.. best.Select(b => (b.Id, _softmax.LogProbability(b.Score)))];
     }
 
+    private int Best() => TensorPrimitives.IndexOfMax<float>(_buffers.Scores.AsSpan(0, _choosable));
+
+    /// <summary>Chooses among the ids that the grammar allows. Their scores stay: softmax and entropy were those of all ids.</summary>
+    private int ChooseAllowed(GrammarCursor grammar)
+    {
+        // Mostly the likeliest id is one of them, which is known sooner than all of them are.
+        var isGreedy = _options is { Temperature: <= 0, TopLogProbabilities: 0 };
+        var id = isGreedy && Best() is var best && (_ends.Contains(best) ? grammar.MayEnd : grammar.Allows(best)) ? best : ChooseRestricted(grammar);
+        if (!_ends.Contains(id))
+        {
+            grammar.Advance(id);
+        }
+
+        return id;
+    }
+
+    private int ChooseRestricted(GrammarCursor grammar)
+    {
+        var scores = _buffers.Scores.AsSpan(0, _choosable);
+        float[] ends = [.. _ends.Select(e => (uint)e < (uint)_choosable ? _buffers.Scores[e] : float.NegativeInfinity)];
+        grammar.Restrict(scores);
+        for (var i = 0; i < _ends.Count; i++)
+        {
+            if ((uint)_ends[i] < (uint)_choosable)
+            {
+                scores[_ends[i]] = grammar.MayEnd ? ends[i] : float.NegativeInfinity;
+            }
+        }
+
+        var max = TensorPrimitives.Max<float>(scores);
+        return max == float.NegativeInfinity ? throw new EngineRequestException("response_format", "the model's vocabulary has no token with which the answer could go on")
+            : _options.Temperature > 0 ? Sample(max)
+            : Best();
+    }
+
     /// <summary>Draws from the tempered distribution, cut to the best k and then to the smallest nucleus.</summary>
     private int Sample(float max)
     {
@@ -114,7 +160,7 @@ internal sealed class TokenChooser
         if (candidates.Count == 0)
         {
             // Everything that may be chosen is far below what may not.
-            return TensorPrimitives.IndexOfMax<float>(_buffers.Scores.AsSpan(0, _choosable));
+            return Best();
         }
 
         if (_options.TopK > 0)

@@ -69,7 +69,7 @@ internal sealed class TokenEmitter(
         else
         {
             text = sequence.Detokenizer?.Push(choice.Id) ?? "";
-            sequence.Finish = sequence.Detokenizer?.Stopped == true ? FinishReason.Stop
+            sequence.Finish = sequence.Detokenizer?.Stopped == true || sequence.Chooser!.IsComplete ? FinishReason.Stop
                 : sequence.Generated.Count >= sequence.Options.Sampling.MaxNewTokens ? FinishReason.Length
                 : null;
         }
