@@ -72,7 +72,7 @@ public sealed partial class LargeModelService(
             GuidanceReader.CheckShape(early, model, violations);
         }
 
-        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, tenants.Of(context.GetHttpContext()), "input.");
+        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, tenants.Of(context.GetHttpContext()), "input.", input.ResponseFormat);
         var prepared = await preparer.PrepareAsync(chat, violations, call.Token);
         await Write(new() { Layout = prepared.Layout });
 
@@ -101,7 +101,7 @@ public sealed partial class LargeModelService(
         violations.ThrowIfAny();
         await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
 
-        var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan, Draft = draft };
+        var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan, Draft = draft, Grammar = prepared.Grammar };
         var watch = new CancelWatch(client, call);
         var answer = runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), call.Token);
         if (await watch.EndsAsync(answer))

@@ -10,6 +10,7 @@ namespace Sgl.Requests;
 /// <param name="KeepPartOrder">Images stay where the parts place them, also in families that are trained with images first.</param>
 /// <param name="Tenant">Whom it is from.</param>
 /// <param name="Field">Path of the message that holds these fields, with its dot; empty for the request itself.</param>
+/// <param name="ResponseFormat">Null: any text.</param>
 public sealed record ChatInput(
     IReadOnlyList<Wire.Image> Images,
     IReadOnlyList<Wire.ChatMessage> Messages,
@@ -17,7 +18,8 @@ public sealed record ChatInput(
     Wire.ImageLimits? ImageLimits,
     bool KeepPartOrder = false,
     Tenant Tenant = default,
-    string Field = "");
+    string Field = "",
+    Wire.ResponseFormat? ResponseFormat = null);
 
 /// <summary>What can be checked without a model: structure of the chat, ranges of sampling and image limits, number and size of images.</summary>
 public static class RequestRules

@@ -35,7 +35,7 @@ public sealed class SmallModelService(
         await context.WriteResponseHeadersAsync([]);
         var violations = new ViolationList();
         var (importance, consistencyRatio) = ImportanceRules.Read(request.Importance, "importance", violations);
-        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder, tenants.Of(context.GetHttpContext()));
+        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder, tenants.Of(context.GetHttpContext()), ResponseFormat: request.ResponseFormat);
         var prepared = await preparer.PrepareAsync(input, violations, context.CancellationToken);
         await Write(new() { Layout = prepared.Layout });
 
@@ -46,6 +46,7 @@ public sealed class SmallModelService(
             Sampling = prepared.Sampling,
             Importance = guided && prepared.Prompt.VisualTokenCount > 0 ? importance : null,
             ConsistencyRatio = guided ? consistencyRatio : null,
+            Grammar = prepared.Grammar,
         };
         var logProbabilities = new List<float>();
         var result = await runner.RunAsync(prepared, options, started, WriteToken, context.CancellationToken);

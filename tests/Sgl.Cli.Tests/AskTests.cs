@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sgl.TestKit;
 
 namespace Sgl.Cli.Tests;
 
@@ -74,6 +75,24 @@ public class AskTests
 
         Assert.Equal(0, answer.GetProperty("visual_token_count").GetInt32());
         Assert.InRange(answer.GetProperty("small").GetProperty("generated_token_count").GetInt32(), 1, 4);
+    }
+
+    [Fact]
+    public async Task Ask_JsonSchema_AnswerIsOfIt()
+    {
+        using var folder = new TemporaryFolder();
+        var (good, bad) = (folder.Combine("good.json"), folder.Combine("bad.json"));
+        await File.WriteAllTextAsync(good, """{"type":"object","properties":{"word":{"type":"string","maxLength":8}},"required":["word"]}""");
+        await File.WriteAllTextAsync(bad, """{"type":"object","properties":{"word":{"type":"string","pattern":"x"}}}""");
+
+        var answer = await JsonAsync("What word is in the blue box?", "--image", Image, "--json-schema", good);
+        var refused = (await SglProcess.RunAsync("ask", "q", "--json-schema", bad)).OneError();
+        var missing = (await SglProcess.RunAsync("ask", "q", "--json-schema", folder.Combine("none.json"))).OneError();
+
+        using var word = JsonDocument.Parse(answer.GetProperty("answer").GetString()!);
+        Assert.InRange(word.RootElement.GetProperty("word").GetString()!.Length, 0, 8);
+        Assert.Contains("properties.word.pattern", refused, StringComparison.Ordinal);
+        Assert.Contains("none.json", missing, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Grpc.Core;
 using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
 
@@ -37,7 +38,7 @@ public sealed class QuestionTests : ScriptedBridge
         Assert.Equal((0, 128, true), ((double)question["temperature"]!, (int)question["max_tokens"]!, (bool)question["stream"]!));
         Assert.True((bool)question["stream_options"]!["include_usage"]!);
         Assert.Equal(ScriptedEngine.Model, (string)question["model"]!);
-        Assert.All(["top_p", "top_k", "seed", "stop", "min_tokens", "logprobs", "max_completion_tokens"], name => Assert.Null(question[name]));
+        Assert.All(["top_p", "top_k", "seed", "stop", "min_tokens", "logprobs", "max_completion_tokens", "response_format"], name => Assert.Null(question[name]));
     }
 
     [Fact]
@@ -52,6 +53,25 @@ public sealed class QuestionTests : ScriptedBridge
         Assert.Equal((0.5, 0.75, 7, 11, 9, 3), (
             (double)question["temperature"]!, (double)question["top_p"]!, (int)question["top_k"]!, (long)question["seed"]!, (int)question["max_tokens"]!, (int)question["min_tokens"]!));
         Assert.Equal(["\n", "END"], question["stop"]!.AsArray().Select(s => (string)s!));
+    }
+
+    [Fact]
+    public async Task Generate_ResponseFormat_IsTheEnginesToEnforce()
+    {
+        const string schema = """{"type":"object","properties":{"code":{"type":"string"}},"required":["code"],"additionalProperties":false}""";
+        var (of, any, refused) = (Ask("Why?"), Ask("Why?"), Ask("Why?"));
+        (of.ResponseFormat, any.ResponseFormat, refused.ResponseFormat) = (new() { JsonSchema = schema }, new() { JsonObject = true }, new() { JsonSchema = """{"not":{}}""" });
+
+        await AskAsync(of);
+        await AskAsync(any);
+        var error = await Assert.ThrowsAsync<RpcException>(() => AskAsync(refused));
+
+        var formats = Engine.Questions.Select(q => q["response_format"]!).ToArray();
+        Assert.Equal(2, formats.Length);
+        Assert.Equal(("json_schema", true), ((string)formats[0]["type"]!, (bool)formats[0]["json_schema"]!["strict"]!));
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(schema), formats[0]["json_schema"]!["schema"]));
+        Assert.Equal("""{"type":"json_object"}""", formats[1].ToJsonString());
+        Assert.StartsWith("input.response_format.json_schema.not: ", error.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

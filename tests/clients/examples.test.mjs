@@ -40,7 +40,7 @@ async function expected() {
 }
 
 test("there is an example for every client that is promised", () => {
-  assert.deepEqual(examples.map((e) => e.name), ["curl", "`openai` for Node", "`openai` for Python", "LangChain", "AI SDK", ".NET"]);
+  assert.deepEqual(examples.map((e) => e.name), ["curl", "`openai` for Node", "`openai` for Python", "Answers of a schema", "LangChain", "AI SDK", ".NET"]);
   assert.ok(examples.every((e) => e.blocks.length > 0));
 });
 
@@ -48,7 +48,9 @@ for (const { name, blocks } of examples) {
   for (const { language, code } of blocks) {
     test(`${name} (${language}) answers`, async () => {
       const output = await languages[language](code);
-      assert.ok(output.includes(await expected()), output);
+      // What the demo pair, which never saw JSON, writes into it is its own; the form is the schema's.
+      if (name === "Answers of a schema") assert.match(output, /^\{ code: '.*', legible: (true|false) \}\n$/);
+      else assert.ok(output.includes(await expected()), output);
     });
   }
 }

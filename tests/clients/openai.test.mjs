@@ -212,7 +212,7 @@ test("an unknown model is not found", async () => {
 
 test("what would change the answer is refused by name", async () => {
   for (const [name, value] of Object.entries({
-    n: 9, tools: [{ type: "function", function: { name: "f" } }], response_format: { type: "json_object" }, logprobs: 1, top_logprobs: 21, frequency_penalty: 1,
+    n: 9, tools: [{ type: "function", function: { name: "f" } }], response_format: "json", logprobs: 1, top_logprobs: 21, frequency_penalty: 1,
     presence_penalty: 1, logit_bias: { 7: 1 }, modalities: ["text", "audio"], reasoning_effort: "high", max_tokens: 0, temperature: 99, stop: 5,
   })) {
     await refused({ ...large, [name]: value }, 400, name);

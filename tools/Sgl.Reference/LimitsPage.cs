@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Sgl.Grammar;
 using Sgl.Hosting.Internal;
 using Sgl.Requests;
 using Sgl.Router;
@@ -19,6 +20,14 @@ internal static class LimitsPage
         ("stop strings", SamplingRules.MaxStopStrings, "INVALID_REQUEST", "Each is looked for after each token; measure decoding."),
         ("characters of a stop string", SamplingRules.MaxStopLength, "INVALID_REQUEST", "As many are held back before they are streamed."),
         ("likeliest tokens told of each step", SamplingRules.MaxTopLogProbabilities, "INVALID_REQUEST", "Each is a message in every token of a stream."),
+        ("bytes of a JSON schema (`response_format`)", GrammarLimits.MaxSchemaBytes, "INVALID_REQUEST", "Bounds the time of reading it, and of its first masks over the vocabulary."),
+        ("nesting of an answer under one", GrammarLimits.MaxDepth, "", "Readers of JSON have limits of their own, mostly 64."),
+        ("properties of one object in it", GrammarLimits.MaxProperties, "INVALID_REQUEST", "Optional ones are read side by side."),
+        ("alternatives of one `anyOf` in it", GrammarLimits.MaxAlternatives, "INVALID_REQUEST", "They are read side by side."),
+        ("values of one `enum` in it", GrammarLimits.MaxValues, "INVALID_REQUEST", "As OpenAI has it."),
+        ("`minItems` and `maxItems` in it", GrammarLimits.MaxItems, "INVALID_REQUEST", "Each element takes places in the grammar, of which there are 65,536."),
+        ("`minLength` and `maxLength` in it", GrammarLimits.MaxLength, "INVALID_REQUEST", "Each character takes a place in the grammar."),
+        ("digits of a number under it, on each side of the point", GrammarLimits.MaxDigits, "", "What a double holds."),
         ("tiles of one image (`image_limits`)", ImageLimitRules.MostTiles, "INVALID_REQUEST", "Bounds visual tokens and the vision tower's memory; see sizing."),
         ("violations told of one request", ViolationList.Most, "", "Bounds the time spent on wrong requests and the size of their answers."),
         ("elements of one list in a message", MessageScan.MostElements, "INVALID_REQUEST", "Bounds what parsing takes before anything is checked."),

@@ -17,10 +17,11 @@ internal static class AskCommand
         var unpruned = new Option<bool>("--unpruned") { Description = "The large model keeps all visual tokens." };
         var (tiles, tileThreshold) = (CommonOptions.Tiles(), CommonOptions.TileThreshold());
         var (maxTokens, system) = (CommonOptions.MaxTokens(), CommonOptions.System());
+        var schema = new Option<string?>("--json-schema") { Description = "The answer is JSON that satisfies the JSON Schema in this file.", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Write one JSON object instead of text." };
         var command = new Command("ask", "Asks a question about images and streams the answer, with the exit decision.")
         {
-            question, images, router, small, large, threshold, criterion, keepRatio, pruneLayer, unpruned, tiles, tileThreshold, maxTokens, system, json,
+            question, images, router, small, large, threshold, criterion, keepRatio, pruneLayer, unpruned, tiles, tileThreshold, maxTokens, system, schema, json,
         };
         command.Validators.Add(result =>
         {
@@ -44,6 +45,7 @@ internal static class AskCommand
             var files = (result.GetValue(images) ?? []).Select(ImageFile.Read).ToList();
             var request = AnswerRequests.Create(files, result.GetValue(question)!, result.GetValue(system));
             request.Policy = policy;
+            request.ResponseFormat = result.GetValue(schema) is { } file ? AnswerRequests.JsonOf(file) : null;
             if (result.GetValue(maxTokens) is { } most)
             {
                 request.Sampling = new Wire.Sampling { MaxNewTokens = most };

@@ -54,6 +54,15 @@ internal static class ChatRequest
             options.Patch.Set("$.min_tokens"u8, sampling.MinNewTokens);
         }
 
+        options.ResponseFormat = question.ResponseFormat?.KindCase switch
+        {
+            null => null,
+            // Engines that enforce schemas on request alone are requested to.
+            Wire.ResponseFormat.KindOneofCase.JsonSchema =>
+                ChatResponseFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(question.ResponseFormat.JsonSchema), jsonSchemaIsStrict: true),
+            _ => ChatResponseFormat.CreateJsonObjectFormat(),
+        };
+
         foreach (var (path, json) in question.Fields)
         {
             options.Patch.Set(Encoding.UTF8.GetBytes(path), BinaryData.FromString(json));

@@ -37,6 +37,9 @@ internal sealed record EngineQuestion
     /// <summary>Whether tokens come with their log-probability.</summary>
     public bool LogProbabilities { get; init; }
 
+    /// <summary>What the answer must be; checked. Null: any text.</summary>
+    public Wire.ResponseFormat? ResponseFormat { get; init; }
+
     /// <summary>Further fields of the request by their JSON path, values as JSON; for what only some engines know.</summary>
     public IReadOnlyList<(string Path, string Json)> Fields { get; init; } = [];
 }

@@ -27,6 +27,7 @@ internal sealed class BridgeRequests(IOptions<BridgeOptions> bridge, IOptions<Re
     {
         ChatRules.Check(input.Messages, input.Images.Count, $"{input.Field}messages", violations);
         SamplingRules.Check(input.Sampling, bridge.Value.MaxNewTokens, $"{input.Field}sampling", violations);
+        ResponseFormatRules.Read(input.ResponseFormat, $"{input.Field}response_format", violations);
         if (input.ImageLimits is not null && !input.ImageLimits.Equals(new Wire.ImageLimits()))
         {
             violations.Add($"{input.Field}image_limits", "means nothing to a model in a foreign engine, which cuts images in its own way; use policy.pictures");

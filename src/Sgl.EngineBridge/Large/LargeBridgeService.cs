@@ -70,7 +70,7 @@ internal sealed class LargeBridgeService(
             violations.Add("input.guided_tiles", BridgeGuidance.NoTiles(engine.Model));
         }
 
-        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, Field: "input.");
+        var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, Field: "input.", ResponseFormat: input.ResponseFormat);
         var request = requests.Check(chat, violations);
         var preprocess = time.GetElapsedTime(started);
         await Write(new() { Layout = request.Layout });
@@ -105,6 +105,7 @@ internal sealed class LargeBridgeService(
             Sampling = input.Sampling,
             MaxNewTokens = request.MaxNewTokens,
             LogProbabilities = options.Value.LogProbabilities,
+            ResponseFormat = input.ResponseFormat,
         };
         var counts = CountAsync(request, shaped, BridgeGuidance.Policy(guidance), RequestIds.Of(context));
         var answer = RunAsync(question, started, preprocess, token => Write(new() { Token = token }), counts, context, call.Token);

@@ -24,13 +24,13 @@ internal sealed class SmallBridgeService(ChatEngine engine, BridgeRequests reque
 
         // At once, however long the engine takes: a caller with several replicas takes silence for a dead one.
         await context.WriteResponseHeadersAsync([]);
-        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder);
+        var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder, ResponseFormat: request.ResponseFormat);
         var check = requests.Check(input, new ViolationList());
         var shaped = await shaper.ShapeAsync(check, request.Images, AsTheyCame, null, "images", context.CancellationToken);
         var preprocess = time.GetElapsedTime(started);
         await responseStream.WriteAsync(new() { Layout = check.Layout });
 
-        var question = new EngineQuestion { Turns = shaped.Turns, Sampling = request.Sampling, MaxNewTokens = check.MaxNewTokens, LogProbabilities = !request.SkipGuidance };
+        var question = new EngineQuestion { Turns = shaped.Turns, Sampling = request.Sampling, MaxNewTokens = check.MaxNewTokens, LogProbabilities = !request.SkipGuidance, ResponseFormat = request.ResponseFormat };
         var answer = await EngineRun.RunAsync(
             engine, question, RequestIds.Of(context), metrics, time, started, token => responseStream.WriteAsync(new() { Token = token }), context.CancellationToken);
         var scores = request.SkipGuidance ? null : Scores(answer, engine.Model);

@@ -1,3 +1,4 @@
+using Sgl.Grammar;
 using Sgl.Inference;
 using Wire = Sgl.V1;
 
@@ -11,4 +12,8 @@ namespace Sgl.ModelServing;
 /// <param name="PreprocessTime">Decoding, resizing, tokenising.</param>
 /// <param name="Field">Path of the message that holds the request's fields, with its dot; see <see cref="ChatInput"/>.</param>
 public sealed record PreparedRequest(
-    VlmEngine Engine, PreparedPrompt Prompt, Wire.PromptLayout Layout, SamplingOptions Sampling, TimeSpan PreprocessTime, string Field);
+    VlmEngine Engine, PreparedPrompt Prompt, Wire.PromptLayout Layout, SamplingOptions Sampling, TimeSpan PreprocessTime, string Field)
+{
+    /// <summary>What the answer must be; null: any text.</summary>
+    public JsonGrammar? Grammar { get; init; }
+}

@@ -51,6 +51,7 @@ public sealed class RequestPreparer
     {
         var started = _time.GetTimestamp();
         RequestRules.Check(input, _engine.MaxNewTokens, violations);
+        var grammar = ResponseFormatRules.Read(input.ResponseFormat, $"{input.Field}response_format", violations);
         ImageLimitMapping.CheckKnown(input.ImageLimits, engine.Model.KnownImageLimits, $"{input.Field}image_limits", violations);
         var headers = _images.ReadHeaders(input.Images, _engine.MaxImages, $"{input.Field}images", violations);
         IReadOnlyList<PictureDigest> digests = [];
@@ -59,7 +60,7 @@ public sealed class RequestPreparer
             digests = [.. input.Images.Select(i => PictureDigest.Of(i.Data.Span))];
             if (await RecallAsync(engine, input, headers, digests, started, cancellationToken) is { } known)
             {
-                return known;
+                return known with { Grammar = grammar };
             }
         }
 
@@ -75,7 +76,7 @@ public sealed class RequestPreparer
                 _ = ended.Exception;
             },
             place, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return await work.WaitAsync(cancellationToken);
+        return await work.WaitAsync(cancellationToken) with { Grammar = grammar };
     }
 
     private PreparationCost Cost(VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, ViolationList violations)

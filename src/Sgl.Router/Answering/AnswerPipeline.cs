@@ -134,6 +134,7 @@ internal sealed class AnswerPipeline
         var violations = new ViolationList();
         RequestRules.CheckImages(request.Images, models.Least(m => m.MaxImageCount), models.Least(m => m.MaxImageBytes), violations);
         RequestRules.Check(new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits), models.Least(m => m.MaxNewTokens), violations);
+        ResponseFormatRules.Read(request.ResponseFormat, "response_format", violations);
         var policy = PolicyRules.Resolve(request.Policy, Policies, models.Small.Info, models.Large.Info, violations);
         violations.ThrowIfAny();
         return policy;

@@ -105,6 +105,7 @@ internal sealed class AnswerRun(
             // Without a large model to guide, importance is only worth its bytes when the client wants to see it.
             OmitImportance = request.OmitImportance && !policy.MayAskLarge,
             KeepPartOrder = request.KeepPartOrder,
+            ResponseFormat = request.ResponseFormat,
         };
         question.Images.AddRange(request.Images);
         question.Messages.AddRange(request.Messages);
@@ -195,6 +196,7 @@ internal sealed class AnswerRun(
             ImageLimits = pipeline.Models.Large.Info is { GuidedByPictures: true } ? null : request.ImageLimits,
             KeepPartOrder = request.KeepPartOrder,
             GuidedTiles = policy.TileThreshold is not null,
+            ResponseFormat = request.ResponseFormat,
         };
         input.Images.AddRange(request.Images);
         input.Messages.AddRange(request.Messages);

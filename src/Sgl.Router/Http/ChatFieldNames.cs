@@ -18,6 +18,9 @@ internal sealed partial class ChatFieldNames
     /// <summary>Turns that stand elsewhere, in front of the list: the instructions.</summary>
     public int FirstTurn { get; set; }
 
+    /// <summary>The field that said what the answer must be, and its schema.</summary>
+    public (string Field, string Schema) Format { get; set; } = ("response_format", "response_format.json_schema.schema");
+
     /// <summary>Notes where the next image stands.</summary>
     public void AddImage(string path) => _images.Add(path);
 
@@ -27,7 +30,7 @@ internal sealed partial class ChatFieldNames
     /// <summary>The name of a field of the contract.</summary>
     public string Of(string field)
     {
-        const string sampling = "sampling.", policy = "policy.";
+        const string sampling = "sampling.", policy = "policy.", schema = "response_format.json_schema";
         if (Image().Match(field) is { Success: true } image && Index(image.Groups["i"]) is { } i && i < _images.Count)
         {
             return _images[i];
@@ -47,6 +50,8 @@ internal sealed partial class ChatFieldNames
             "policy.name" => "sgl.policy",
             "policy.large_timeout" => "sgl.large_timeout_ms",
             "keep_part_order" => "sgl.keep_part_order",
+            "response_format" => Format.Field,
+            _ when field.StartsWith(schema, StringComparison.Ordinal) => Format.Schema + field[schema.Length..],
             _ when field.StartsWith(sampling, StringComparison.Ordinal) => field[sampling.Length..],
             _ when field.StartsWith(policy, StringComparison.Ordinal) => "sgl." + field[policy.Length..],
             _ when field.StartsWith("image_limits", StringComparison.Ordinal) => "sgl." + field,

@@ -50,7 +50,7 @@ internal sealed class ChatRequestReader
         var chat = reader.Read(
             body, () => instructions = new ResponseInputReader(reader._request, reader._names, models.Least(m => m.MaxImageCount)).Read(body),
             BodyTerms.Response);
-        return new ResponseRequest(chat, instructions, body.Has("max_output_tokens", out _) ? reader._request.Sampling.MaxNewTokens : null, metadata);
+        return new ResponseRequest(chat, instructions, body.Has("max_output_tokens", out _) ? reader._request.Sampling.MaxNewTokens : null, metadata, body.Object("text")?.Object("format")?.Text("name"));
     }
 
     private ChatRequest Read(BodyObject body, Action readTurns, BodyTerms terms)
@@ -60,6 +60,7 @@ internal sealed class ChatRequestReader
         readTurns();
         ReadSampling(body, terms.MaxTokens);
         var logprobs = ReadLogprobs(body, terms);
+        (_request.ResponseFormat, _names.Format) = (terms.Format(body), terms.FormatFields);
         var own = body.Object("sgl");
         var includes = ChatPolicyReader.Read(own, route, policy, _request);
         terms.Refuse(body);

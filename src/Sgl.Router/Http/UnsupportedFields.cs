@@ -40,7 +40,6 @@ internal static class UnsupportedFields
         ["tool_choice"] = Only("none", "auto"),
         ["function_call"] = Only("none", "auto"),
         ["logit_bias"] = Nothing,
-        ["response_format"] = (IsText, "only {\"type\":\"text\"} is supported: no grammar is enforced while tokens are chosen, so JSON could not be promised (ask for it in the text)"),
         ["modalities"] = (v => v.ValueKind == JsonValueKind.Array && v.EnumerateArray().All(m => m.ValueKind == JsonValueKind.String && m.ValueEquals("text")), "only [\"text\"] is supported"),
         ["audio"] = Nothing,
         ["reasoning_effort"] = Only("none"),
@@ -79,13 +78,13 @@ internal static class UnsupportedFields
         ["messages"] = (IsEmpty, "is a field of /v1/chat/completions; write input"),
         ["max_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
         ["max_completion_tokens"] = (_ => false, "is a field of /v1/chat/completions; write max_output_tokens"),
-        ["response_format"] = (IsText, "is a field of /v1/chat/completions; write text.format, of which only {\"type\":\"text\"} is supported"),
+        ["response_format"] = (IsText, "is a field of /v1/chat/completions; write text.format"),
         ["background"] = Only(false),
         ["conversation"] = (_ => false, "is not supported: nothing is kept; send the earlier turns"),
         ["previous_response_id"] = (_ => false, "is not supported: nothing is kept; send the earlier turns"),
         ["prompt"] = Nothing,
         ["reasoning"] = (HasNoEffort, "is not supported; only {\"effort\":\"none\"} is"),
-        ["text"] = (IsPlainText, "only {\"format\":{\"type\":\"text\"}} is supported"),
+        ["text"] = (IsFormatAlone, "only format and {\"verbosity\":\"medium\"} are supported"),
         ["truncation"] = Only("disabled"),
         ["context_management"] = Nothing,
     };
@@ -146,9 +145,9 @@ internal static class UnsupportedFields
     private static bool HasNoEffort(JsonElement reasoning) => reasoning.ValueKind == JsonValueKind.Object
         && reasoning.EnumerateObject().All(m => m.Value.ValueKind == JsonValueKind.Null || (m.NameEquals("effort") && m.Value.ValueKind == JsonValueKind.String && m.Value.ValueEquals("none")));
 
-    private static bool IsPlainText(JsonElement text) => text.ValueKind == JsonValueKind.Object
+    private static bool IsFormatAlone(JsonElement text) => text.ValueKind == JsonValueKind.Object
         && text.EnumerateObject().All(m => m.Value.ValueKind == JsonValueKind.Null
-            || (m.NameEquals("format") && IsText(m.Value))
+            || m.NameEquals("format")
             || (m.NameEquals("verbosity") && m.Value.ValueKind == JsonValueKind.String && m.Value.ValueEquals("medium")));
 
     private static bool IsText(JsonElement format) => format.ValueKind == JsonValueKind.Object

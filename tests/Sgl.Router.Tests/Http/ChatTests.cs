@@ -228,7 +228,7 @@ public sealed class ChatTests : IAsyncLifetime
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"json_schema\":{\"a\":1}}", "json_schema")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_pixels\":50176}", "max_pixels")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"tools\":[{}]}", "tools")]
-    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"response_format\":{\"type\":\"json_object\"}}", "response_format")]
+    [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"response_format\":{\"type\":\"grammar\"}}", "response_format.type")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"max_tokens\":0}", "max_tokens")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"temperature\":99}", "temperature")]
     [InlineData("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"stop\":5}", "stop")]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Sgl.Router;
@@ -46,7 +47,7 @@ internal sealed record ResponseObject
     /// <summary>How many tokens are told of each step beside the chosen one.</summary>
     public required int TopLogprobs { get; init; }
 
-    public ResponseText Text => new();
+    public ResponseText Text { get; init; } = new(new ResponseTextFormat());
 
     public string ToolChoice => "auto";
 
@@ -69,15 +70,29 @@ internal sealed record ResponseError(string Code, string Message);
 internal sealed record ResponseIncomplete(string Reason);
 
 /// <summary>The form of the text.</summary>
-internal sealed record ResponseText
-{
-    public ResponseTextFormat Format => new();
-}
+internal sealed record ResponseText(ResponseTextFormat Format);
 
 /// <summary>The form of the text.</summary>
 internal sealed record ResponseTextFormat
 {
-    public string Type => "text";
+    /// <summary><c>text</c>, <c>json_object</c> or <c>json_schema</c>.</summary>
+    public string Type { get; init; } = "text";
+
+    public string? Name { get; init; }
+
+    public JsonElement? Schema { get; init; }
+
+    public bool? Strict { get; init; }
+
+    /// <summary>As it was asked for.</summary>
+    /// <param name="format">Null: any text.</param>
+    /// <param name="name">Of the schema.</param>
+    public static ResponseTextFormat From(Wire.ResponseFormat? format, string? name) => format?.KindCase switch
+    {
+        null => new(),
+        Wire.ResponseFormat.KindOneofCase.JsonObject => new() { Type = "json_object" },
+        _ => new() { Type = "json_schema", Name = name ?? "answer", Schema = JsonSerializer.Deserialize<JsonElement>(format.JsonSchema), Strict = true },
+    };
 }
 
 /// <summary>What the assistant said.</summary>

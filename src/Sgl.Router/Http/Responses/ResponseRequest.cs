@@ -5,7 +5,8 @@ namespace Sgl.Router;
 /// <param name="Instructions">The system message in front.</param>
 /// <param name="MaxOutputTokens">As it was asked.</param>
 /// <param name="Metadata">The client's own.</param>
-internal sealed record ResponseRequest(ChatRequest Chat, string? Instructions, long? MaxOutputTokens, IReadOnlyDictionary<string, string> Metadata) : IQuestion
+/// <param name="FormatName">Name of the schema.</param>
+internal sealed record ResponseRequest(ChatRequest Chat, string? Instructions, long? MaxOutputTokens, IReadOnlyDictionary<string, string> Metadata, string? FormatName) : IQuestion
 {
     /// <summary>The response without an answer.</summary>
     public ResponseObject Empty(string requestId, long created) => new()
@@ -21,6 +22,7 @@ internal sealed record ResponseRequest(ChatRequest Chat, string? Instructions, l
         TopP = Chat.Answer.Sampling.HasTopP ? Chat.Answer.Sampling.TopP : 1,
         TopLogprobs = Chat.Answer.Sampling.TopLogProbabilities,
         Metadata = Metadata,
+        Text = new ResponseText(ResponseTextFormat.From(Chat.Answer.ResponseFormat, FormatName)),
     };
 
     /// <summary>The response with its answer.</summary>
