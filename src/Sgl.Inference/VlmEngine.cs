@@ -259,25 +259,33 @@ public sealed class VlmEngine : IAsyncDisposable
     }
 
     /// <summary>The first run of a session is several times slower than the second, and a model that cannot run should be known before it serves.</summary>
-    internal async Task WarmUpAsync(CancellationToken cancellationToken)
+    /// <param name="picture">
+    /// Whether the tower runs too. On a CPU a picture would take as long as making all sessions, and its first run differs from later ones by the memory it takes.
+    /// </param>
+    /// <param name="cancellationToken">Ends it.</param>
+    internal async Task WarmUpAsync(bool picture, CancellationToken cancellationToken)
     {
         var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = Math.Min(2, _options.MaxNewTokens) } };
         PreparedPrompt prompt;
         if (_checkpoint.Template is null)
         {
-            // Nobody can write a prompt with a picture in it, but the tower should have run.
-            await _vision.LastHiddenAsync([Preprocess(Blank())], cancellationToken).ConfigureAwait(false);
+            if (picture)
+            {
+                // Nobody can write a prompt with a picture in it, but the tower should have run.
+                await _vision.LastHiddenAsync([Preprocess(Blank())], cancellationToken).ConfigureAwait(false);
+            }
+
             prompt = new PreparedPrompt([0, 0], [], []) { CacheScope = "" };
         }
         else
         {
-            var messages = new[] { new ChatMessage(ChatRole.User, [new ChatPart.Image(0), new ChatPart.Text("?")]) };
-            prompt = Prepare(new PromptInput { Images = [Blank()], Messages = messages, CacheScope = "" }, cancellationToken);
-            options = options with
+            IReadOnlyList<RgbImage> images = picture ? [Blank()] : [];
+            var messages = new[] { new ChatMessage(ChatRole.User, [.. images.Select((_, i) => new ChatPart.Image(i)), new ChatPart.Text("?")]) };
+            prompt = Prepare(new PromptInput { Images = images, Messages = messages, CacheScope = "" }, cancellationToken);
+            if (_options.Importance && picture)
             {
-                Importance = _options.Importance ? new ImportanceOptions() : null,
-                ConsistencyRatio = _options.Importance ? 0.05 : null,
-            };
+                options = options with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.05 };
+            }
         }
 
         await foreach (var _ in GenerateAsync(prompt, options, cancellationToken).ConfigureAwait(false))

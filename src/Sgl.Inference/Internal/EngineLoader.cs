@@ -94,7 +94,7 @@ internal static partial class EngineLoader
             progress?.Report(new LoadProgress("warm-up", parts.Fraction));
             try
             {
-                await engine.WarmUpAsync(cancellationToken).ConfigureAwait(false);
+                await engine.WarmUpAsync(picture: cuts.Any(c => c.Device.IsCuda), cancellationToken).ConfigureAwait(false);
             }
             catch
             {

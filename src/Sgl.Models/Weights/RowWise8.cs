@@ -1,7 +1,8 @@
 using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Sgl.Models;
@@ -15,6 +16,9 @@ public static class RowWise8
     // Weights are rounded once, at load: without AggressiveOptimization most of it would be over before the code is compiled for speed.
     private const int Leaf7 = 7;
     private const int VnniOf512 = 11, VnniOf256 = 4;
+
+    // Bytes of a vector that is interleaved.
+    private const int Square = 16;
 
     /// <summary>Whether this processor adds products of 8-bit numbers without saturation: AVX-512 VNNI, AVX-VNNI, or Arm.</summary>
     public static bool ProcessorTakes8Bits { get; } = TakesEightBits();
@@ -64,21 +68,65 @@ public static class RowWise8
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Transpose(ReadOnlySpan<sbyte> codes, int inputs, byte* target, long outputs, long firstOutput, byte flip)
     {
-        // Columns of a small square stay in the cache while they are collected.
-        const int Square = 64;
         var rows = codes.Length / inputs;
-        var source = MemoryMarshal.AsBytes(codes);
-        for (var i0 = 0; i0 < inputs; i0 += Square)
+        var (wholeRows, wholeInputs) = Zips ? (rows - (rows % Square), inputs - (inputs % Square)) : (0, 0);
+        fixed (sbyte* first = codes)
         {
-            var end = Math.Min(inputs, i0 + Square);
-            for (var i = i0; i < end; i++)
+            var source = (byte*)first;
+            for (var i = 0; i < wholeInputs; i += Square)
             {
-                var line = target + (i * outputs) + firstOutput;
-                for (int r = 0, at = i; r < rows; r++, at += inputs)
+                for (var r = 0; r < wholeRows; r += Square)
                 {
-                    line[r] = (byte)(source[at] ^ flip);
+                    TransposeSquare(source + ((long)r * inputs) + i, inputs, target + (i * outputs) + firstOutput + r, outputs, flip);
                 }
             }
+
+            for (var i = 0; i < inputs; i++)
+            {
+                var line = target + (i * outputs) + firstOutput;
+                for (var r = i < wholeInputs ? wholeRows : 0; r < rows; r++)
+                {
+                    line[r] = (byte)(source[((long)r * inputs) + i] ^ flip);
+                }
+            }
+        }
+    }
+
+    /// <summary>Four times each line of the upper half is interleaved with its like of the lower half: that moves byte (r, i) to (i, r).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void TransposeSquare(byte* source, int stride, byte* target, long outputs, byte flip)
+    {
+        var lines = stackalloc Vector128<byte>[2 * Square];
+        var next = lines + Square;
+        var flips = Vector128.Create(flip);
+        for (var r = 0; r < Square; r++)
+        {
+            lines[r] = Vector128.Load(source + ((long)r * stride)) ^ flips;
+        }
+
+        for (var round = 0; round < BitOperations.Log2(Square); round++)
+        {
+            for (var r = 0; r < Square / 2; r++)
+            {
+                var (upper, lower) = (lines[r], lines[r + (Square / 2)]);
+                if (Sse2.IsSupported)
+                {
+                    (next[2 * r], next[(2 * r) + 1]) = (Sse2.UnpackLow(upper, lower), Sse2.UnpackHigh(upper, lower));
+                }
+                else
+                {
+                    (next[2 * r], next[(2 * r) + 1]) = (AdvSimd.Arm64.ZipLow(upper, lower), AdvSimd.Arm64.ZipHigh(upper, lower));
+                }
+            }
+
+            var done = next;
+            next = lines;
+            lines = done;
+        }
+
+        for (var i = 0; i < Square; i++)
+        {
+            lines[i].Store(target + (i * outputs));
         }
     }
 
@@ -124,6 +172,8 @@ public static class RowWise8
             row[i] -= q * scale;
         }
     }
+
+    private static bool Zips => Sse2.IsSupported || AdvSimd.Arm64.IsSupported;
 
     private static bool TakesEightBits()
     {

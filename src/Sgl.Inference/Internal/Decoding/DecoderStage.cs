@@ -17,9 +17,9 @@ internal sealed class DecoderStage : IStage
     private const int FirstCache = 6;
 
     private readonly LanguageModelConfig _config;
-    private readonly InferenceSession _plain;
-    private readonly InferenceSession? _importance;
-    private readonly InferenceSession? _stepImportance;
+    private readonly bool _importance;
+    private readonly InferenceSession _rows;
+    private readonly InferenceSession _step;
     private readonly int[] _deepStackLayers;
     private readonly string[] _plainInputs;
     private readonly string[] _importanceInputs;
@@ -38,12 +38,10 @@ internal sealed class DecoderStage : IStage
     {
         _config = config;
         Placement = placement;
-        _plain = Create(ImportanceOutput.None);
-        if (importance)
-        {
-            _importance = Create(ImportanceOutput.ChosenRows);
-            _stepImportance = Create(ImportanceOutput.DecodeRow);
-        }
+        _importance = importance;
+        // Each session packs all weights again before the runtime finds that it has them. So there is none for runs without importance: those that have it can leave it out.
+        _rows = Create(importance ? ImportanceOutput.ChosenRows : ImportanceOutput.None);
+        _step = importance ? Create(ImportanceOutput.DecodeRow) : _rows;
 
         InferenceSession Create(ImportanceOutput output) =>
             sessions.Create(DecoderStageGraph.Build(config, names, placement.First, placement.Last, output, sessions.Arithmetic(placement.Device, computeType)), placement.Device);
@@ -63,7 +61,7 @@ internal sealed class DecoderStage : IStage
     public KvPool Kv { get; }
 
     /// <summary>Whether this stage can yield importance.</summary>
-    public bool HasImportance => _importance is not null;
+    public bool HasImportance => _importance;
 
     /// <summary>
     /// Runs the layers over <paramref name="batch"/> sequences of <paramref name="rows"/> new rows each, in slots <paramref name="firstSlot"/>...
@@ -78,11 +76,10 @@ internal sealed class DecoderStage : IStage
         var half = _config.HeadDim / 2;
         inputs.SetRopeRows(batch * rows);
         var kv = slab.View(firstSlot, batch);
-        var session = (importance is null ? _plain : rows == 1 ? _stepImportance : null)
-            ?? _importance
-            ?? throw new InvalidOperationException("this engine was loaded without importance");
-        var asksRows = session == _importance;
-        var wanted = importance ?? new ImportanceShape(1, 1);
+        RequireImportance(importance);
+        var session = rows == 1 ? _step : _rows;
+        var asksRows = _importance && session == _rows;
+        var wanted = importance ?? (asksRows ? inputs.AskNothing(batch) : default);
         var values = new List<OrtValue>(12);
         OrtValue Own(OrtValue value)
         {
@@ -111,12 +108,12 @@ internal sealed class DecoderStage : IStage
                 ins.Add(Own(inputs.ImportanceWeight.Tensor(wanted.Groups, wanted.Rows)));
             }
 
-            if (session != _plain)
+            if (importance is not null)
             {
                 outs.Add(Own(inputs.Importance.Tensor(Placement.Count, batch, wanted.Groups, total)));
             }
 
-            session.Run(_runOptions, asksRows ? _importanceInputs : _plainInputs, ins, session == _plain ? _plainOutputs : _importanceOutputs, outs);
+            session.Run(_runOptions, asksRows ? _importanceInputs : _plainInputs, ins, importance is null ? _plainOutputs : _importanceOutputs, outs);
         }
         finally
         {
@@ -136,12 +133,12 @@ internal sealed class DecoderStage : IStage
     public ReadOnlySpan<float> Step(StageInputs inputs, int batch, int total, KvSlab slab, ImportanceShape? importance)
     {
         inputs.SetRopeRows(batch);
-        var session = (importance is null ? _plain : _stepImportance) ?? throw new InvalidOperationException("this engine was loaded without importance");
+        RequireImportance(importance);
         var addresses = inputs.StepAddresses(batch, _config.HiddenSize, _config.HeadDim / 2);
         var bound = slab.Bound(importance is not null, batch);
         if (bound is null || bound.Addresses != addresses)
         {
-            bound = new BoundStep(session, addresses);
+            bound = new BoundStep(_step, addresses);
             long[] row = [batch, 1, _config.HiddenSize];
             bound.Input("hidden", addresses.Hidden, row);
             bound.Input("cos", addresses.Cos, [batch, _config.HeadDim / 2]);
@@ -175,9 +172,16 @@ internal sealed class DecoderStage : IStage
     public void Dispose()
     {
         Kv.Dispose();
-        _plain.Dispose();
-        _importance?.Dispose();
-        _stepImportance?.Dispose();
+        _rows.Dispose();
+        _step.Dispose();
         _runOptions.Dispose();
+    }
+
+    private void RequireImportance(ImportanceShape? asked)
+    {
+        if (asked is not null && !_importance)
+        {
+            throw new InvalidOperationException("this engine was loaded without importance");
+        }
     }
 }

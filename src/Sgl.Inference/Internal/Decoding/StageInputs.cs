@@ -95,6 +95,15 @@ internal sealed class StageInputs(int deepStackLayers = 0) : IDisposable
         return new ImportanceShape(1, 1);
     }
 
+    /// <summary>Sets up one query row of no weight, for a run whose importance nobody wants.</summary>
+    public ImportanceShape AskNothing(int batch)
+    {
+        ImportanceRows.Span(1)[0] = 0;
+        ImportanceLimit.Span(batch).Clear();
+        ImportanceWeight.Span(1)[0] = 0;
+        return new ImportanceShape(1, 1);
+    }
+
     public void Dispose()
     {
         foreach (var layer in DeepStack)
