@@ -56,6 +56,7 @@ public static class RouterHost
         services.AddHostedService(s => s.GetRequiredService<BackendMonitor>());
         services.AddSingleton<SmallHop>();
         services.AddSingleton<LargeHop>();
+        services.AddSingleton<SecondOpinions>();
         services.AddSingleton<AnswerPipeline>();
         services.AddSingleton<AnswerCalls>();
         services.AddSingleton<ChatEndpoint>();

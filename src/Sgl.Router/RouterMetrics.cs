@@ -19,6 +19,9 @@ internal sealed class RouterMetrics
     private readonly Gauge _backends;
     private readonly Gauge _threshold;
     private readonly Gauge _drift;
+    private readonly Gauge _agreement;
+    private readonly Counter _opinions;
+    private readonly Counter _cost;
     private readonly Histogram _hops;
     private readonly Counter _promptTokens;
     private readonly Counter _visualTokens;
@@ -49,6 +52,12 @@ internal sealed class RouterMetrics
             "sgl_router_score_drift",
             "Population stability index of the latest scores against those the policy's file was calibrated on, by policy; above 0.25 calibrate anew. Only for files of sgl calibrate that hold score_bins.",
             ["policy"]);
+        _agreement = common.Factory.CreateGauge(
+            "sgl_router_agreement", "Share of the latest second opinions in which the large model says what the small one had said, by policy. Only with Router:SecondOpinion:Share.", ["policy"]);
+        _opinions = common.Factory.CreateCounter(
+            "sgl_router_second_opinions_total", "Exits that the large model was to be asked about, by outcome: same, different, busy (it had other work), failed.", ["outcome"]);
+        _cost = common.Factory.CreateCounter(
+            "sgl_router_cost_total", "Cost of answers by model, at the prices of Router:Policy:Cost; at the default prices seconds of work.", ["backend"]);
         _hops = common.Histogram("sgl_router_hop_seconds", "Time a request spent waiting for each model.", MetricBuckets.EndToEnd, "backend");
         _promptTokens = common.Factory.CreateCounter(
             "sgl_router_prompt_tokens_total", "Prompt tokens of answers by model: run, or cached, whose keys and values were kept from an earlier prompt.", ["backend", "outcome"]);
@@ -108,6 +117,12 @@ internal sealed class RouterMetrics
     public void SetThreshold(string criterion, double threshold) => _threshold.WithLabels(criterion).Set(threshold);
 
     public void SetDrift(string policy, double index) => _drift.WithLabels(policy).Set(index);
+
+    public void CountSecondOpinion(SecondOpinion outcome) => _opinions.WithLabels(outcome.ToString().ToLowerInvariant()).Inc();
+
+    public void SetAgreement(string policy, double share) => _agreement.WithLabels(policy).Set(share);
+
+    public void CountCost(string backend, double cost) => _cost.WithLabels(backend).Inc(Math.Max(0, cost));
 
     public void ObserveHop(string backend, TimeSpan time) => _hops.WithLabels(backend).Observe(time.TotalSeconds);
 }

@@ -19,19 +19,22 @@ internal sealed class AnswerPipeline
         BackendMonitor monitor,
         SmallHop small,
         LargeHop large,
+        SecondOpinions opinions,
         RouterPolicies policies,
         RouterMetrics metrics,
         IOptions<RouterOptions> options,
         TimeProvider time,
         ILogger<AnswerPipeline> logger)
     {
-        (_monitor, Small, Large, Policies, Metrics, Options, Time, _logger) = (monitor, small, large, policies, metrics, options.Value, time, logger);
+        (_monitor, Small, Large, SecondOpinions, Policies, Metrics, Options, Time, _logger) = (monitor, small, large, opinions, policies, metrics, options.Value, time, logger);
         Overlap = new OverlapRule(metrics);
     }
 
     public SmallHop Small { get; }
 
     public LargeHop Large { get; }
+
+    public SecondOpinions SecondOpinions { get; }
 
     public RouterPolicies Policies { get; }
 

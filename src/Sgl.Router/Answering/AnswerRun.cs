@@ -47,12 +47,18 @@ internal sealed class AnswerRun(
             await TellDecisionAsync(decision);
             if (decision.Action == Wire.DecisionAction.Exit)
             {
-                return await CompleteAsync(Wire.AnswerPath.Exit, decision.Reason, decision.Explanation, null);
+                var exit = await CompleteAsync(Wire.AnswerPath.Exit, decision.Reason, decision.Explanation, null);
+                if (decision.Reason == Wire.RoutingReason.ScoreReached && request.Sampling is not { Temperature: > 0 })
+                {
+                    pipeline.SecondOpinions.Consider(policy.Calibration.Policy, exit.Answer, () => Question(policy.LargeTimeout), call);
+                }
+
+                return exit;
             }
 
             try
             {
-                var (taken, question) = (early, Question());
+                var (taken, question) = (early, Question(LargeTimeout()));
                 early = null; // from here on the hop disposes it
                 var large = await pipeline.Large.AskAsync(question, taken, call, TellLayoutAsync, TellLargeTokenAsync);
                 return await CompleteAsync(Wire.AnswerPath.Escalated, decision.Reason, decision.Explanation, large);
@@ -203,7 +209,7 @@ internal sealed class AnswerRun(
         return input;
     }
 
-    private LargeQuestion Question()
+    private LargeQuestion Question(TimeSpan timeout)
     {
         // What was unknown when the request came may be known by now.
         var large = pipeline.Models.Large;
@@ -231,7 +237,7 @@ internal sealed class AnswerRun(
             Input = Input(),
             Guidance = guidance,
             VisualTokens = large.Info.GuidedByPictures || pipeline.Models.Small.Info is { ProbabilitiesOnly: true } ? null : _small?.Layout.VisualTokenCount,
-            Timeout = LargeTimeout(),
+            Timeout = timeout,
         };
     }
 
@@ -328,14 +334,22 @@ internal sealed class AnswerRun(
             TimeToFirstToken = _firstToken is { } first ? Duration.FromTimeSpan(first) : null,
             Total = Duration.FromTimeSpan(pipeline.Time.GetElapsedTime(started)),
         };
+        var prices = pipeline.Options.Policy.Cost;
+        var (smallCost, largeCost) = (prices.OfSmall(_small?.Completed.Timings), prices.OfLarge(large?.Completed.Timings));
         if (_small is not null)
         {
             pipeline.Metrics.CountUsage(pipeline.Small.Name, _small.Completed.Usage);
+            pipeline.Metrics.CountCost(pipeline.Small.Name, smallCost);
+            if (policy is { Force: Wire.Route.Unspecified, Source: TargetCostThreshold target })
+            {
+                target.Spent(smallCost, large is null ? null : largeCost);
+            }
         }
 
         if (large is not null)
         {
             pipeline.Metrics.CountUsage(pipeline.Large.Name, large.Completed.Usage);
+            pipeline.Metrics.CountCost(pipeline.Large.Name, largeCost);
         }
 
         if (_firstToken is { } any)

@@ -195,6 +195,34 @@ internal sealed class LargeHop
         }
     }
 
+    /// <summary>Asks where a replica has nothing else to do, once and without anybody waiting; null: none is idle.</summary>
+    /// <param name="question">The question.</param>
+    /// <param name="call">What it is asked for.</param>
+    /// <exception cref="RpcException">The replica failed.</exception>
+    /// <exception cref="HopException">It broke the contract.</exception>
+    public async Task<LargeAnswer?> AskIfIdleAsync(LargeQuestion question, AnswerCall call)
+    {
+        using var lease = _backends.Large.Pick(new HashSet<Replica>());
+        if (lease is not { Fits: true } || lease.Replica.InFlight > 1)
+        {
+            return null;
+        }
+
+        using var stream = LargeCall.Open(lease.Replica, question.Input, question.Guidance, call.ToHop(question.Timeout, _time, call.CancellationToken));
+        var (layout, pruning) = (new Wire.PromptLayout(), new Wire.PruneOutcome());
+        await foreach (var message in stream.EventsAsync(call.CancellationToken))
+        {
+            layout = message.Layout ?? layout;
+            pruning = message.Accepted ?? pruning;
+            if (message.Completed is { } completed)
+            {
+                return new LargeAnswer(layout, pruning, completed);
+            }
+        }
+
+        throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "its stream ended without a completed event");
+    }
+
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>
     /// <param name="points">By rising layer, keep ratios not rising; so each mask is a subset of the one before.</param>
     /// <param name="tileThreshold">Of guided tiles; null: all are encoded.</param>

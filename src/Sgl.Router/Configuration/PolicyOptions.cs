@@ -46,6 +46,9 @@ public sealed class PolicyOptions
     /// <summary>Share of requests that shall exit, 0 to 1: the threshold follows as a running quantile of the scores. Default: a fixed threshold.</summary>
     public double? TargetExitRatio { get; set; }
 
+    /// <summary>What requests shall cost on average: the threshold follows their scores and costs. Excludes <see cref="TargetExitRatio"/>.</summary>
+    public CostOptions Cost { get; set; } = new();
+
     /// <summary>Scores that the running quantile looks back on.</summary>
     /// <value>Default 500.</value>
     public int Window { get; set; } = 500;

@@ -24,6 +24,9 @@ public sealed class RouterOptions
     /// <summary>Further policies, which requests may name.</summary>
     public IList<NamedPolicyOptions> Policies { get; } = [];
 
+    /// <summary>Whether the large model says now and then what it thinks of small answers that were final.</summary>
+    public SecondOpinionOptions SecondOpinion { get; set; } = new();
+
     /// <summary>The HTTP API.</summary>
     public HttpApiOptions Http { get; set; } = new();
 

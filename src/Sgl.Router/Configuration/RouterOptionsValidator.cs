@@ -15,6 +15,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Backend(nameof(options.Small), options.Small, errors);
         Backend(nameof(options.Large), options.Large, errors);
         Retry(options.Retry, errors);
+        SecondOpinion(options.SecondOpinion, errors);
         Ejection(options.Ejection, errors);
         Policy(options.Policy, errors);
         for (var i = 0; i < options.Policies.Count; i++)
@@ -97,6 +98,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
     private static void Policy(PolicyOptions policy, SettingErrors errors)
     {
         Threshold("Policy", policy.File, policy.Threshold, policy.Criterion, policy.TargetExitRatio, errors);
+        Cost(policy, errors);
         Between(errors, "Policy:Window", policy.Window, 10, 100_000);
         Between(errors, "Policy:MinimumSamples", policy.MinimumSamples, 1, policy.Window);
         Prune("Policy", policy.Unpruned, policy.Prune, errors);
@@ -111,6 +113,22 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Defined(errors, "Policy:Tiles", policy.Tiles);
         Defined<ImportanceVariant>(errors, "Policy:Importance:Variant", policy.Importance.Variant);
         Defined<ImportanceSource>(errors, "Policy:Importance:Source", policy.Importance.Source);
+    }
+
+    private static void Cost(PolicyOptions policy, SettingErrors errors)
+    {
+        var cost = policy.Cost;
+        errors.Require(cost.Target is null || policy.TargetExitRatio is null, "Policy:Cost:Target", "is set together with Policy:TargetExitRatio", "keep one of the two");
+        errors.Require(cost.Target is null or > 0 and < double.PositiveInfinity, "Policy:Cost:Target", FormattableString.Invariant($"is {cost.Target}"), "use a number above 0");
+        Between(errors, "Policy:Cost:SmallPerSecond", cost.SmallPerSecond, 0, 1e9);
+        Between(errors, "Policy:Cost:LargePerSecond", cost.LargePerSecond, 0, 1e9);
+    }
+
+    private static void SecondOpinion(SecondOpinionOptions opinion, SettingErrors errors)
+    {
+        Between(errors, "SecondOpinion:Share", opinion.Share, 0, 1);
+        Between(errors, "SecondOpinion:Window", opinion.Window, 1, 100_000);
+        Between(errors, "SecondOpinion:MinimumSamples", opinion.MinimumSamples, 1, opinion.Window);
     }
 
     private static void Named(string key, RouterOptions options, int index, SettingErrors errors)

@@ -31,7 +31,7 @@ internal sealed record ConfiguredPolicy
     public ScoreDrift? Drift { get; init; }
 
     /// <summary>Whether the threshold follows the scores, so that it fits every criterion.</summary>
-    public bool IsAdaptive => Threshold is TargetRatioThreshold;
+    public bool IsAdaptive => Threshold is TargetRatioThreshold or TargetCostThreshold;
 
     /// <summary>Prune points; none: unpruned.</summary>
     public required IReadOnlyList<Wire.PrunePoint> Prune { get; init; }
@@ -68,7 +68,7 @@ internal sealed record ConfiguredPolicy
             PruneField = "Router:Policy:Prune",
             File = file,
             Criterion = file?.Criterion ?? policy.Criterion ?? Guidance.ExitCriterion.Decision,
-            Threshold = Source(file?.Threshold ?? policy.Threshold ?? PolicyOptions.DefaultThreshold, policy.TargetExitRatio, policy),
+            Threshold = Source(file?.Threshold ?? policy.Threshold ?? PolicyOptions.DefaultThreshold, policy.TargetExitRatio, policy.Cost.Target, policy),
             Drift = DriftFrom(file, policy),
             Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : PointsOf(file) ?? [Point(Guidance.PruneSchedule.Paper(35))],
             Importance = new Wire.ImportanceOptions
@@ -104,7 +104,7 @@ internal sealed record ConfiguredPolicy
             PruneField = named.Prune.Count > 0 ? $"Router:Policies:{index}:Prune" : PruneField,
             File = named.HasThreshold ? file : File,
             Criterion = file?.Criterion ?? named.Criterion ?? Criterion,
-            Threshold = named.HasThreshold ? Source(file?.Threshold ?? named.Threshold ?? PolicyOptions.DefaultThreshold, named.TargetExitRatio, policy) : Threshold,
+            Threshold = named.HasThreshold ? Source(file?.Threshold ?? named.Threshold ?? PolicyOptions.DefaultThreshold, named.TargetExitRatio, null, policy) : Threshold,
             Drift = named.HasThreshold ? DriftFrom(file, policy) : null,
             Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : PointsOf(file) ?? Prune,
             Importance = importance,
@@ -154,8 +154,9 @@ internal sealed record ConfiguredPolicy
         return policy;
     }
 
-    private static IThresholdSource Source(double threshold, double? target, PolicyOptions policy) => target is { } ratio
-        ? new TargetRatioThreshold(ratio, threshold, policy.Window, policy.MinimumSamples)
+    private static IThresholdSource Source(double threshold, double? exitRatio, double? cost, PolicyOptions policy) =>
+        exitRatio is { } ratio ? new TargetRatioThreshold(ratio, threshold, policy.Window, policy.MinimumSamples)
+        : cost is { } target ? new TargetCostThreshold(target, threshold, policy.Window, policy.MinimumSamples)
         : new FixedThreshold(threshold);
 
     private static ScoreDrift? DriftFrom(PolicyFile? file, PolicyOptions policy) =>

@@ -161,7 +161,7 @@ internal sealed class LargePeer : Peer
                             EncodedTileCount = visual == 0 ? 0 : guidance.Tiles is null ? 5 : 2,
                             CachedTileCount = visual == 0 || guidance.Tiles is null ? 0 : 1,
                         },
-                        Timings = new Wire.Timings(),
+                        Timings = new Wire.Timings { Total = new() { Nanos = 1_000_000 } },
                     },
                 });
             }
