@@ -118,7 +118,7 @@ internal static class GenAiFolder
         [
             x,
             g.Weight(new WeightBinding(name + "#4", [outputs, inputs / Block, Block / 2]) { Part = WeightPart.Blocks4Values }),
-            g.Weight(new WeightBinding(name + "#scales", [outputs * (inputs / Block)]) { Part = WeightPart.Blocks4Scales }),
+            g.Weight(new WeightBinding(name + "#scales", [outputs * (inputs / Block)]) { Part = WeightPart.BlockScales }),
         ],
         GraphBuilder.Attr("K", inputs), GraphBuilder.Attr("N", outputs), GraphBuilder.Attr("bits", 4L), GraphBuilder.Attr("block_size", (long)Block), GraphBuilder.Attr("accuracy_level", 4L));
 
@@ -144,7 +144,7 @@ internal static class GenAiFolder
                 "sin" => (float)Math.Sin(angle),
                 "embedding" => random.NextSingle() - 0.5f,
                 _ when weight.Name.StartsWith("norm", StringComparison.Ordinal) => 1,
-                _ when weight.Part == WeightPart.Blocks4Scales => 0.004f,
+                _ when weight.Part == WeightPart.BlockScales => 0.004f,
                 _ => 0,
             };
         }

@@ -4,6 +4,13 @@ namespace Sgl.Inference;
 public sealed class CudaOptions
 {
     /// <summary>
+    /// Arithmetic: <c>bfloat16</c>, <c>float16</c>, or <c>auto</c>: what the folder's configuration names, bfloat16 where it names neither. There is no float32: attention has no such kernel.
+    /// GPUs before compute capability 8 (T4) have no bfloat16.
+    /// </summary>
+    /// <value>Default <c>auto</c>.</value>
+    public string ComputeType { get; set; } = "auto";
+
+    /// <summary>
     /// Which attention kernels the provider may take, a sum of 1 (flash), 2 (memory-efficient), 4 (TensorRT), 8 (cuDNN), 16 (plain); 0 leaves it to the provider, which on compute capability 9
     /// and later plans cuDNN's anew for every prompt length.
     /// </summary>

@@ -1,3 +1,5 @@
+using Sgl.Models;
+
 namespace Sgl.Inference;
 
 /// <summary>How an engine loads and runs one checkpoint. Bound from configuration section <c>Engine</c>; validated at start by <see cref="EngineOptionsValidator"/>.</summary>
@@ -77,10 +79,11 @@ public sealed class EngineOptions
     public bool Importance { get; set; } = true;
 
     /// <summary>
-    /// Arithmetic of linear layers on CPUs: <c>float32</c>, <c>int8</c> (row-wise W8A8: a quarter of the memory, several times faster, results differ in the
+    /// Arithmetic of linear layers, on CPUs: <c>float32</c>, <c>int8</c> (row-wise W8A8: a quarter of the memory, several times faster, results differ in the
     /// third digit), <c>int4</c> (the decoder's layers in blocks of 4 bits, the rest as int8: decoding is faster still, prefill about as slow as with float32, and results differ
     /// in the second digit), or <c>auto</c>: int8 where the files store 16-bit types and the decoder is wide enough to gain from it, float32 otherwise. Layers that a folder stores in
-    /// 8 or 4 bits run as stored, unless this is <c>float32</c>.
+    /// 8 or 4 bits run as stored, unless this is <c>float32</c>. On GPUs activations keep their 16 bits, and weights alone have fewer: by <c>int8</c> those of decoder and head, by <c>int4</c>
+    /// the decoder's layers in 4 bits and the head in 8; <c>auto</c> and <c>float32</c> round nothing there.
     /// </summary>
     /// <value>Default <c>auto</c>.</value>
     public string Weights { get; set; } = "auto";
@@ -101,6 +104,11 @@ public sealed class EngineOptions
     /// <summary>Whether a folder without tokenizer files is refused. Such an engine takes token ids only, so the services always refuse it.</summary>
     /// <value>Default false.</value>
     public bool RequireTokenizer { get; set; }
+
+    /// <summary>
+    /// A 16-bit type: stages on CPUs then compute as a GPU in that type would, as far as rounding goes, its formats of weights included. For verification, which has no GPU everywhere; null else.
+    /// </summary>
+    internal ComputeType? Emulates { get; set; }
 
     /// <summary>Id of the image placeholder for folders without tokenizer files (InternVL only).</summary>
     public int? ImageTokenId { get; set; }

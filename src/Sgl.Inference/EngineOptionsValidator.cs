@@ -47,6 +47,12 @@ public sealed class EngineOptionsValidator : IValidateOptions<EngineOptions>
         Check(errors, options.PrefixCacheMiB >= 0, nameof(options.PrefixCacheMiB), $"must not be negative, was {options.PrefixCacheMiB}", "0 turns the cache off");
         Check(errors, options.Threads is >= 0 and <= 1024, nameof(options.Threads), $"must be 0 to 1024, was {options.Threads}", "0 takes one per core");
         Check(errors, options.ProfileFolder.Length == 0 || Directory.Exists(options.ProfileFolder), nameof(options.ProfileFolder), $"'{options.ProfileFolder}' is not a folder", "make it, or leave the setting out");
+        Check(
+            errors,
+            options.Cuda.ComputeType.ToLowerInvariant() is "auto" or "bfloat16" or "float16",
+            "Cuda:ComputeType",
+            $"must be auto, bfloat16 or float16, was '{options.Cuda.ComputeType}'",
+            "auto takes what the checkpoint names");
         Check(errors, options.Cuda.SdpaKernel is >= 0 and <= 31, "Cuda:SdpaKernel", $"must be 0 to 31, was {options.Cuda.SdpaKernel}", "3 takes flash and memory-efficient attention");
         Check(
             errors,

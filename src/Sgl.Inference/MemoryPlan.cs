@@ -1,13 +1,15 @@
 using System.Globalization;
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Runtime;
 using Sgl.Models;
 
 namespace Sgl.Inference;
 
 /// <summary>
 /// What a checkpoint takes on GPUs, from its configuration alone: the numbers that the engine takes when it loads. Weights and KV caches are exact; work space is an estimate from above that
-/// was held against what the runtime allocates over a stand-in for CUDA (tests/gpu/run), and <see cref="Reserve"/> is what driver and CUDA libraries are assumed to take, which was not measured.
+/// was held against what the runtime allocates over a stand-in for CUDA (tests/gpu/run). Of a folder that stores its weights in 8 or 4 bits the configuration alone does not say which layers were
+/// left out, so that a plan without the files may be too small by those. And <see cref="Reserve"/> is what driver and CUDA libraries are assumed to take, which was not measured.
 /// </summary>
 public sealed class MemoryPlan
 {
@@ -43,7 +45,7 @@ public sealed class MemoryPlan
     /// <param name="shape">The checkpoint.</param>
     /// <param name="gpus">How many.</param>
     /// <param name="bytes">Memory of each.</param>
-    /// <param name="options">Batch, chunk, prune layers, importance.</param>
+    /// <param name="options">Weights, batch, chunk, prune layers, importance.</param>
     public static MemoryPlan For(ModelShape shape, int gpus, long bytes, EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(shape);
@@ -52,13 +54,13 @@ public sealed class MemoryPlan
         ArgumentOutOfRangeException.ThrowIfLessThan(gpus, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(gpus, layers);
         // The first GPU also holds the tower, the last one the head, so the middle ones take more layers. What a layer takes does not depend on where it is.
-        var layer = shape.LayerParameters * Half;
+        var layer = LayersOf(shape, new LayerPlacement(0, layers - 1, default), options) / (double)layers;
         double[] extra = [.. Enumerable.Range(0, gpus).Select(g => (double)Fixed(shape, g == 0, g == gpus - 1, gpus, options))];
-        var level = (extra.Sum() + ((double)layer * layers)) / gpus;
+        var level = (extra.Sum() + (layer * layers)) / gpus;
         var counts = extra.Select(e => Math.Max(1, (int)Math.Round((level - e) / layer))).ToArray();
         for (var difference = layers - counts.Sum(); difference != 0; difference += difference > 0 ? -1 : 1)
         {
-            var fill = Enumerable.Range(0, gpus).Select(g => (Gpu: g, Memory: extra[g] + (counts[g] * (double)layer))).Where(g => difference > 0 || counts[g.Gpu] > 1);
+            var fill = Enumerable.Range(0, gpus).Select(g => (Gpu: g, Memory: extra[g] + (counts[g] * layer))).Where(g => difference > 0 || counts[g.Gpu] > 1);
             counts[(difference > 0 ? fill.MinBy(g => g.Memory) : fill.MaxBy(g => g.Memory)).Gpu] += Math.Sign(difference);
         }
 
@@ -75,7 +77,7 @@ public sealed class MemoryPlan
     /// <param name="shape">The checkpoint.</param>
     /// <param name="placement">The placement, as <see cref="DevicePlacement.Parse"/> gives it.</param>
     /// <param name="bytes">Memory of each GPU.</param>
-    /// <param name="options">Batch, chunk, prune layers, importance.</param>
+    /// <param name="options">Weights, batch, chunk, prune layers, importance.</param>
     public static MemoryPlan Of(ModelShape shape, IReadOnlyList<LayerPlacement> placement, Func<DeviceId, long> bytes, EngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(shape);
@@ -89,7 +91,7 @@ public sealed class MemoryPlan
             shape.Config.Language,
             options.Importance,
             bytes(device),
-            WeightsOn(shape, placement, device),
+            WeightsOn(shape, placement, device, options),
             WorkspaceOn(shape, placement[0].Device == device, placement[^1].Device == device, placement.Select(p => p.Device).Distinct().Count(), options))).ToList();
         return new MemoryPlan(
             shape.Name, placement.Count == 1 ? placement[0].Device.ToString() : string.Join(',', placement.Select(p => p.ToString())), devices);
@@ -110,13 +112,33 @@ public sealed class MemoryPlan
         return [.. fractions.Select(f => PruneSchedule.Layer(layers, f)).Distinct().Order()];
     }
 
-    private static long WeightsOn(ModelShape shape, IReadOnlyList<LayerPlacement> placement, DeviceId device) => Half * (
-        (shape.LayerParameters * placement.Where(p => p.Device == device).Sum(p => p.Count))
-        + (placement[0].Device == device ? shape.VisionParameters : 0)
-        + (placement[^1].Device == device ? shape.HeadParameters : 0));
+    private static long WeightsOn(ModelShape shape, IReadOnlyList<LayerPlacement> placement, DeviceId device, EngineOptions options) =>
+        placement.Where(p => p.Device == device).Sum(p => LayersOf(shape, p, options))
+        + (placement[0].Device == device ? Half * shape.VisionParameters : 0)
+        + (placement[^1].Device == device ? HeadOf(shape, options) : 0);
 
     private static long Fixed(ModelShape shape, bool first, bool last, int devices, EngineOptions options) =>
-        (first ? Half * shape.VisionParameters : 0) + (last ? Half * shape.HeadParameters : 0) + WorkspaceOn(shape, first, last, devices, options);
+        (first ? Half * shape.VisionParameters : 0) + (last ? HeadOf(shape, options) : 0) + WorkspaceOn(shape, first, last, devices, options);
+
+    private static long LayersOf(ModelShape shape, LayerPlacement placement, EngineOptions options) =>
+        Enumerable.Range(placement.First, placement.Count).Sum(i => shape.Layer(i).Sum(t => Bytes(shape, t, LinearPlace.Layer, options)));
+
+    private static long HeadOf(ModelShape shape, EngineOptions options) => shape.Head.Sum(t => Bytes(shape, t, LinearPlace.Head, options));
+
+    private static long Bytes(ModelShape shape, ExpectedTensor tensor, LinearPlace place, EngineOptions options) => tensor.Linear
+        ? DeviceFormats.Bytes(Format(shape, tensor, place, options), tensor.Shape[0], tensor.Shape[1])
+        : Half * tensor.Shape.Aggregate(1L, (a, b) => a * b);
+
+    private static LinearFormat Format(ModelShape shape, ExpectedTensor tensor, LinearPlace place, EngineOptions options) => DeviceFormats.Of(
+        Enum.Parse<WeightPrecision>(options.Weights, ignoreCase: true), place, tensor.Shape[0], tensor.Shape[1], shape.Stored(tensor.Name));
+
+    /// <summary>The largest matrix of few bits: a product of many rows has one unpacked in front of it.</summary>
+    private static long UnpackedOn(ModelShape shape, bool last, EngineOptions options)
+    {
+        // All of a model's layers are alike.
+        var tensors = shape.Layer(0).Select(t => (Tensor: t, Place: LinearPlace.Layer)).Concat(last ? shape.Head.Select(t => (Tensor: t, Place: LinearPlace.Head)) : []);
+        return tensors.Where(t => t.Tensor.Linear).Max(t => DeviceFormats.Unpacked(Format(shape, t.Tensor, t.Place, options), t.Tensor.Shape[0], t.Tensor.Shape[1]));
+    }
 
     /// <summary>Activations of the largest runs, which share one pool, and of the tower, which has its own.</summary>
     private static long WorkspaceOn(ModelShape shape, bool first, bool last, int devices, EngineOptions options)
@@ -134,7 +156,7 @@ public sealed class MemoryPlan
         // A tower over any grid sees a picture at once, the others so many tiles.
         long tiles = vision.AnyGrid ? 1 : options.VisionBatch, patches = vision.AnyGrid ? 4 * longest : (long)(vision.ImageSize / vision.PatchSize) * (vision.ImageSize / vision.PatchSize) + 1;
         var tower = first ? tiles * patches * ((Half * ((8L * vision.HiddenSize) + (3L * vision.IntermediateSize))) + (2 * Single * vision.HiddenSize)) : 0;
-        return decoder + importance + waiting + head + tower;
+        return decoder + importance + waiting + head + tower + UnpackedOn(shape, last, options);
     }
 }
 

@@ -1,6 +1,6 @@
 namespace Sgl.Inference;
 
-/// <summary>Arithmetic of linear layers on the CPU.</summary>
+/// <summary>Arithmetic of linear layers on CPUs; on GPUs how many bits their weights have.</summary>
 public enum WeightPrecision
 {
     /// <summary>8 bits where a file stores 16-bit types and the decoder is wide enough to gain from it, float32 otherwise.</summary>

@@ -135,9 +135,7 @@ public sealed class Checkpoint : IDisposable
         var family = configFile is null ? null : VlmFamilies.Find(configFile);
         var beforeConfig = problems.Count;
         var config = family?.ParseConfig(configFile!);
-        var quantization = family is null ? null
-            : QuantizationParser.Read(configFile!)
-                ?? new[] { "llm_config", "text_config" }.Select(k => configFile!.OptionalObject(k)).OfType<ConfigReader>().Select(QuantizationParser.Read).FirstOrDefault(q => q is not null);
+        var quantization = family is null ? null : QuantizationParser.Find(configFile!);
 
         var sound = config is not null && problems.Count == beforeConfig;
         var generation = GenerationConfig.Read(problems);

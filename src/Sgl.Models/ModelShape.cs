@@ -1,9 +1,15 @@
+using Sgl.Models.Internal;
+
 namespace Sgl.Models;
 
 /// <summary>What <c>config.json</c> alone says of a checkpoint: configuration, and the parameters of each part. No file of weights is needed.</summary>
 public sealed class ModelShape
 {
+    // Any block divides it.
+    private const int WholeRow = 1 << 20;
+
     private readonly IReadOnlyList<ExpectedTensor> _decoder;
+    private readonly IReadOnlyList<ExpectedTensor[]> _layers;
     private readonly DecoderNames _names;
 
     private ModelShape(string name, VlmConfig config, ModelNames names)
@@ -12,6 +18,8 @@ public sealed class ModelShape
         Config = config;
         _names = names.Decoder;
         _decoder = [.. ExpectedTensors.Decoder(config.Language, names.Decoder)];
+        ExpectedTensor[] inLayers = [.. _decoder.Where(t => t.Name != _names.Embedding && t.Name != _names.FinalNorm && t.Name != _names.Head)];
+        _layers = [.. inLayers.Chunk(inLayers.Length / config.Language.Layers)];
         VisionParameters = ExpectedTensors.Vision(config, names.Vision).Sum(Size);
     }
 
@@ -20,6 +28,12 @@ public sealed class ModelShape
 
     /// <summary>The configuration.</summary>
     public VlmConfig Config { get; }
+
+    /// <summary>
+    /// How the files hold a linear layer's matrix in whole numbers, by the name of its weight; null: they do not. A configuration alone says so of all of the decoder's layers, whichever of them a
+    /// tool left out.
+    /// </summary>
+    public Func<string, StoredLinear?> Stored { get; private set; } = _ => null;
 
     /// <summary>Parameters of vision tower and projector.</summary>
     public long VisionParameters { get; }
@@ -42,7 +56,16 @@ public sealed class ModelShape
         var config = family?.ParseConfig(file!);
         problems.ThrowIfAny();
         // Which of a family's names a folder uses makes no difference to shapes.
-        return new ModelShape(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), config!, family!.Names(config!, _ => false));
+        var shape = new ModelShape(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))), config!, family!.Names(config!, _ => false));
+        if (QuantizationParser.Find(file!) is { Bits: { } bits } quantization)
+        {
+            var stored = new StoredLinear(bits, quantization.GroupSize ?? WholeRow, Reordered: false);
+            var matrices = shape._layers.SelectMany(l => l).Where(t => t.Linear).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+            shape.Stored = name => matrices.Contains(name) ? stored : null;
+        }
+
+        problems.ThrowIfAny();
+        return shape;
     }
 
     /// <summary>The shape of a checkpoint that is open.</summary>
@@ -51,12 +74,22 @@ public sealed class ModelShape
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         return new ModelShape(
-            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder))), checkpoint.Config, new ModelNames(checkpoint.Decoder, checkpoint.Vision));
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder))), checkpoint.Config, new ModelNames(checkpoint.Decoder, checkpoint.Vision))
+        {
+            Stored = name => checkpoint.Quantized.TryGetValue(name, out var matrix) ? StoredLinear.Of(matrix) : null,
+        };
     }
 
     /// <summary>Parameters of one decoder layer; all of a model's layers are alike.</summary>
-    public long LayerParameters =>
-        (_decoder.Sum(Size) - Sum(t => t.Name == _names.Embedding) - Sum(t => t.Name == _names.FinalNorm || (t.Name == _names.Head && _names.Head != _names.Embedding))) / Config.Language.Layers;
+    public long LayerParameters => _layers[0].Sum(Size);
+
+    /// <summary>Tensors of a decoder layer.</summary>
+    /// <param name="layer">Its number.</param>
+    public IReadOnlyList<ExpectedTensor> Layer(int layer) => _layers[layer];
+
+    /// <summary>Tensors of head and final norm, as a device holds them; a tied head is a linear layer of its own.</summary>
+    public IReadOnlyList<ExpectedTensor> Head =>
+        [.. _decoder.Where(t => t.Name == _names.FinalNorm), new ExpectedTensor(_names.Head, [Config.Language.VocabularySize, Config.Language.HiddenSize]) { Linear = true }];
 
     private static long Size(ExpectedTensor tensor) => tensor.Shape.Aggregate(1L, (a, b) => a * b);
 

@@ -47,19 +47,20 @@ public sealed class GoldenVerifier
         return cases.Count > 0 ? new GoldenVerifier(folder, cases) : throw new GoldenDataException($"{root} holds no manifest.json");
     }
 
-    /// <summary>Verifies the cases one by one.</summary>
-    /// <param name="placement">Devices, as in <see cref="Inference.EngineOptions.Placement"/>; shares beyond a checkpoint's layers are left out, and a list of ranges is refused by checkpoints it does not fit.</param>
-    /// <param name="prefillChunk">Rows of a prefill that run together, as in <see cref="Inference.EngineOptions.PrefillChunk"/>.</param>
-    /// <param name="warm">Whether cases also run behind another question about their image, so that they begin with what is kept of that.</param>
+    /// <summary>Verifies the cases one by one; where arithmetic is rounded, a last report tells how many choices of all cases agree.</summary>
+    /// <param name="options">How.</param>
     /// <param name="cancellationToken">Stops.</param>
-    public async IAsyncEnumerable<CaseReport> RunAsync(string placement, int prefillChunk, bool warm, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <exception cref="Inference.EngineSettingsException">The options do not fit together.</exception>
+    public async IAsyncEnumerable<CaseReport> RunAsync(VerificationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check();
         foreach (var report in ImageVerifier.Run(Path.Combine(_folder, "images")))
         {
             yield return report;
         }
 
-        var engines = new EnginePool(Path.Combine(_folder, "checkpoints"), placement, prefillChunk, warm, _cases);
+        var engines = new EnginePool(Path.Combine(_folder, "checkpoints"), options, _cases);
         await using (engines.ConfigureAwait(false))
         {
             foreach (var manifest in _cases)
@@ -76,6 +77,11 @@ public sealed class GoldenVerifier
                 }
 
                 yield return report;
+            }
+
+            if (engines.Agreed is { } agreed)
+            {
+                yield return agreed;
             }
         }
     }

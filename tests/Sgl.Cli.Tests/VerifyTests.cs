@@ -32,6 +32,23 @@ public sealed class VerifyTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("--type", "bf16")]
+    [InlineData("--type", "float16", "--weights", "int8")]
+    public async Task Verify_OtherArithmetic_PassesAndSaysHowManyChoicesAgree(params string[] options)
+    {
+        var run = (await SglProcess.RunAsync(["verify", OneCase(), "--compact", .. options])).Succeeded();
+
+        Assert.Contains(run.Lines, l => l.StartsWith("pass  all cases: 2 quantities pass", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(2, "'int16' is not float32", "--type", "int16")]
+    [InlineData(1, "attention on GPUs computes in 16 bits", "--type", "float32", "--placement", "cuda:0")]
+    [InlineData(1, "verified in float32 on CPUs only", "--type", "bf16", "--warm")]
+    public async Task Verify_ArithmeticThatCannotBe_IsOneError(int exitCode, string message, params string[] options) =>
+        Assert.Contains(message, (await SglProcess.RunAsync(["verify", OneCase(), .. options])).OneError(exitCode), StringComparison.Ordinal);
+
     [Fact]
     public async Task Verify_OtherIdsExpected_FailsAndNamesTheQuantity()
     {

@@ -41,11 +41,13 @@ public sealed class MemoryPlanTests
     [InlineData("InternVL2-26B", "cuda", 1, false)]
     [InlineData("InternVL2-2B", "cuda", 1, true)]
     [InlineData("InternVL2-76B", "cuda*2", 2, false)]
-    public async Task LoadAsync_AndALongPrompt_TakeWhatThePlanSays(string name, string placement, int cards, bool importance)
+    [InlineData("InternVL2-2B", "cuda", 1, false, "int8")]
+    [InlineData("InternVL2-2B", "cuda", 1, false, "int4")]
+    public async Task LoadAsync_AndALongPrompt_TakeWhatThePlanSays(string name, string placement, int cards, bool importance, string bits = "auto")
     {
         Standin.Require(cards);
         using var folder = Shapes.Folder(name);
-        var options = Shapes.Options(folder, placement, importance);
+        var options = Shapes.Options(folder, placement, importance, bits);
         var before = Enumerable.Range(0, cards).Select(c => Standin.Of(c).Used).ToArray();
         Standin.Reset();
         await using var engine = await VlmEngine.LoadAsync(options);

@@ -11,15 +11,19 @@ public sealed class PlacementTests
     private static readonly string[] OfShapes = ["Shape", "Slice", "Concat", "Squeeze", "Unsqueeze", "Gather", "Cast", "Reshape", "Range", "Mul", "Add", "Sub", "Div"];
 
     [SkippableTheory]
-    [InlineData("InternVL2-2B")]
-    [InlineData("Qwen2-VL-2B")]
-    [InlineData("LLaVA-OV-0.5B")]
-    public async Task GenerateAsync_AnyPart_OnlyShapesAreComputedOnTheCpu(string name)
+    [InlineData("InternVL2-2B", "auto")]
+    [InlineData("Qwen2-VL-2B", "auto")]
+    [InlineData("LLaVA-OV-0.5B", "auto")]
+    [InlineData("InternVL2-2B", "int8")]
+    [InlineData("Qwen2-VL-2B", "int4", "float16")]
+    [InlineData("Qwen2-VL-2B", "int4", "bfloat16")]
+    public async Task GenerateAsync_AnyPart_OnlyShapesAreComputedOnTheCpu(string name, string bits, string type = "auto")
     {
         Standin.Require();
         using var folder = Shapes.Folder(name);
         var profiles = Directory.CreateDirectory(folder.File("profiles"));
-        var options = Shapes.Options(folder, "cuda", importance: true);
+        var options = Shapes.Options(folder, "cuda", importance: true, bits);
+        options.Cuda.ComputeType = type;
         options.ProfileFolder = profiles.FullName;
         var engine = await VlmEngine.LoadAsync(options);
         var prompt = Shapes.Prompt(engine, tiles: 1);
@@ -32,6 +36,7 @@ public sealed class PlacementTests
         Assert.Contains(nodes, n => n == ("GroupQueryAttention", "CUDAExecutionProvider"));
         Assert.Contains(nodes, n => n == ("MultiHeadAttention", "CUDAExecutionProvider"));
         Assert.Contains(nodes, n => n == ("TopK", "CUDAExecutionProvider"));
+        Assert.Equal(bits != "auto", nodes.Contains(("MatMulNBits", "CUDAExecutionProvider")));
         Assert.DoesNotContain(nodes, n => n.Provider != "CUDAExecutionProvider" && !OfShapes.Contains(n.Operator));
         Assert.DoesNotContain(nodes, n => n.Operator is "MemcpyToHost" or "MemcpyFromHost");
     }

@@ -13,11 +13,12 @@ public sealed class TrafficTests
     [InlineData("InternVL2-2B", false)]
     [InlineData("InternVL2-2B", true)]
     [InlineData("Qwen2-VL-2B", true)]
-    public async Task GenerateAsync_DecodeStep_CopiesLittleAndWaitsOnce(string name, bool importance)
+    [InlineData("Qwen2-VL-2B", false, "int4")]
+    public async Task GenerateAsync_DecodeStep_CopiesLittleAndWaitsOnce(string name, bool importance, string bits = "auto")
     {
         Standin.Require();
         using var folder = Shapes.Folder(name);
-        await using var engine = await VlmEngine.LoadAsync(Shapes.Options(folder, "cuda", importance));
+        await using var engine = await VlmEngine.LoadAsync(Shapes.Options(folder, "cuda", importance, bits));
         Assert.True(engine.Model.Stages.Count >= 6);
         var prompt = Shapes.Prompt(engine, tiles: 2);
         await engine.EncodeAsync(prompt, default);

@@ -58,10 +58,13 @@ public class GoldenTests
         }
     }
 
-    internal static async Task<List<CaseReport>> ReportsAsync(string folder, string placement, int chunk = 256, bool warm = false)
+    internal static Task<List<CaseReport>> ReportsAsync(string folder, string placement, int chunk = 256, bool warm = false) =>
+        ReportsAsync(folder, new VerificationOptions { Placement = placement, PrefillChunk = chunk, Warm = warm });
+
+    internal static async Task<List<CaseReport>> ReportsAsync(string folder, VerificationOptions options)
     {
         var reports = new List<CaseReport>();
-        await foreach (var report in GoldenVerifier.Open(folder).RunAsync(placement, chunk, warm, CancellationToken.None))
+        await foreach (var report in GoldenVerifier.Open(folder).RunAsync(options, CancellationToken.None))
         {
             reports.Add(report);
         }

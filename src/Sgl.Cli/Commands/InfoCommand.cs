@@ -29,10 +29,12 @@ internal static class InfoCommand
         };
         var visual = new Option<int>("--visual-tokens") { Description = "Visual tokens of a request of the plan: 3328 are 13 tiles of InternVL.", HelpName = "N", DefaultValueFactory = _ => 3328 };
         var text = new Option<int>("--text-tokens") { Description = "Its other tokens, those to be generated included.", HelpName = "N", DefaultValueFactory = _ => 336 };
+        var weights = new Option<string>("--weights") { Description = "Engine:Weights of the plan: auto, int8 or int4.", HelpName = "BITS", DefaultValueFactory = _ => "auto" };
+        weights.AcceptOnlyFromAmong("auto", "float32", "int8", "int4");
         var json = new Option<bool>("--json") { Description = "Write the plan as one JSON object." };
         var command = new Command("info", "Checks a checkpoint folder and says what is in it, or whether one can guide another, without loading weights.")
         {
-            folder, large, plan, gpus, retention, visual, text, json,
+            folder, large, plan, gpus, weights, retention, visual, text, json,
         };
         command.SetAction(result =>
         {
@@ -46,8 +48,9 @@ internal static class InfoCommand
             {
                 var shape = ModelShape.Open(path);
                 var (count, gib) = Gpus(result.GetValue(gpus)!, shape.Config.Language.Layers);
+                var options = new EngineOptions { Weights = result.GetValue(weights)! };
                 var report = new PlanReport(
-                    shape, MemoryPlan.For(shape, count, (long)(gib * (1L << 30)), new EngineOptions()), result.GetValue(visual), result.GetValue(text), result.GetValue(retention)!);
+                    shape, MemoryPlan.For(shape, count, (long)(gib * (1L << 30)), options), options.Weights, result.GetValue(visual), result.GetValue(text), result.GetValue(retention)!);
                 if (result.GetValue(json))
                 {
                     Console.Out.WriteLine(report.ToJson());

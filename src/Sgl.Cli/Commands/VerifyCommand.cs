@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sgl.Cli.Internal;
 using Sgl.Inference;
+using Sgl.Models;
 using Sgl.Verification;
 
 namespace Sgl.Cli.Commands;
@@ -31,10 +32,24 @@ internal static class VerifyCommand
             }
         });
         var warm = new Option<bool>("--warm") { Description = "Run each case also behind another question about its image, beginning with what is kept of that one." };
+        var type = new Option<ComputeType?>("--type")
+        {
+            Description = "Arithmetic: float32, bfloat16 (bf16) or float16 (fp16). Default: float32 on CPUs, bfloat16 on GPUs. In 16 bits results may differ as far as rounding does, another choice must be "
+                + "as good within that, and a last line tells how many choices agree; on CPUs the rounding of such a GPU is imitated.",
+            HelpName = "TYPE",
+            CustomParser = Parsers.Arithmetic,
+        };
+        var weights = new Option<string>("--weights")
+        {
+            Description = "Bits of weights: float32 (none are rounded), int8 or int4, with tolerances of their own.",
+            HelpName = "BITS",
+            DefaultValueFactory = _ => "float32",
+        };
+        weights.AcceptOnlyFromAmong("float32", "int8", "int4");
         var compact = new Option<bool>("--compact") { Description = "One line per case, with the quantity nearest to its tolerance." };
         var command = new Command("verify", "Runs golden cases through the real graphs, runtime, guidance and staged pruning, and compares every quantity.")
         {
-            folder, placement, chunk, warm, compact,
+            folder, placement, type, weights, chunk, warm, compact,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -46,7 +61,15 @@ internal static class VerifyCommand
 
             var verifier = GoldenVerifier.Open(path);
             var view = new VerificationView(terminal, result.GetValue(compact));
-            await foreach (var report in verifier.RunAsync(result.GetValue(placement)!, result.GetValue(chunk), result.GetValue(warm), cancellationToken))
+            var options = new VerificationOptions
+            {
+                Placement = result.GetValue(placement)!,
+                PrefillChunk = result.GetValue(chunk),
+                Warm = result.GetValue(warm),
+                Type = result.GetValue(type),
+                Weights = Enum.Parse<WeightPrecision>(result.GetValue(weights)!, ignoreCase: true),
+            };
+            await foreach (var report in verifier.RunAsync(options, cancellationToken))
             {
                 view.Show(report);
             }

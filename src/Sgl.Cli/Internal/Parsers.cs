@@ -1,5 +1,6 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Sgl.Models;
 
 namespace Sgl.Cli.Internal;
 
@@ -30,6 +31,15 @@ internal static class Parsers
         where T : struct, Enum => Enum.GetNames<T>().Contains(Text(result), StringComparer.OrdinalIgnoreCase)
             ? Enum.Parse<T>(Text(result), ignoreCase: true)
             : Refuse<T?>(result, $"is not one of {string.Join(", ", Enum.GetNames<T>())}");
+
+    /// <summary>A compute type, by the names that people have for it.</summary>
+    public static ComputeType? Arithmetic(ArgumentResult result) => Text(result).ToLowerInvariant() switch
+    {
+        "float32" or "fp32" => ComputeType.Float32,
+        "bfloat16" or "bf16" => ComputeType.BFloat16,
+        "float16" or "fp16" => ComputeType.Float16,
+        _ => Refuse<ComputeType?>(result, "is not float32, bfloat16 (bf16) or float16 (fp16)"),
+    };
 
     /// <summary>Numbers from 0 to 1, separated by commas or given one by one.</summary>
     public static double[] Shares(ArgumentResult result)

@@ -10,10 +10,11 @@ namespace Sgl.Cli.Internal;
 /// <summary><c>sgl info --plan</c>: what a checkpoint takes on GPUs, as a table and as JSON.</summary>
 /// <param name="shape">The checkpoint.</param>
 /// <param name="plan">The plan.</param>
+/// <param name="weights"><c>Engine:Weights</c>.</param>
 /// <param name="visual">Visual tokens of a request.</param>
 /// <param name="text">Its tokens of text, new ones included.</param>
 /// <param name="retentions">Average shares of visual tokens to tell of.</param>
-internal sealed class PlanReport(ModelShape shape, MemoryPlan plan, int visual, int text, IReadOnlyList<double> retentions)
+internal sealed class PlanReport(ModelShape shape, MemoryPlan plan, string weights, int visual, int text, IReadOnlyList<double> retentions)
 {
     private const double Gib = 1L << 30;
     private const int Mib = 1 << 20;
@@ -26,6 +27,7 @@ internal sealed class PlanReport(ModelShape shape, MemoryPlan plan, int visual, 
             Checkpoint = plan.Name,
             shape.Parameters,
             plan.Placement,
+            Weights = weights,
             plan.Fits,
             VisualTokens = visual,
             TextTokens = text,
@@ -47,7 +49,7 @@ internal sealed class PlanReport(ModelShape shape, MemoryPlan plan, int visual, 
     public Grid ToGrid()
     {
         var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();
-        Row("checkpoint", Line($"{plan.Name}: {Summaries.Parameters(shape.Parameters)} parameters, in 16 bits on GPUs"));
+        Row("checkpoint", Line($"{plan.Name}: {Summaries.Parameters(shape.Parameters)} parameters, {How}"));
         foreach (var device in plan.Devices)
         {
             Row(
@@ -61,7 +63,7 @@ internal sealed class PlanReport(ModelShape shape, MemoryPlan plan, int visual, 
             return grid;
         }
 
-        Row("settings", Line($"Engine:Placement={plan.Placement} Engine:KvBudgetMiB={KvBudgetMib}"));
+        Row("settings", Line($"Engine:Placement={plan.Placement} Engine:KvBudgetMiB={KvBudgetMib}") + (weights == "auto" ? "" : $" Engine:Weights={weights}"));
         foreach (var retention in retentions)
         {
             var (layer, ratio) = Point(retention);
@@ -76,6 +78,14 @@ internal sealed class PlanReport(ModelShape shape, MemoryPlan plan, int visual, 
 
         void Row(string name, string value) => grid.AddRow(new Styled(name, new Style(Color.Grey)), new Styled(Printable.Line(value)));
     }
+
+    private string How => weights switch
+    {
+        "int4" => "on GPUs the decoder's layers in 4 bits, its head in 8, the rest in 16",
+        "int8" => "on GPUs the decoder in 8 bits, the rest in 16",
+        _ when shape.Layer(0).Any(t => shape.Stored(t.Name) is not null) && weights == "auto" => "on GPUs as stored, the rest in 16 bits",
+        _ => "in 16 bits on GPUs",
+    };
 
     /// <summary>What every GPU can give: the setting is one for all.</summary>
     private long KvBudgetMib => Math.Max(0, plan.Devices.Min(d => d.Kv)) / Mib;

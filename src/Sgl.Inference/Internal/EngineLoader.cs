@@ -53,14 +53,14 @@ internal static partial class EngineLoader
                 RequireMemory(plan, options);
             }
 
-            var weights = new WeightProvider(checkpoint, WeightPlan.Of(options.Weights, checkpoint, cuts.Any(c => !c.Device.IsCuda)));
+            var weights = new WeightProvider(checkpoint, WeightPlan.Of(options.Weights, checkpoint, cuts.Any(c => !c.Device.IsCuda)) with { Emulates = options.Emulates });
             owned.Push(weights);
             var budgets = new KvBudgets(cuts.Select(c => c.Device), device => KvBytes(device, plan, options));
             var parts = new LoadedParts(weights, options, progress);
             owned.Push(parts);
 
             // Parts share no weights that are packed, so each core makes one of its own.
-            var vision = parts.Add("vision tower", Size(checkpoint.Config.Vision), s => new VisionEncoder(checkpoint, cuts[0].Device, s, TypeFor(checkpoint, cuts[0].Device), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20)));
+            var vision = parts.Add("vision tower", Size(checkpoint.Config.Vision), s => new VisionEncoder(checkpoint, cuts[0].Device, s, TypeFor(checkpoint, cuts[0].Device, options), options.VisionBatch, new VisionCache((long)options.VisionCacheMiB << 20)));
             var choosable = checkpoint.Tokenizer?.VocabularySize ?? config.VocabularySize;
             var head = parts.Add("head", (long)config.VocabularySize * config.HiddenSize, HeadOn(cuts[^1].Device));
             var stages = cuts
@@ -71,11 +71,11 @@ internal static partial class EngineLoader
                 .ToList();
             // What goes to a GPU is read once, tensor by tensor; the whole file may be more than this machine has memory.
             Func<SessionFactory, IHead> HeadOn(DeviceId device) => device.IsCuda
-                ? s => new DeviceHead(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device), Math.Min(choosable, config.VocabularySize))
-                : s => new Head(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device));
+                ? s => new DeviceHead(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device, options), Math.Min(choosable, config.VocabularySize))
+                : s => new Head(config, checkpoint.Decoder, device, s, TypeFor(checkpoint, device, options));
             Func<SessionFactory, IStage> StageOn(LayerPlacement cut) => cut.Device.IsCuda
-                ? s => new DeviceStage(config, checkpoint.Decoder, cut, s, budgets.Of(cut.Device), options.Importance, TypeFor(checkpoint, cut.Device))
-                : s => new DecoderStage(config, checkpoint.Decoder, cut, s, budgets.Of(cut.Device), options.Importance, TypeFor(checkpoint, cut.Device));
+                ? s => new DeviceStage(config, checkpoint.Decoder, cut, s, budgets.Of(cut.Device), options.Importance, TypeFor(checkpoint, cut.Device, options))
+                : s => new DecoderStage(config, checkpoint.Decoder, cut, s, budgets.Of(cut.Device), options.Importance, TypeFor(checkpoint, cut.Device, options));
             var reading = cuts.All(c => c.Device.IsCuda) ? Task.CompletedTask : Task.Run(weights.Prefetch, CancellationToken.None);
             try
             {
@@ -88,7 +88,7 @@ internal static partial class EngineLoader
             }
 
             var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize), time);
-            var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device)));
+            var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device, options)));
             var engine = new VlmEngine(options, checkpoint, weights, vision.Value, decoder, budgets, model, time, logger);
             owned.Clear();
             progress?.Report(new LoadProgress("warm-up", parts.Fraction));
@@ -202,8 +202,9 @@ internal static partial class EngineLoader
         MaxSequenceTokens = options.MaxPromptTokens > 0 ? options.MaxPromptTokens : checkpoint.Config.Language.MaxPositions,
     };
 
-    private static ComputeType TypeFor(Checkpoint checkpoint, DeviceId device) =>
+    private static ComputeType TypeFor(Checkpoint checkpoint, DeviceId device, EngineOptions options) =>
         !device.IsCuda ? ComputeType.Float32
+        : Enum.TryParse<ComputeType>(options.Cuda.ComputeType, ignoreCase: true, out var type) ? type
         : checkpoint.Config.TorchDtype == "float16" ? ComputeType.Float16
         : ComputeType.BFloat16;
 

@@ -20,6 +20,9 @@ public enum QuantizationMethod
 /// <param name="Method">How.</param>
 public sealed record QuantizationConfig(QuantizationMethod Method)
 {
+    /// <summary>Bits of a weight that is stored as a whole number, 8 or 4; null: as FP8, or nothing says so. Of several groups of layers the first counts.</summary>
+    public int? Bits { get; init; }
+
     /// <summary>Inputs that share a scale; null: the whole row, or as many as the tensors' shapes say.</summary>
     public int? GroupSize { get; init; }
 

@@ -29,13 +29,7 @@ internal sealed class GraphBuilder(string name, GraphArithmetic arithmetic)
     }
 
     /// <summary>Element type of weights and activations.</summary>
-    public int ComputeElement { get; } = arithmetic.Type switch
-    {
-        ComputeType.Float32 => ElementType.Float,
-        ComputeType.Float16 => ElementType.Float16,
-        ComputeType.BFloat16 => ElementType.BFloat16,
-        _ => throw new ArgumentOutOfRangeException(nameof(arithmetic)),
-    };
+    public int ComputeElement { get; } = ElementOf(arithmetic.Type);
 
     /// <summary>Declares a graph input; dimensions are numbers or symbol names.</summary>
     public string Input(string inputName, int elementType, params object[] dims)
@@ -72,8 +66,8 @@ internal sealed class GraphBuilder(string name, GraphArithmetic arithmetic)
             var element = binding.Part switch
             {
                 WeightPart.Int8Values => ElementType.Int8,
-                WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4ZeroPoints => ElementType.UInt8,
-                WeightPart.Int8Scales or WeightPart.Blocks4Scales => ElementType.Float,
+                WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4ZeroPoints or WeightPart.Blocks8Values => ElementType.UInt8,
+                WeightPart.Int8Scales => ElementType.Float,
                 WeightPart.InputOrder => ElementType.Int64,
                 _ => ComputeElement,
             };
@@ -111,6 +105,44 @@ internal sealed class GraphBuilder(string name, GraphArithmetic arithmetic)
 
     /// <summary>Adds a node with several outputs; an empty output name leaves that output out.</summary>
     public void Add(string type, string domain, string[] inputs, string[] outputs, params AttributeProto[] attributes)
+    {
+        if (arithmetic.RoundsTo is { } rounded && ResultRounding.OutputsOf(type) is { Length: > 0 } stored)
+        {
+            string[] exact = [.. outputs];
+            foreach (var i in stored)
+            {
+                exact[i] = NewValue();
+            }
+
+            AddNode(type, domain, inputs, exact, attributes);
+            Array.ForEach(stored, i => Round(exact[i], outputs[i], rounded));
+            return;
+        }
+
+        AddNode(type, domain, inputs, outputs, attributes);
+    }
+
+    /// <summary>The value as the arithmetic stores it: itself, or rounded.</summary>
+    public string Stored(string value)
+    {
+        if (arithmetic.RoundsTo is not { } rounded)
+        {
+            return value;
+        }
+
+        var output = NewValue();
+        Round(value, output, rounded);
+        return output;
+    }
+
+    private void Round(string value, string output, ComputeType type)
+    {
+        var narrow = NewValue();
+        AddNode("Cast", "", [value], [narrow], Attr("to", (long)ElementOf(type)));
+        AddNode("Cast", "", [narrow], [output], Attr("to", (long)ElementType.Float));
+    }
+
+    private void AddNode(string type, string domain, string[] inputs, string[] outputs, params AttributeProto[] attributes)
     {
         var node = new NodeProto { OpType = type, Domain = domain, Name = $"{type}_{_next++}" };
         node.Input.AddRange(inputs);
@@ -168,6 +200,14 @@ internal sealed class GraphBuilder(string name, GraphArithmetic arithmetic)
 
         return constant;
     }
+
+    private static int ElementOf(ComputeType type) => type switch
+    {
+        ComputeType.Float32 => ElementType.Float,
+        ComputeType.Float16 => ElementType.Float16,
+        ComputeType.BFloat16 => ElementType.BFloat16,
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
+    };
 
     private static ValueInfoProto Info(string valueName, int elementType, object[] dims)
     {

@@ -45,7 +45,7 @@ internal static class GraphLayers
 
     /// <summary>float32 in, compute type out.</summary>
     public static string ToCompute(this GraphBuilder g, string x) => g.ComputeElement == GraphBuilder.ElementType.Float
-        ? x
+        ? g.Stored(x)
         : g.Op("Cast", [x], GraphBuilder.Attr("to", (long)g.ComputeElement));
 
     /// <summary>Compute type in, float32 out.</summary>

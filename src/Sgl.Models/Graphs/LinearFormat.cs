@@ -12,8 +12,11 @@ public enum LinearKind
     /// </summary>
     RowWise8,
 
-    /// <summary>4-bit blocks along the inputs with a scale and a zero point each. CPU, float32 only.</summary>
+    /// <summary>4-bit blocks along the inputs with a scale and a zero point each.</summary>
     Blocks4,
+
+    /// <summary>8-bit blocks along the inputs with a scale each, codes around 128.</summary>
+    Blocks8,
 }
 
 /// <summary>Kind and layout of a linear layer's matrix.</summary>
@@ -28,8 +31,14 @@ public sealed record LinearFormat(LinearKind Kind)
     /// </summary>
     public bool Unsigned { get; init; }
 
-    /// <summary>Inputs that share a scale, of <see cref="LinearKind.Blocks4"/>: a power of two from 16 on.</summary>
+    /// <summary>Inputs that share a scale, of blocks: a power of two from 16 on; GPUs take up to 128.</summary>
     public int BlockSize { get; init; }
+
+    /// <summary>
+    /// Of blocks: whether inputs stay in the compute type and each matrix is a product of its own, as GPUs take them: their kernels unpack what they multiply with, and several matrices
+    /// in one product would only have to be cut apart again. Otherwise inputs are rounded to 8 bits while running, which CPUs multiply fastest.
+    /// </summary>
+    public bool KeepsInputs { get; init; }
 
     /// <summary>Whether the inputs are reordered first, so that those of a block stand together (GPTQ's act-order).</summary>
     public bool Reordered { get; init; }
@@ -42,6 +51,12 @@ public sealed class GraphArithmetic(ComputeType type, Func<string, LinearFormat>
 {
     /// <summary>Element type of activations and of everything that is not a linear layer's matrix.</summary>
     public ComputeType Type => type;
+
+    /// <summary>
+    /// A 16-bit type that a float32 graph rounds its inputs and the results of its operators to, so that what this arithmetic does to a model shows on a processor that has no such kernels.
+    /// Null: nothing is rounded.
+    /// </summary>
+    public ComputeType? RoundsTo { get; init; }
 
     /// <summary>Everything in one type.</summary>
     /// <param name="type">The type.</param>

@@ -12,6 +12,9 @@ internal static class LinearLayers
     // A row of zeros would be divided by zero.
     private const float SmallestScale = 1e-20f;
 
+    // Accuracy levels of MatMulNBits, which CPUs heed.
+    private const long ComputeInFloat = 1, ComputeIn8Bits = 4;
+
     /// <summary>x [n, in] times the matrix [out, in] transposed, plus bias.</summary>
     public static string Linear(this GraphBuilder g, string x, LinearNames names, long outputs, long inputs) => g.Linears(x, inputs, (names, outputs))[0];
 
@@ -22,6 +25,7 @@ internal static class LinearLayers
         // Each of several reordered matrices has an order of its own.
         var joins = formats[0].Kind != LinearKind.Plain
             && !formats[0].Reordered
+            && !formats[0].KeepsInputs
             && Array.TrueForAll(formats, f => f == formats[0])
             && layers.Select(l => l.Names.Bias is null).Distinct().Count() == 1;
         if (joins && layers.Length > 1)
@@ -38,7 +42,8 @@ internal static class LinearLayers
         var product = format.Kind switch
         {
             LinearKind.RowWise8 => RowWise8(g, x, inputs, layers, format),
-            LinearKind.Blocks4 => Blocks4(g, x, inputs, layers, format),
+            LinearKind.Blocks4 => Blocks(g, x, inputs, layers, format, bits: 4),
+            LinearKind.Blocks8 => Blocks(g, x, inputs, layers, format, bits: 8),
             _ => throw new InvalidOperationException($"{format} is not known"),
         };
         return layers[0].Names.Bias is null ? product : g.Op("Add", [product, Bias(g, layers, layers.Sum(l => l.Outputs))]);
@@ -89,7 +94,7 @@ internal static class LinearLayers
             : g.Weight(new WeightBinding(string.Join('+', parts), [outputs]) { Part = WeightPart.Joined, Tensors = parts });
     }
 
-    private static string Blocks4(GraphBuilder g, string x, long inputs, (LinearNames Names, long Outputs)[] layers, LinearFormat format)
+    private static string Blocks(GraphBuilder g, string x, long inputs, (LinearNames Names, long Outputs)[] layers, LinearFormat format, int bits)
     {
         string[] tensors = Array.ConvertAll(layers, l => l.Names.Weight);
         var name = string.Join('+', tensors);
@@ -101,18 +106,23 @@ internal static class LinearLayers
             x = g.Op("Gather", [x, Part("#order", WeightPart.InputOrder, inputs)], GraphBuilder.Attr("axis", -1L));
         }
 
-        return g.Contributed(
-            "MatMulNBits",
+        // Without zero points those of 8 bits are 128.
+        string[] operands = bits == 4
+            ?
             [
                 x,
                 Part("#4", WeightPart.Blocks4Values, outputs, blocks, format.BlockSize / 2),
-                Part("#scales", WeightPart.Blocks4Scales, outputs * blocks),
+                Part("#scales", WeightPart.BlockScales, outputs * blocks),
                 Part("#zeros", WeightPart.Blocks4ZeroPoints, outputs * ((blocks + 1) / 2)),
-            ],
+            ]
+            : [x, Part("#8", WeightPart.Blocks8Values, outputs, blocks, format.BlockSize), Part("#scales", WeightPart.BlockScales, outputs * blocks)];
+        return g.Contributed(
+            "MatMulNBits",
+            operands,
             GraphBuilder.Attr("K", inputs),
             GraphBuilder.Attr("N", outputs),
-            GraphBuilder.Attr("bits", 4L),
+            GraphBuilder.Attr("bits", (long)bits),
             GraphBuilder.Attr("block_size", (long)format.BlockSize),
-            GraphBuilder.Attr("accuracy_level", 4L));
+            GraphBuilder.Attr("accuracy_level", format.KeepsInputs ? ComputeInFloat : ComputeIn8Bits));
     }
 }

@@ -21,11 +21,14 @@ public enum WeightPart
     /// <summary>4-bit blocks, uint8 [out, blocks, block size / 2], the low half first.</summary>
     Blocks4Values,
 
-    /// <summary>float32 scales [out * blocks].</summary>
-    Blocks4Scales,
+    /// <summary>Scales of blocks of 4 or 8 bits, [out * blocks], in the graph's compute type.</summary>
+    BlockScales,
 
     /// <summary>Zero points, uint8 [out * ceil(blocks / 2)], the low half first.</summary>
     Blocks4ZeroPoints,
+
+    /// <summary>8-bit blocks, uint8 around 128, [out, blocks, block size].</summary>
+    Blocks8Values,
 
     /// <summary>int64 [in]: which input stands where.</summary>
     InputOrder,

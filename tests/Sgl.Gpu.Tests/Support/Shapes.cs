@@ -29,8 +29,8 @@ internal static class Shapes
     }
 
     /// <summary>An engine's settings for such a folder.</summary>
-    public static EngineOptions Options(TestFolder folder, string placement, bool importance = false) =>
-        new() { Checkpoint = folder.Path, Placement = placement, ImageTokenId = ImageToken, Importance = importance, KvBudgetMiB = 2048 };
+    public static EngineOptions Options(TestFolder folder, string placement, bool importance = false, string weights = "auto") =>
+        new() { Checkpoint = folder.Path, Placement = placement, ImageTokenId = ImageToken, Importance = importance, KvBudgetMiB = 2048, Weights = weights };
 
     /// <summary>A prompt of some text, a picture of so many tiles, and text.</summary>
     public static PreparedPrompt Prompt(VlmEngine engine, int tiles, int textBefore = 40, int textBehind = 40)

@@ -76,6 +76,36 @@ public sealed class QuantizedFolderTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Formats))]
+    public async Task GenerateAsync_QuantizedFolderAsOnAGpu_RunsInTheBitsThatAreStored(string format)
+    {
+        Write(format);
+        await using var meant = await LoadAsync(_plain.Path, "float32");
+        await using var stored = await DeviceFormatTests.LoadAsync(_quantized.Path, "auto", ComputeType.Float16);
+        var count = 7 * Shape.Layers;
+        Assert.Equal(
+            Kinds[format].Kind switch { "int4" => (count, 0), "int8" => (0, count), _ => (0, 0) },
+            (stored.Model.Weights.Blocks4, stored.Model.Weights.RowWise8));
+        // Activations, scales and all other weights have 11 bits.
+        Assert.InRange(Distance(await LogitsAsync(stored), await LogitsAsync(meant)), 1e-5, 0.01);
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Open_ConfigurationOfAQuantizedFolder_PlansWhatTheFilesTake(string format)
+    {
+        Write(format);
+        using var checkpoint = Checkpoint.Open(_quantized.Path, new CheckpointOptions { ImageTokenId = 3 });
+        var options = new EngineOptions();
+        long Weights(ModelShape shape) => MemoryPlan.For(shape, 1, 80L << 30, options).Weights;
+        var known = Weights(ModelShape.Of(checkpoint));
+        Assert.Equal(known, MemoryPlanTests.BytesOfGraphs(checkpoint, options));
+        // Which inputs stand where is in the files alone.
+        var orders = format == "gptq act-order" ? checkpoint.Quantized.Values.Sum(m => m.Inputs * sizeof(long)) : 0;
+        Assert.Equal(known - orders, Weights(ModelShape.Open(_quantized.Path)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
     public void Linear_QuantizedFolder_ReadsEveryRowExactly(string format)
     {
         Write(format);

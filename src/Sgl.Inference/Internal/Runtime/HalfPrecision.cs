@@ -37,6 +37,18 @@ internal static class HalfPrecision
         }
     }
 
+    /// <summary>Each value's nearest in the type.</summary>
+    public static void Round(Span<float> values, ComputeType type)
+    {
+        Span<ushort> narrow = stackalloc ushort[512];
+        for (var at = 0; at < values.Length; at += narrow.Length)
+        {
+            var some = values.Slice(at, Math.Min(narrow.Length, values.Length - at));
+            Narrow(some, narrow[..some.Length], type);
+            Widen(narrow[..some.Length], some, type);
+        }
+    }
+
     private static ushort BFloat16Bits(float value)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);

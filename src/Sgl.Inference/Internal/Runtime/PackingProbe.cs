@@ -34,7 +34,7 @@ internal static class PackingProbe
                 var (element, size, fill) = binding.Part switch
                 {
                     WeightPart.Int8Values => (TensorElementType.Int8, 1, (byte)1),
-                    WeightPart.UInt8Values or WeightPart.Blocks4Values => (TensorElementType.UInt8, 1, (byte)0x99),
+                    WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks8Values => (TensorElementType.UInt8, 1, (byte)0x99),
                     WeightPart.Blocks4ZeroPoints => (TensorElementType.UInt8, 1, (byte)0x88),
                     WeightPart.InputOrder => (TensorElementType.Int64, 8, (byte)0),
                     _ => (TensorElementType.Float, 4, (byte)0),
@@ -48,7 +48,7 @@ internal static class PackingProbe
                     buffer.Span<float>(0, (int)count).Fill(1);
                 }
 
-                if (binding.Part is WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4Scales or WeightPart.Blocks4ZeroPoints)
+                if (binding.Part is WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks8Values or WeightPart.BlockScales or WeightPart.Blocks4ZeroPoints)
                 {
                     parts.Add((binding.Part, buffer));
                 }

@@ -27,7 +27,8 @@ internal sealed class SessionFactory(WeightProvider weights, EngineOptions setti
         };
         options.DisablePerSessionThreads();
         // 8 and 4 bits are fast only in the runtime's own order, of which the container keeps one copy for all sessions.
-        if (!settings.PrepackWeights && graph.Weights.All(w => w.Part is not (WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values)))
+        // On a GPU weights lie as they are computed with, and the system's memory has none of them.
+        if (device.IsCuda || (!settings.PrepackWeights && graph.Weights.All(w => w.Part is not (WeightPart.Int8Values or WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks8Values))))
         {
             options.AddSessionConfigEntry("session.disable_prepacking", "1");
         }

@@ -14,13 +14,16 @@ namespace Sgl.Inference.Internal.Runtime;
 /// </list>
 /// By <c>int4</c> the matrices of the decoder's layers are rounded to 4 bits instead, where their inputs can be cut in blocks and rounding moves them by at most
 /// <see cref="LargestErrorOf4Bits"/>; head and tower, and what this leaves, keep to the rules above.
-/// What a folder stores in 8 or 4 bits runs as stored, unless float32 is asked for.
+/// What a folder stores in 8 or 4 bits runs as stored, unless float32 is asked for. On GPUs other rules hold: <see cref="DeviceFormats"/>.
 /// </summary>
 /// <param name="Kind">The setting.</param>
 /// <param name="Rounds">Whether matrices are rounded: by <c>auto</c> those that are stored in 16 bits, by <c>int8</c> and <c>int4</c> all.</param>
 /// <param name="Reason">Why, for the log.</param>
 internal sealed record WeightPlan(WeightPrecision Kind, bool Rounds, string Reason)
 {
+    /// <summary>The 16-bit type of a GPU that CPUs compute like, its formats of weights included; null: as CPUs do. For verification.</summary>
+    public ComputeType? Emulates { get; init; }
+
     /// <summary>Smallest number of rows and columns of a matrix that is rounded.</summary>
     public const int SmallestSide = 64;
 
@@ -44,7 +47,7 @@ internal sealed record WeightPlan(WeightPrecision Kind, bool Rounds, string Reas
         var kind = Enum.Parse<WeightPrecision>(setting, ignoreCase: true);
         if (!onCpu)
         {
-            return new WeightPlan(kind, false, "no layer runs on a CPU");
+            return new WeightPlan(kind, false, kind == WeightPrecision.Auto ? "no layer runs on a CPU" : "Engine:Weights says so");
         }
 
         if (kind != WeightPrecision.Auto)

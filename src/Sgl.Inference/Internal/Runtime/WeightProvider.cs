@@ -51,7 +51,8 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     }
 
     /// <summary>Arithmetic of graphs on a device.</summary>
-    public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) => new(type, device.IsCuda ? null : FormatOf);
+    public GraphArithmetic Arithmetic(DeviceId device, ComputeType type) =>
+        new(type, device.IsCuda || plan.Emulates is not null ? name => FormatOnDevice(name, plan.Emulates ?? type) : FormatOf) { RoundsTo = plan.Emulates };
 
     /// <summary>A tensor over the weight; owned by this provider.</summary>
     /// <param name="binding">The weight.</param>
@@ -67,7 +68,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         var stored = StoredAsUsed(binding, type);
         if (device.IsCuda)
         {
-            var onDevice = OnDevice(device, binding, key, element, part, () => Source(binding, type, packed, stored));
+            var onDevice = OnDevice(device, binding, key, element, part, () => Source(binding, type, stored));
             _values.Add(onDevice);
             return onDevice;
         }
@@ -110,9 +111,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         var most = Enum.GetValues<LinearKind>().MaxBy(InDecoder);
         return new WeightSummary
         {
-            Kind = most switch { LinearKind.RowWise8 => "int8", LinearKind.Blocks4 => "int4", _ => type.ToString().ToLowerInvariant() },
-            Bits = kinds.Contains(LinearKind.RowWise8) ? RowWise8.Bits : 0,
-            RowWise8 = kinds[LinearKind.RowWise8].Count(),
+            Kind = most switch { LinearKind.RowWise8 or LinearKind.Blocks8 => "int8", LinearKind.Blocks4 => "int4", _ => type.ToString().ToLowerInvariant() },
+            Bits = kinds.Contains(LinearKind.RowWise8) ? RowWise8.Bits : kinds.Contains(LinearKind.Blocks8) ? 8 : 0,
+            RowWise8 = kinds[LinearKind.RowWise8].Count() + kinds[LinearKind.Blocks8].Count(),
             Blocks4 = kinds[LinearKind.Blocks4].Count(),
             Plain = kinds[LinearKind.Plain].Count(),
             Sensitive = _sensitive.Count,
@@ -167,8 +168,8 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     private static TensorElementType Element(WeightPart part, ComputeType type) => part switch
     {
         WeightPart.Int8Values => TensorElementType.Int8,
-        WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4ZeroPoints => TensorElementType.UInt8,
-        WeightPart.Int8Scales or WeightPart.Blocks4Scales => TensorElementType.Float,
+        WeightPart.UInt8Values or WeightPart.Blocks4Values or WeightPart.Blocks4ZeroPoints or WeightPart.Blocks8Values => TensorElementType.UInt8,
+        WeightPart.Int8Scales => TensorElementType.Float,
         WeightPart.InputOrder => TensorElementType.Int64,
         _ => ElementType(type),
     };
@@ -190,11 +191,11 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     }
 
     /// <summary>A weight in the system's memory for as long as it takes to copy it.</summary>
-    private (nint Pointer, IDisposable? Owner) Source(WeightBinding binding, ComputeType type, PackedWeights packed, TensorEntry? stored)
+    private (nint Pointer, IDisposable? Owner) Source(WeightBinding binding, ComputeType type, TensorEntry? stored)
     {
         if (stored is null)
         {
-            var made = Make(binding, type, packed);
+            var made = Make(binding, type, packed: null);
             return (made.Pointer, made);
         }
 
@@ -203,6 +204,38 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     }
 
     private LinearFormat FormatOf(string name) => _formats.GetOrAdd(name, _ => new Lazy<LinearFormat>(() => Choose(name))).Value;
+
+    /// <summary>By shape alone; the codes are made when they are asked for, so that no more than a matrix of them lies in the system's memory on its way to a GPU.</summary>
+    private LinearFormat FormatOnDevice(string name, ComputeType scaleType) => _formats.GetOrAdd(name, _ => new Lazy<LinearFormat>(() =>
+    {
+        var matrix = checkpoint.Linear(name);
+        var place = _decoder.Contains(name) ? LinearPlace.Layer : name == checkpoint.Decoder.Head ? LinearPlace.Head : LinearPlace.Tower;
+        var format = DeviceFormats.Of(plan.Kind, place, matrix.Outputs, matrix.Inputs, StoredLinear.Of(matrix));
+        if (format.Kind != LinearKind.Plain)
+        {
+            _blocks[name] = new Lazy<BlockCodes>(() => BlocksOf(matrix, format, scaleType));
+        }
+
+        return format;
+    })).Value;
+
+    private static BlockCodes BlocksOf(LinearMatrix matrix, LinearFormat format, ComputeType scaleType)
+    {
+        var blocks = (matrix, format.Kind) switch
+        {
+            (Int4Matrix groups, LinearKind.Blocks4) => BlockCodes.Of(groups, format.BlockSize),
+            (Int8Matrix rows, LinearKind.Blocks8) => BlockCodes.Of(rows, format.BlockSize),
+            (_, LinearKind.Blocks4) => BlockCodes.Round(matrix, format.BlockSize),
+            _ => BlockCodes.Round8(matrix, format.BlockSize, scaleType),
+        };
+        if (!double.IsFinite(blocks.Error))
+        {
+            blocks.Dispose();
+            throw new EngineSettingsException($"{matrix.Name} holds values that are not numbers, which no scale can stand for: load it with Engine:Weights=float32");
+        }
+
+        return blocks;
+    }
 
     private LinearFormat Choose(string name)
     {
@@ -269,10 +302,10 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             TensorDataType.BFloat16 => ComputeType.BFloat16,
             _ => null,
         };
-        return stored == type ? entry : null;
+        return stored == type && plan.Emulates is null ? entry : null;
     }
 
-    private NativeBuffer Make(WeightBinding binding, ComputeType type, PackedWeights packed)
+    private NativeBuffer Make(WeightBinding binding, ComputeType type, PackedWeights? packed)
     {
         switch (binding.Part)
         {
@@ -281,9 +314,16 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             case WeightPart.Tensor:
             case WeightPart.Joined:
                 return Convert(binding, type);
+            case WeightPart.BlockScales when type != ComputeType.Float32:
+                using (var wide = Blocks(binding, packed))
+                {
+                    return Narrow(wide, type);
+                }
+
             case WeightPart.Blocks4Values:
-            case WeightPart.Blocks4Scales:
+            case WeightPart.BlockScales:
             case WeightPart.Blocks4ZeroPoints:
+            case WeightPart.Blocks8Values:
                 return Blocks(binding, packed);
             case WeightPart.InputOrder:
                 return BlockCodes.Order((Int4Matrix)checkpoint.Linear(binding.Tensors[0]));
@@ -307,7 +347,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
     }
 
     /// <summary>Codes of layers with the same input, side by side: [in, out].</summary>
-    private NativeBuffer Columns(WeightBinding binding, PackedWeights packed)
+    private NativeBuffer Columns(WeightBinding binding, PackedWeights? packed)
     {
         var buffer = _codes[binding.Tensors[0]].Columns;
         if (binding.Tensors.Count > 1)
@@ -322,7 +362,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             }
         }
 
-        if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value, binding.Part))
+        if (packed is not null && PackingProbe.Packs(_formats[binding.Tensors[0]].Value, binding.Part))
         {
             packed.Add(buffer);
         }
@@ -330,8 +370,21 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         return buffer;
     }
 
-    /// <summary>A part of the 4-bit blocks of layers with the same input, behind each other.</summary>
-    private NativeBuffer Blocks(WeightBinding binding, PackedWeights packed)
+    private static NativeBuffer Narrow(NativeBuffer wide, ComputeType type)
+    {
+        var count = wide.ByteLength / sizeof(float);
+        var narrow = new NativeBuffer(count * sizeof(ushort));
+        for (long at = 0; at < count; at += ChunkElements)
+        {
+            var some = (int)Math.Min(ChunkElements, count - at);
+            HalfPrecision.Narrow(wide.Span<float>(at * sizeof(float), some), narrow.Span<ushort>(at * sizeof(ushort), some), type);
+        }
+
+        return narrow;
+    }
+
+    /// <summary>A part of the blocks of layers with the same input, behind each other.</summary>
+    private NativeBuffer Blocks(WeightBinding binding, PackedWeights? packed)
     {
         NativeBuffer[] parts = [.. binding.Tensors.Select(t => _blocks[t].Value.Part(binding.Part))];
         var buffer = parts[0];
@@ -348,7 +401,7 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         }
 
         Made([.. binding.Tensors.SelectMany(t => checkpoint.Linear(t).Tensors)]);
-        if (PackingProbe.Packs(_formats[binding.Tensors[0]].Value, binding.Part))
+        if (packed is not null && PackingProbe.Packs(_formats[binding.Tensors[0]].Value, binding.Part))
         {
             packed.Add(buffer);
         }
@@ -371,7 +424,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
                 var count = (int)Math.Min(ChunkElements, entry.ElementCount - first);
                 if (type == ComputeType.Float32)
                 {
-                    _store.ReadFloat32(entry, first, buffer.Span<float>((begin + first) * size, count));
+                    var exact = buffer.Span<float>((begin + first) * size, count);
+                    _store.ReadFloat32(entry, first, exact);
+                    Emulate(exact);
                 }
                 else
                 {
@@ -388,6 +443,14 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
         return buffer;
     }
 
+    private void Emulate(Span<float> weights)
+    {
+        if (plan.Emulates is { } type)
+        {
+            HalfPrecision.Round(weights, type);
+        }
+    }
+
     /// <summary>A quantised matrix in the compute type.</summary>
     private NativeBuffer Widen(LinearMatrix matrix, ComputeType type)
     {
@@ -400,7 +463,9 @@ internal sealed class WeightProvider(Checkpoint checkpoint, WeightPlan plan) : I
             var count = (int)Math.Min(RowsAtOnce, matrix.Outputs - first) * inputs;
             if (type == ComputeType.Float32)
             {
-                matrix.ReadRows(first, buffer.Span<float>(first * inputs * size, count));
+                var exact = buffer.Span<float>(first * inputs * size, count);
+                matrix.ReadRows(first, exact);
+                Emulate(exact);
                 return;
             }
 

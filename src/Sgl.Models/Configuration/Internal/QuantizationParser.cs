@@ -6,6 +6,10 @@ internal static class QuantizationParser
     private const string Key = "quantization_config";
     private const string Known = "awq, gptq (both 4 bits), compressed-tensors (int8, 4 bits, fp8) or fp8, or unquantized weights";
 
+    /// <summary>What a whole <c>config.json</c> says, at its top or in the decoder's part.</summary>
+    public static QuantizationConfig? Find(ConfigReader file) =>
+        Read(file) ?? new[] { "llm_config", "text_config" }.Select(file.OptionalObject).OfType<ConfigReader>().Select(Read).FirstOrDefault(q => q is not null);
+
     /// <param name="config">The object that may say so: the top level of <c>config.json</c>, or the decoder's part of it.</param>
     /// <returns>Null where nothing is said, or where there is a problem.</returns>
     public static QuantizationConfig? Read(ConfigReader config)
@@ -37,14 +41,14 @@ internal static class QuantizationParser
     {
         FourBits(file, file.Has("w_bit") ? "w_bit" : "bits");
         Word(file, "version", "gemm", "gemm");
-        return new QuantizationConfig(QuantizationMethod.Awq) { GroupSize = Group(file, file.Has("q_group_size") ? "q_group_size" : "group_size") };
+        return new QuantizationConfig(QuantizationMethod.Awq) { Bits = 4, GroupSize = Group(file, file.Has("q_group_size") ? "q_group_size" : "group_size") };
     }
 
     private static QuantizationConfig Gptq(ConfigReader file)
     {
         FourBits(file, "bits");
         var format = Word(file, "checkpoint_format", "gptq", "gptq", "gptq_v2");
-        return new QuantizationConfig(QuantizationMethod.Gptq) { GroupSize = Group(file, "group_size"), ZerosMinusOne = format == "gptq" };
+        return new QuantizationConfig(QuantizationMethod.Gptq) { Bits = 4, GroupSize = Group(file, "group_size"), ZerosMinusOne = format == "gptq" };
     }
 
     private static QuantizationConfig Fp8(ConfigReader file)
@@ -68,6 +72,7 @@ internal static class QuantizationParser
         }
 
         (int, int)? block = null;
+        int? stored = null, size = null;
         foreach (var name in file.OptionalObject("config_groups")?.Keys.ToList() ?? [])
         {
             var group = file.OptionalObject("config_groups")!.OptionalObject(name);
@@ -106,9 +111,13 @@ internal static class QuantizationParser
             }
 
             block = strategy == "block" ? Block(weights, "block_structure") : block;
+            if (type == "int" && stored is null)
+            {
+                (stored, size) = (bits, strategy == "group" ? Group(weights, "group_size") : null);
+            }
         }
 
-        return new QuantizationConfig(QuantizationMethod.CompressedTensors) { Block = block };
+        return new QuantizationConfig(QuantizationMethod.CompressedTensors) { Bits = stored, GroupSize = size, Block = block };
     }
 
     private static void FourBits(ConfigReader file, string key)
