@@ -24,23 +24,35 @@ internal sealed class Automaton
     public State Start { get; }
 
     /// <summary>What a byte leads to.</summary>
-    public State Step(State state, byte value) => state.Next[value] ??= Find(state, value);
+    public State Step(State state, byte value) => state.Next[value] ?? Find(state, value);
 
+    /// <summary>Finds what a byte leads to, and remembers it for all bytes around it that every place takes alike: those of a text are found at once.</summary>
     private State Find(State state, byte value)
     {
+        int first = byte.MinValue, last = byte.MaxValue;
         foreach (var (node, frame) in state.Readings)
         {
             foreach (var range in node.Ranges)
             {
-                if (value >= range.Low && value <= range.High)
+                if (value < range.Low)
                 {
+                    last = Math.Min(last, range.Low - 1);
+                }
+                else if (value > range.High)
+                {
+                    first = Math.Max(first, range.High + 1);
+                }
+                else
+                {
+                    (first, last) = (Math.Max(first, range.Low), Math.Min(last, range.High));
                     Follow(new Reading(range.Target, frame));
-                    break;
                 }
             }
         }
 
-        return Take();
+        var next = Take();
+        state.Next.AsSpan(first, last - first + 1).Fill(next);
+        return next;
     }
 
     /// <summary>Finds all places that take a byte, from one on. Ways that have no end within the depth that is left are not gone, so that every state can be completed.</summary>
