@@ -32,7 +32,7 @@ internal sealed class SchemaKeywords
         ["oneOf"] = "; write anyOf",
         ["pattern"] = "; list the texts that are allowed in enum, or leave it out",
         ["format"] = "; leave it out",
-        ["multipleOf"] = "; write \"type\": \"integer\", or leave it out",
+        ["multipleOf"] = "; leave it out",
         ["prefixItems"] = "; write an object",
     };
 
