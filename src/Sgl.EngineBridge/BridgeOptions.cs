@@ -20,6 +20,16 @@ public enum TokenLimitField
     MaxCompletionTokens,
 }
 
+/// <summary>Where requests say the most tiles of a picture (<c>max_dynamic_patch</c> of a budget).</summary>
+public enum TileLimitField
+{
+    /// <summary><c>mm_processor_kwargs.max_dynamic_patch</c>, once for all pictures: vLLM.</summary>
+    MmProcessorKwargs,
+
+    /// <summary><c>image_url.max_dynamic_patch</c> of each picture: LMDeploy.</summary>
+    ImageUrl,
+}
+
 /// <summary>The engine behind the bridge. Configuration section <c>Bridge</c>.</summary>
 public sealed class BridgeOptions
 {
@@ -57,6 +67,10 @@ public sealed class BridgeOptions
     /// <summary>What the field is called that bounds them.</summary>
     /// <value>Default <see cref="TokenLimitField.MaxTokens"/>.</value>
     public TokenLimitField TokenLimit { get; set; }
+
+    /// <summary>Where the most tiles of a picture are said, where a policy's budget has them.</summary>
+    /// <value>Default <see cref="TileLimitField.MmProcessorKwargs"/>.</value>
+    public TileLimitField TileLimit { get; set; }
 
     /// <summary>Ask for the log-probability of every token (<c>logprobs</c>). A bridge in the place of the small model always does.</summary>
     /// <value>Default false.</value>

@@ -21,6 +21,7 @@ public sealed class BridgeOptionsValidator : IValidateOptions<BridgeOptions>
         Between(nameof(options.MaxImages), options.MaxImages, 1, 1024);
         Between(nameof(options.MaxNewTokens), options.MaxNewTokens, 1, 1 << 24);
         errors.Require(Enum.IsDefined(options.TokenLimit), nameof(options.TokenLimit), $"is {options.TokenLimit}", $"use {string.Join(" or ", Enum.GetNames<TokenLimitField>())}");
+        errors.Require(Enum.IsDefined(options.TileLimit), nameof(options.TileLimit), $"is {options.TileLimit}", $"use {string.Join(" or ", Enum.GetNames<TileLimitField>())}");
         Between(nameof(options.Retries), options.Retries, 0, 10);
         Between(nameof(options.MaxLineBytes), options.MaxLineBytes, 1 << 12, 1 << 30);
         Between(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1 << 12, 1L << 40);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Grpc.Core;
 using Sgl.TestKit.Serving;
 using Wire = Sgl.V1;
@@ -121,6 +122,54 @@ public sealed class EndToEndTests(OwnEndpoint own)
 
         Assert.Equal((StatusCode.InvalidArgument, "PRUNE_LAYER_UNAVAILABLE"), (failure.Code, failure.Reason));
         Assert.Contains("scripted/vlm-72b", failure.Violations.Single().Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_PrunePointsForAnEngineThatCannot_AreToldToBeIdle()
+    {
+        await using var engine = await ScriptedEngine.StartAsync();
+        await using var bridge = await engine.BridgeAsync();
+        await using var configured = await Cascade.StartAsync(own.Small, bridge, Never, ("Router:Policy:Prune:0:Layer", "2"), ("Router:Policy:Prune:0:KeepRatio", "0.5"));
+        await using var builtIn = await Cascade.StartAsync(own.Small, bridge, Never);
+        await configured.Health.WaitUntilServingAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        await builtIn.Health.WaitUntilServingAsync().WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Contains("prune points of policy default are not used: scripted/vlm-72b runs in a foreign engine", await configured.ReadyAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("not used", await builtIn.ReadyAsync(), StringComparison.Ordinal);
+        Assert.Empty((await configured.AskAsync(Question())).Pruning.Steps);
+    }
+
+    [Fact]
+    public async Task Start_PicturesForAModelThatPrunes_AreToldToBeIdle()
+    {
+        await using var cascade = await Cascade.StartAsync(own.Small, own.Large, Never, ("Router:Policy:Pictures:Strategy", "Crops"));
+        await cascade.Health.WaitUntilServingAsync().WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Contains("pictures of policy default are not used: sgl-demo-large", await cascade.ReadyAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Post_PicturesOverHttp_ReachTheEngine()
+    {
+        await using var engine = await ScriptedEngine.StartAsync();
+        await using var bridge = await engine.BridgeAsync();
+        await using var cascade = await Cascade.StartAsync(own.Small, bridge, Never);
+        var url = "data:image/png;base64," + Samples.Image("codes.png").Data.ToBase64();
+        var body = (string pictures) => JsonNode.Parse($$$"""
+            {"messages":[{"role":"user","content":[{"type":"text","text":"Why?"},{"type":"image_url","image_url":{"url":"{{{url}}}"}}]}],"sgl":{"include":["pruning"],"pictures":{{{pictures}}}}}
+            """)!;
+
+        var crops = await cascade.PostAsync(body("""{"strategy":"crops","crops":{"overview_side":112,"coverage":0.5}}"""));
+        var budget = await cascade.PostAsync(body("""{"strategy":"budget","budget":{"resize_pixels":12544}}"""));
+        var wrong = await cascade.PostAsync(body("""{"strategy":"crops","crops":{"coverage":2,"grids":1}}"""));
+
+        var pictures = crops["sgl"]!["pruning"]!["pictures"]!;
+        Assert.Equal("crops", (string?)pictures["strategy"]);
+        Assert.InRange((double)pictures["covered_share"]!, 0.5, 1);
+        Assert.Equal(("overview", "part"), ((string?)pictures["sent"]![0]!["kind"], (string?)pictures["sent"]![1]!["kind"]));
+        var whole = Assert.Single(budget["sgl"]!["pruning"]!["pictures"]!["sent"]!.AsArray())!;
+        Assert.Equal(("whole", true), ((string?)whole["kind"], (int)whole["width"]! * (int)whole["height"]! <= 12_544 * 1.05));
+        Assert.Contains("sgl.pictures.crops.grids: is not a field; did you mean grid?", (string?)wrong["error"]!["message"], StringComparison.Ordinal);
     }
 
     [Fact]

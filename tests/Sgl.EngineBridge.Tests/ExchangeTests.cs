@@ -1,3 +1,5 @@
+using System.Text;
+using CsCheck;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Sgl.TestKit;
@@ -9,6 +11,9 @@ namespace Sgl.EngineBridge;
 /// <summary>The streams and errors of engines as their documentation describes them (Exchanges/README.md).</summary>
 public sealed class ExchangeTests : ScriptedBridge
 {
+    private static readonly string[] Lines =
+        ["data: {\"a\":1}\n\n", ": wait\r\n", "data: {\"error\":null}\n", "data: {\"error\":{\"code\":503}}\n\n", "\"error\"", "{\"error\"", "\n"];
+
     [Theory]
     [InlineData("vllm", 0)]
     [InlineData("sglang", 1024)]
@@ -25,6 +30,96 @@ public sealed class ExchangeTests : ScriptedBridge
         var completed = answer.Completed!;
         Assert.Equal(("The total is 42 €.", Wire.FinishReason.Stop), (completed.Answer, completed.FinishReason));
         Assert.Equal((1284, 7, cached), (completed.Usage.PromptTokenCount, completed.Usage.GeneratedTokenCount, completed.Usage.CachedPromptTokenCount));
+    }
+
+    [Theory]
+    [InlineData("vllm", StatusCode.InvalidArgument, "PROMPT_TOO_LONG", "maximum context length")]
+    [InlineData("sglang", StatusCode.Unavailable, "NOT_READY", "is not available")]
+    [InlineData("lmdeploy", StatusCode.InvalidArgument, "INVALID_REQUEST", "too many tiles")]
+    [InlineData("openai", StatusCode.ResourceExhausted, "OVERLOADED", "has no capacity")]
+    [InlineData("gateway", StatusCode.Unavailable, "NOT_READY", "is not available")]
+    public async Task Stream_ErrorOfAnEngine_IsTranslatedBehindWhatCameBefore(string name, StatusCode code, string reason, string shown)
+    {
+        Engine.Script.Enqueue(ScriptedEngine.Raw(await File.ReadAllTextAsync(Path.Combine(SharedData.RepositoryRoot, "tests", "Sgl.EngineBridge.Tests", "Exchanges", $"{name}-error.sse"))));
+        using var call = new Wire.LargeService.LargeServiceClient(Bridge.Channel).Generate();
+        await call.RequestStream.WriteAsync(new() { Input = Ask("What is the total?"), Guidance = Unpruned() });
+        var tokens = new List<string>();
+
+        var failure = await Failure.OfAsync(async () =>
+        {
+            await foreach (var e in call.ResponseStream.ReadAllAsync())
+            {
+                tokens.AddRange(e.Token is { } token ? [token.Text] : []);
+            }
+        });
+
+        Assert.Equal((code, reason), (failure.Code, failure.Reason));
+        Assert.Contains(shown, failure.Message, StringComparison.Ordinal);
+        Assert.Equal(["The"], tokens);
+        Assert.Single(Engine.Questions);
+        Assert.Equal(code is StatusCode.ResourceExhausted or StatusCode.Unavailable, failure.RetryAfter is not null);
+    }
+
+    [Theory]
+    [InlineData("{\"error\":{\"message\":\"slow down\",\"code\":429}}", StatusCode.ResourceExhausted)]
+    [InlineData("data: {\"error\":{\"message\":\"slow down\",\"code\":\"429\"}}", StatusCode.ResourceExhausted)]
+    [InlineData("data: {\"error\":{\"message\":\"no\",\"code\":null,\"type\":\"invalid_request_error\"}}\n\n", StatusCode.InvalidArgument)]
+    [InlineData("data: {\"error\":{\"message\":\"no\",\"code\":\"invalid_api_key\"}}\n\n", StatusCode.Unavailable)]
+    [InlineData("data: {\"error\":{\"message\":\"late\",\"type\":\"timeout\"}}\n\n", StatusCode.DeadlineExceeded)]
+    [InlineData("data: {\"error\":{\"message\":\"?\",\"code\":\"something of next year\"}}\n\n", StatusCode.Internal)]
+    [InlineData("data: {\"error\":{\"message\":\"?\",\"code\":200}}\n\n", StatusCode.Internal)]
+    [InlineData("data: {\"error\":\"broken\"}\n\n", StatusCode.Internal)]
+    public async Task Stream_ErrorAndNothingElse_IsTranslated(string stream, StatusCode code)
+    {
+        Engine.Script.Enqueue(ScriptedEngine.Raw(stream));
+
+        Assert.Equal(code, (await Failure.OfAsync(AskAsync)).Code);
+    }
+
+    [Fact]
+    public async Task Stream_TextsThatTalkOfErrors_AreTexts()
+    {
+        string[] texts = ["\"error\"", " {\"error\": {\"code\": 429}}", "\n\ndata: {\"error\": 1}"];
+        var stream = ScriptedEngine.Stream(texts).Replace("\"model\":", "\"error\":null,\"model\":", StringComparison.Ordinal);
+        Engine.Script.Enqueue(ScriptedEngine.Raw(stream));
+
+        Assert.Equal(string.Concat(texts).Trim(), (await AskAsync()).Completed!.Answer);
+    }
+
+    [Fact]
+    public void ErrorStream_CutAnywhere_HandsOnTheSameAndFindsTheSame() => Gen.Select(
+        Gen.Int[0, Lines.Length - 1].Array[0, 8].Select(picked => picked.Select(i => Lines[i]).ToArray()), Gen.Int[1, 9]).Sample((parts, size) =>
+    {
+        var bytes = Encoding.UTF8.GetBytes(string.Concat(parts));
+        var whole = Read(bytes, bytes.Length + 1);
+
+        var (text, error) = Read(bytes, size);
+
+        Assert.Equal(whole.Error, error);
+        Assert.StartsWith(text[..Math.Min(text.Length, whole.Text.Length)], whole.Text, StringComparison.Ordinal);
+        if (error is null)
+        {
+            Assert.Equal(string.Concat(parts), text);
+        }
+    });
+
+    private static (string Text, int? Error) Read(byte[] bytes, int size)
+    {
+        using var stream = new ErrorEventStream(new MemoryStream(bytes), 1 << 12);
+        var (text, buffer) = (new MemoryStream(), new byte[size]);
+        try
+        {
+            for (int read; (read = stream.Read(buffer, 0, size)) > 0;)
+            {
+                text.Write(buffer, 0, read);
+            }
+
+            return (Encoding.UTF8.GetString(text.ToArray()), null);
+        }
+        catch (EngineErrorEventException e)
+        {
+            return (Encoding.UTF8.GetString(text.ToArray()), e.Status);
+        }
     }
 
     [Fact]

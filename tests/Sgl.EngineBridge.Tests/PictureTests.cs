@@ -109,6 +109,22 @@ public sealed class PictureTests : ScriptedBridge
     }
 
     [Fact]
+    public async Task Budget_TilesOfEachPicture_AreToldBesideIt()
+    {
+        Engine.PromptTokens = q => 10 + Pictures(q).Count;
+        await using var bridge = await Engine.BridgeAsync(("Bridge:TileLimit", "ImageUrl"), ("Bridge:MeasureVisualTokens", "true"));
+
+        await AskAsync(
+            Pictures(new Wire.PicturePolicy { Strategy = Wire.PictureStrategy.Budget, Budget = new Wire.BudgetPolicy { Detail = "low", MaxDynamicPatch = 4 } }), Ask("Why?", Square, Square), bridge);
+
+        // The answer's, and what pictures cost under that limit and without.
+        var told = Engine.Questions.Where(q => Pictures(q).Count > 0).Select(q => q["messages"]![0]!["content"]!.AsArray().Where(p => p!["image_url"] is not null)
+            .Select(p => ((int?)p!["image_url"]!["max_dynamic_patch"], (string?)p["image_url"]!["detail"])).Distinct().Single()).Order().ToList();
+        Assert.Equal([(null, null), (4, "low"), (4, "low")], told);
+        Assert.All(Engine.Questions, q => Assert.Null(q["mm_processor_kwargs"]));
+    }
+
+    [Fact]
     public async Task Budget_Resize_IsDoneHere()
     {
         var answer = await AskAsync(Pictures(new Wire.PicturePolicy { Strategy = Wire.PictureStrategy.Budget, Budget = new Wire.BudgetPolicy { ResizePixels = 280 * 280 } }));

@@ -5,62 +5,15 @@ namespace Sgl.EngineBridge;
 /// <param name="mostInLine">Most bytes without a line break.</param>
 /// <param name="most">Most bytes at all.</param>
 /// <param name="isCut">What is beyond the bounds is left away; else it is an error.</param>
-internal sealed class BoundedStream(Stream inner, int mostInLine, long most, bool isCut) : Stream
+internal sealed class BoundedStream(Stream inner, int mostInLine, long most, bool isCut) : WatchedStream(inner)
 {
     private long _all;
     private long _line;
     private bool _ended;
 
-    public override bool CanRead => true;
+    protected override bool IsOver() => _ended;
 
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => _all;
-        set => throw new NotSupportedException();
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => _ended ? 0 : Count(buffer.AsSpan(offset, inner.Read(buffer, offset, count)));
-
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        if (_ended)
-        {
-            return 0;
-        }
-
-        var read = await inner.ReadAsync(buffer, cancellationToken);
-        return Count(buffer.Span[..read]);
-    }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            inner.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
-    private int Count(ReadOnlySpan<byte> read)
+    protected override int Take(ReadOnlySpan<byte> read)
     {
         _all += read.Length;
         for (var rest = read; ;)

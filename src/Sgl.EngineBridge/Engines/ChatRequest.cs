@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using OpenAI.Chat;
 using Wire = Sgl.V1;
 
@@ -72,10 +75,39 @@ internal static class ChatRequest
 
     private static ChatMessageContentPart Part(EnginePart part) => part switch
     {
-        // A bare null would become a level by way of a string, and throw.
-        EnginePart.Picture picture => ChatMessageContentPart.CreateImagePart(
-            BinaryData.FromBytes(picture.Data), picture.MediaType, picture.Detail is { } detail ? new ChatImageDetailLevel(detail) : default(ChatImageDetailLevel?)),
+        EnginePart.Picture picture => Picture(picture),
         EnginePart.Text text => ChatMessageContentPart.CreateTextPart(text.Value),
         _ => throw new ArgumentOutOfRangeException(nameof(part), part, "has no counterpart in the API"),
     };
+
+    private static ChatMessageContentPart Picture(EnginePart.Picture picture)
+    {
+        // A bare null would become a level by way of a string, and throw.
+        var part = ChatMessageContentPart.CreateImagePart(
+            BinaryData.FromBytes(picture.Data), picture.MediaType, picture.Hints.Detail is { } detail ? new ChatImageDetailLevel(detail) : default(ChatImageDetailLevel?));
+        if (picture.Hints.MaxTiles is { } tiles)
+        {
+            // The whole object: a member alone would take its place.
+            part.Patch.Set("$.image_url"u8, ImageUrl(picture, tiles));
+        }
+
+        return part;
+    }
+
+    private static BinaryData ImageUrl(EnginePart.Picture picture, int tiles)
+    {
+        var json = new ArrayBufferWriter<byte>();
+        using var writer = new Utf8JsonWriter(json, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        writer.WriteStartObject();
+        writer.WriteString("url"u8, $"data:{picture.MediaType};base64,{Convert.ToBase64String(picture.Data.Span)}");
+        if (picture.Hints.Detail is { } detail)
+        {
+            writer.WriteString("detail"u8, detail);
+        }
+
+        writer.WriteNumber("max_dynamic_patch"u8, tiles);
+        writer.WriteEndObject();
+        writer.Flush();
+        return BinaryData.FromBytes(json.WrittenMemory);
+    }
 }

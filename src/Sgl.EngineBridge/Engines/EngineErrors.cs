@@ -24,6 +24,7 @@ internal static class EngineErrors
     public static Status? Translate(Exception exception, string model, string correlationId) => exception switch
     {
         ClientResultException { Status: > 0 } e => OfAnswer(e.Status, Message(e), Retry(e.GetRawResponse()), model, correlationId),
+        EngineErrorEventException e => OfAnswer(e.Status, e.Message, null, model, correlationId),
         EngineKeyException => Faults.Unavailable("The bridge has no key for the engine.", DefaultRetry),
         ClientResultException or HttpRequestException or IOException => Faults.Unavailable($"The engine of {model} cannot be reached, or broke off.", DefaultRetry),
 
@@ -52,10 +53,12 @@ internal static class EngineErrors
     };
 
     /// <summary>The engine's own words, short and printable; engines put them in different places.</summary>
-    private static string Message(ClientResultException exception)
+    private static string Message(ClientResultException exception) => Message(Body(exception.GetRawResponse()));
+
+    /// <summary>The words of an error's body, short and printable.</summary>
+    internal static string Message(string? body)
     {
-        var text = Body(exception.GetRawResponse()) is { } body ? FromJson(body) ?? body : "without a message";
-        text = PrintableText.Escape(text.Trim());
+        var text = PrintableText.Escape((body is null ? "without a message" : FromJson(body) ?? body).Trim());
         return text.Length <= LongestMessage ? text : string.Concat(text.AsSpan(0, LongestMessage), "...");
     }
 

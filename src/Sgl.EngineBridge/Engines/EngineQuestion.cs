@@ -15,9 +15,14 @@ internal abstract record EnginePart
     /// <summary>A picture.</summary>
     /// <param name="Data">The encoded file.</param>
     /// <param name="MediaType">E.g. <c>image/png</c>.</param>
-    /// <param name="Detail">OpenAI's level of detail, e.g. <c>low</c>; null: not said.</param>
-    public sealed record Picture(ReadOnlyMemory<byte> Data, string MediaType, string? Detail = null) : EnginePart;
+    /// <param name="Hints">What the engine is told about it.</param>
+    public sealed record Picture(ReadOnlyMemory<byte> Data, string MediaType, PictureHints Hints = default) : EnginePart;
 }
+
+/// <summary>What an engine is told about a picture, beside it.</summary>
+/// <param name="Detail">OpenAI's level of detail, e.g. <c>low</c>; null: not said.</param>
+/// <param name="MaxTiles">Most tiles, as <c>image_url.max_dynamic_patch</c>; null: not said.</param>
+internal readonly record struct PictureHints(string? Detail = null, int? MaxTiles = null);
 
 /// <summary>A turn as the engine gets it.</summary>
 internal sealed record EngineTurn(Wire.ChatRole Role, IReadOnlyList<EnginePart> Parts);

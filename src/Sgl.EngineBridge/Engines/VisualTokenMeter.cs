@@ -21,10 +21,10 @@ internal sealed partial class VisualTokenMeter(ChatEngine engine, IOptions<Bridg
 
     /// <summary>Visual tokens of pictures; null: not measured, or not told.</summary>
     /// <param name="sizes">Columns and rows of the pictures, in their order.</param>
-    /// <param name="detail">OpenAI's level of detail; null: not said.</param>
+    /// <param name="hints">What the engine is told about each.</param>
     /// <param name="fields">Limits that the engine is told.</param>
     /// <param name="correlationId">For the log.</param>
-    public async Task<int?> CountAsync(IReadOnlyList<(int Width, int Height)> sizes, string? detail, IReadOnlyList<(string Path, string Json)> fields, string correlationId)
+    public async Task<int?> CountAsync(IReadOnlyList<(int Width, int Height)> sizes, PictureHints hints, IReadOnlyList<(string Path, string Json)> fields, string correlationId)
     {
         if (!options.Value.MeasureVisualTokens)
         {
@@ -41,9 +41,9 @@ internal sealed partial class VisualTokenMeter(ChatEngine engine, IOptions<Bridg
             _prompts.Clear();
         }
 
-        var key = string.Join(',', sizes.Select(s => FormattableString.Invariant($"{s.Width}x{s.Height}"))) + $"|{detail}|{string.Join('|', fields)}";
-        var with = await PromptAsync(key, () => Question(sizes, detail, fields), correlationId);
-        var without = await PromptAsync(Without, () => Question([], null, []), correlationId);
+        var key = string.Join(',', sizes.Select(s => FormattableString.Invariant($"{s.Width}x{s.Height}"))) + $"|{hints}|{string.Join('|', fields)}";
+        var with = await PromptAsync(key, () => Question(sizes, hints, fields), correlationId);
+        var without = await PromptAsync(Without, () => Question([], default, []), correlationId);
         return with - without is > 0 and var tokens ? tokens : null;
     }
 
@@ -79,9 +79,9 @@ internal sealed partial class VisualTokenMeter(ChatEngine engine, IOptions<Bridg
         return null;
     }
 
-    private static EngineQuestion Question(IReadOnlyList<(int Width, int Height)> sizes, string? detail, IReadOnlyList<(string Path, string Json)> fields) => new()
+    private static EngineQuestion Question(IReadOnlyList<(int Width, int Height)> sizes, PictureHints hints, IReadOnlyList<(string Path, string Json)> fields) => new()
     {
-        Turns = [new EngineTurn(Wire.ChatRole.User, [.. sizes.Select(s => new EnginePart.Picture(PngWriter.Encode(RgbImage.Create(s.Width, s.Height)), MediaTypes.Png, detail)), new EnginePart.Text("What is this?")])],
+        Turns = [new EngineTurn(Wire.ChatRole.User, [.. sizes.Select(s => new EnginePart.Picture(PngWriter.Encode(RgbImage.Create(s.Width, s.Height)), MediaTypes.Png, hints)), new EnginePart.Text("What is this?")])],
         MaxNewTokens = 1,
         Fields = fields,
     };

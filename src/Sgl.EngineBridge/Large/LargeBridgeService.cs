@@ -141,9 +141,9 @@ internal sealed class LargeBridgeService(
 
     private async Task<(int? Whole, int? Sent)> CountAsync(CheckedRequest request, ShapedRequest shaped, Wire.PicturePolicy policy, string correlationId)
     {
-        var whole = await meter.CountAsync([.. request.Layout.Images.Select(i => (i.Width, i.Height))], null, [], correlationId);
+        var whole = await meter.CountAsync([.. request.Layout.Images.Select(i => (i.Width, i.Height))], default, [], correlationId);
         var sent = await meter.CountAsync(
-            [.. shaped.Outcome.Pictures.Select(p => (p.Width, p.Height))], policy.Budget is { Detail.Length: > 0 } budget ? budget.Detail : null, shaped.Fields, correlationId);
+            [.. shaped.Outcome.Pictures.Select(p => (p.Width, p.Height))], shaped.Hints, shaped.Fields, correlationId);
         return (whole, sent);
     }
 }

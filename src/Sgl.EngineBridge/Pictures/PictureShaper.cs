@@ -12,14 +12,15 @@ namespace Sgl.EngineBridge;
 /// <summary>The turns for the engine, and what of the images they hold.</summary>
 /// <param name="Turns">Turns.</param>
 /// <param name="Outcome">The pictures.</param>
-/// <param name="Fields">Limits that the engine is told beside them.</param>
-internal sealed record ShapedRequest(IReadOnlyList<EngineTurn> Turns, Wire.PictureOutcome Outcome, IReadOnlyList<(string Path, string Json)> Fields);
+/// <param name="Hints">What the engine is told about each picture.</param>
+/// <param name="Fields">Limits that it is told for all of them.</param>
+internal sealed record ShapedRequest(IReadOnlyList<EngineTurn> Turns, Wire.PictureOutcome Outcome, PictureHints Hints, IReadOnlyList<(string Path, string Json)> Fields);
 
 /// <summary>
 /// Makes the pictures that an engine is sent from a request's images: as they came, parts of them, or smaller. Formats that engines do not take, and pictures to be turned, become PNG. As many requests are
 /// worked on at a time as there are workers and memory for their pixels.
 /// </summary>
-internal sealed class PictureShaper(IOptions<RequestLimits> limits)
+internal sealed class PictureShaper(IOptions<RequestLimits> limits, IOptions<BridgeOptions> bridge)
 {
     private const int DefaultOverviewSide = 448;
 
@@ -54,11 +55,12 @@ internal sealed class PictureShaper(IOptions<RequestLimits> limits)
             outcome.Pictures.AddRange(pictures.Select(p => p.Sent));
         }
 
+        var hints = Hints(policy);
         return new ShapedRequest(
-            [.. request.Messages.Select(m => new EngineTurn(m.Role, [.. m.Parts.SelectMany(p => Parts(p, made, policy))]))], outcome, Fields(policy));
+            [.. request.Messages.Select(m => new EngineTurn(m.Role, [.. m.Parts.SelectMany(p => Parts(p, made, policy, hints))]))], outcome, hints, Fields(policy));
     }
 
-    private static IEnumerable<EnginePart> Parts(Wire.ChatPart part, Dictionary<int, IReadOnlyList<MadePicture>> made, Wire.PicturePolicy policy)
+    private static IEnumerable<EnginePart> Parts(Wire.ChatPart part, Dictionary<int, IReadOnlyList<MadePicture>> made, Wire.PicturePolicy policy, PictureHints hints)
     {
         if (part.ContentCase != Wire.ChatPart.ContentOneofCase.ImageIndex)
         {
@@ -73,11 +75,16 @@ internal sealed class PictureShaper(IOptions<RequestLimits> limits)
                 yield return new EnginePart.Text(caption);
             }
 
-            yield return new EnginePart.Picture(picture.Data, picture.MediaType, policy.Budget is { Detail.Length: > 0 } budget ? budget.Detail : null);
+            yield return new EnginePart.Picture(picture.Data, picture.MediaType, hints);
         }
     }
 
-    private static List<(string Path, string Json)> Fields(Wire.PicturePolicy policy)
+    private bool TellsTilesEach => bridge.Value.TileLimit == TileLimitField.ImageUrl;
+
+    private PictureHints Hints(Wire.PicturePolicy policy) => policy.Budget is not { } budget ? default : new PictureHints(
+        budget.Detail.Length > 0 ? budget.Detail : null, budget.HasMaxDynamicPatch && TellsTilesEach ? budget.MaxDynamicPatch : null);
+
+    private List<(string Path, string Json)> Fields(Wire.PicturePolicy policy)
     {
         var fields = new List<(string, string)>();
         if (policy.Budget is { HasMaxPixels: true } pixels)
@@ -85,7 +92,7 @@ internal sealed class PictureShaper(IOptions<RequestLimits> limits)
             fields.Add(("$.mm_processor_kwargs.max_pixels", FormattableString.Invariant($"{pixels.MaxPixels}")));
         }
 
-        if (policy.Budget is { HasMaxDynamicPatch: true } tiles)
+        if (policy.Budget is { HasMaxDynamicPatch: true } tiles && !TellsTilesEach)
         {
             fields.Add(("$.mm_processor_kwargs.max_dynamic_patch", FormattableString.Invariant($"{tiles.MaxDynamicPatch}")));
         }

@@ -52,13 +52,18 @@ internal sealed class BackendMonitor : BackgroundService
             Refuse(small, smallModel);
             Refuse(large, largeModel);
             var after = new ModelPair(State(small, smallModel), State(large, largeModel), "");
-            after = after with { PairingProblem = Pairing.Problem(after.Small.Info, after.Large.Info, _policies) };
+            after = after with { PairingProblem = Pairing.Problem(after.Small.Info, after.Large.Info, _policies), Idle = Pairing.Idle(after.Small.Info, after.Large.Info, _policies) };
             _pair = after;
             Report(small, _policies.Default.File?.SmallModel, before.Small, after.Small);
             Report(large, _policies.Default.File?.LargeModel, before.Large, after.Large);
             if (after.PairingProblem.Length > 0 && after.PairingProblem != before.PairingProblem)
             {
                 RouterLog.NotPaired(_logger, after.PairingProblem);
+            }
+
+            foreach (var idle in after.Idle.Except(before.Idle))
+            {
+                RouterLog.Idle(_logger, idle);
             }
 
             SetHealth(after);
@@ -86,7 +91,7 @@ internal sealed class BackendMonitor : BackgroundService
         }
         else
         {
-            _health.SetServing(string.Join("\n", Notes("small", pair.Small).Concat(Notes("large", pair.Large))));
+            _health.SetServing(string.Join("\n", [.. Notes("small", pair.Small), .. Notes("large", pair.Large), .. pair.Idle]));
         }
     }
 

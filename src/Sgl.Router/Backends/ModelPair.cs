@@ -17,6 +17,9 @@ internal sealed record ModelPair(BackendState Small, BackendState Large, string 
 {
     public static ModelPair Unknown { get; } = new(BackendState.Unknown, BackendState.Unknown, "");
 
+    /// <summary>What the policies ask for that means nothing to these two.</summary>
+    public IReadOnlyList<string> Idle { get; init; } = [];
+
     /// <summary>A limit that both models keep; null where neither tells one.</summary>
     public long? Least(Func<Wire.ModelInfo, long> limit)
     {

@@ -75,6 +75,26 @@ internal static class Pairing
         return string.Join("; ", violations.Select(v => $"{v.Field} {v.Description}"));
     }
 
+    /// <summary>What the policies ask for that means nothing to these two, so that nobody waits for it in vain; requests that ask for it themselves are refused.</summary>
+    /// <param name="small">The small model.</param>
+    /// <param name="large">The large model.</param>
+    /// <param name="policies">The policies.</param>
+    public static IReadOnlyList<string> Idle(Wire.ModelInfo? small, Wire.ModelInfo? large, RouterPolicies policies)
+    {
+        if (small is null || large is null)
+        {
+            return [];
+        }
+
+        var unpruned = large.GuidedByPictures ? ForeignEngines.NoPruning(large) : small.ProbabilitiesOnly ? ForeignEngines.NoImportance(small) : "";
+        return
+        [
+            .. policies.All.Where(p => p.HasOwnPrune && unpruned.Length > 0).Select(p => $"prune points of policy {p.Name} are not used: {unpruned}"),
+            .. policies.All.Where(p => p.Pictures.Strategy is Wire.PictureStrategy.Crops or Wire.PictureStrategy.Budget && !large.GuidedByPictures)
+                .Select(p => $"pictures of policy {p.Name} are not used: {large.Name} drops visual tokens in its layers"),
+        ];
+    }
+
     // Refused here, where an operator sees it at start, and not with every question.
     private static string Unscored(Wire.ModelInfo small, RouterPolicies policies) => string.Join("; ", policies.All
         .Where(p => small.ProbabilitiesOnly && !ForeignEngines.HasScore(p.Criterion))

@@ -79,14 +79,17 @@ internal sealed record ChatTile
         RowCount = tile.RowCount,
         ColumnCount = tile.ColumnCount,
         NewlineColumnCount = tile.NewlineColumnCount,
-        Area = tile.Area is { } a ? new ChatRectangle(a.Left, a.Top, a.Width, a.Height) : null,
+        Area = ChatRectangle.From(tile.Area),
         ViewRows = tile.ViewRows.Count > 0 ? [.. tile.ViewRows] : null,
         ViewColumns = tile.ViewColumns.Count > 0 ? [.. tile.ViewColumns] : null,
     };
 }
 
 /// <summary>A rectangle in pixels of the upright picture.</summary>
-internal sealed record ChatRectangle(double Left, double Top, double Width, double Height);
+internal sealed record ChatRectangle(double Left, double Top, double Width, double Height)
+{
+    public static ChatRectangle? From(Wire.Rectangle? area) => area is null ? null : new(area.Left, area.Top, area.Width, area.Height);
+}
 
 /// <summary>What the large model dropped.</summary>
 internal sealed record ChatPruning
@@ -95,10 +98,14 @@ internal sealed record ChatPruning
 
     public required IReadOnlyList<ChatPruneStep> Steps { get; init; }
 
+    /// <summary>What a model in a foreign engine was sent; absent for others.</summary>
+    public ChatSentPictures? Pictures { get; init; }
+
     public static ChatPruning From(Wire.PruneOutcome pruning) => new()
     {
         AverageRetention = pruning.AverageRetention,
         Steps = [.. pruning.Steps.Select((s, i) => new ChatPruneStep(s.Layer, Count(pruning, i), s.Mask?.Bits.ToBase64()))],
+        Pictures = pruning.Pictures is { } pictures ? ChatSentPictures.From(pictures) : null,
     };
 
     // A large service that does not count leaves the mask to be counted.
@@ -110,6 +117,26 @@ internal sealed record ChatPruning
 /// <param name="KeptVisualTokenCount">Visual tokens that stay; absent where the large service did not say.</param>
 /// <param name="Mask">Base64 of the bitset: visual token i is bit <c>i % 8</c>, lowest first, of byte <c>i / 8</c>.</param>
 internal sealed record ChatPruneStep(int Layer, int? KeptVisualTokenCount, string? Mask);
+
+/// <summary>What a model in a foreign engine was sent in place of the images.</summary>
+/// <param name="Strategy">How they were made.</param>
+/// <param name="CoveredShare">With crops: share of the importance above its mean that is there in full resolution.</param>
+/// <param name="Sent">In the order of the prompt.</param>
+internal sealed record ChatSentPictures(string Strategy, double? CoveredShare, IReadOnlyList<ChatSentPicture> Sent)
+{
+    public static ChatSentPictures From(Wire.PictureOutcome outcome) => new(
+        ChatDetails.Name(outcome.Strategy),
+        outcome.HasCoveredShare ? outcome.CoveredShare : null,
+        [.. outcome.Pictures.Select(p => new ChatSentPicture(p.ImageIndex, ChatDetails.Name(p.Kind), ChatRectangle.From(p.Area), p.Width, p.Height))]);
+}
+
+/// <summary>A picture as the engine got it.</summary>
+/// <param name="ImageIndex">0-based index into the request's images.</param>
+/// <param name="Kind"><c>whole</c>, <c>overview</c> or <c>part</c>.</param>
+/// <param name="Area">The part of the image that it shows.</param>
+/// <param name="Width">In pixels.</param>
+/// <param name="Height">In pixels.</param>
+internal sealed record ChatSentPicture(int ImageIndex, string Kind, ChatRectangle? Area, int Width, int Height);
 
 /// <summary>What one of the models did.</summary>
 internal sealed record ChatRun

@@ -25,7 +25,7 @@ internal static class ChatPolicyReader
     /// <summary>The fields.</summary>
     public static IReadOnlyList<string> Fields { get; } =
     [
-        "policy", "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "image_limits", "keep_part_order",
+        "policy", "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "pictures", "image_limits", "keep_part_order",
         "include_importance", "include", "provisional",
     ];
 
@@ -101,6 +101,7 @@ internal static class ChatPolicyReader
             policy.TileThreshold = tileThreshold;
         }
 
+        policy.Pictures = ChatPictureReader.Read(sgl);
         policy.Force = sgl.OneOf("force", route, ("small", Wire.Route.Small), ("large", Wire.Route.Large));
         if (route != Wire.Route.Unspecified && policy.Force != route)
         {

@@ -51,6 +51,9 @@ internal sealed record InfoModel
     /// <summary>Whether tiles can be guided.</summary>
     public required bool CutsTiles { get; init; }
 
+    /// <summary>It runs in a foreign engine: guidance acts on the pictures that it is sent.</summary>
+    public required bool GuidedByPictures { get; init; }
+
     /// <summary>Why no beginnings of prompts are kept; absent where they are.</summary>
     public string? PrefixCacheOff { get; init; }
 
@@ -71,6 +74,7 @@ internal sealed record InfoModel
         ParameterCount = model.ParameterCount,
         PruneLayers = [.. model.PruneLayers],
         CutsTiles = model.CutsTiles,
+        GuidedByPictures = model.GuidedByPictures,
         PrefixCacheOff = model.PrefixCacheOff is { Length: > 0 } reason ? reason : null,
         MaxImageCount = model.MaxImageCount,
         MaxImagePixels = model.MaxImagePixels,
@@ -95,6 +99,9 @@ internal sealed record InfoPolicy
 
     public required double TileThreshold { get; init; }
 
+    /// <summary>How pictures are made for a large model in a foreign engine.</summary>
+    public required string Pictures { get; init; }
+
     /// <summary><c>small</c> or <c>large</c>; absent where the scores decide.</summary>
     public string? Force { get; init; }
 
@@ -116,6 +123,7 @@ internal sealed record InfoPolicy
         Unpruned = policy.Unpruned,
         Tiles = ChatDetails.Name(policy.Tiles),
         TileThreshold = policy.TileThreshold,
+        Pictures = ChatDetails.Name(policy.Pictures?.Strategy ?? Wire.PictureStrategy.None),
         Force = policy.Force == Wire.Route.Unspecified ? null : policy.Force.ToString().ToLowerInvariant(),
         OnLargeFailure = policy.OnLargeFailure.ToString().ToLowerInvariant(),
         LargeTimeoutMs = policy.LargeTimeout.ToTimeSpan().TotalMilliseconds,

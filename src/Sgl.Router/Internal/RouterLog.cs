@@ -65,4 +65,7 @@ internal static partial class RouterLog
 
     [LoggerMessage(114, LogLevel.Information, "Replicas of the {Hop} model at {Host} are now {Addresses}; gone: {Gone}", EventName = "AddressesChanged")]
     public static partial void AddressesChanged(ILogger logger, string hop, string host, string addresses, string gone);
+
+    [LoggerMessage(119, LogLevel.Warning, "Settings without effect: {Idle}", EventName = "IdleSettings")]
+    public static partial void Idle(ILogger logger, string idle);
 }

@@ -36,6 +36,9 @@ internal sealed record ConfiguredPolicy
     /// <summary>Prune points; none: unpruned.</summary>
     public required IReadOnlyList<Wire.PrunePoint> Prune { get; init; }
 
+    /// <summary>Whether somebody wrote them down: the built-in ones are no wish.</summary>
+    public bool HasOwnPrune { get; init; }
+
     public required Wire.ImportanceOptions Importance { get; init; }
 
     public Wire.Route Force { get; init; }
@@ -71,6 +74,7 @@ internal sealed record ConfiguredPolicy
             Threshold = Source(file?.Threshold ?? policy.Threshold ?? PolicyOptions.DefaultThreshold, policy.TargetExitRatio, policy.Cost.Target, policy),
             Drift = DriftFrom(file, policy),
             Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : PointsOf(file) ?? [Point(Guidance.PruneSchedule.Paper(35))],
+            HasOwnPrune = !policy.Unpruned && (policy.Prune.Count > 0 || file?.Prune is not null),
             Importance = new Wire.ImportanceOptions
             {
                 Variant = WireGuidance.From(policy.Importance.Variant),
@@ -107,6 +111,7 @@ internal sealed record ConfiguredPolicy
             Threshold = named.HasThreshold ? Source(file?.Threshold ?? named.Threshold ?? PolicyOptions.DefaultThreshold, named.TargetExitRatio, null, policy) : Threshold,
             Drift = named.HasThreshold ? DriftFrom(file, policy) : null,
             Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : PointsOf(file) ?? Prune,
+            HasOwnPrune = !named.Unpruned && (named.Prune.Count > 0 || file?.Prune is not null || HasOwnPrune),
             Importance = importance,
             Force = named.Force is { } force ? PolicyTerms.Routes.From(force) : Wire.Route.Unspecified,
             OnLargeFailure = named.OnLargeFailure ?? OnLargeFailure,

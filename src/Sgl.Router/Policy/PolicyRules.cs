@@ -146,6 +146,7 @@ internal static class PolicyRules
             if (own is { Crops: not null } or { Budget: not null })
             {
                 violations.Add($"{at}.strategy", "is required with crops or budget");
+                PicturePolicyRules.Check(own, at, violations);
             }
 
             // The router's own are for models that are guided by pictures.

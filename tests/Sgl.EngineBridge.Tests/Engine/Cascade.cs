@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
@@ -24,6 +26,8 @@ internal sealed class Cascade : IAsyncDisposable
 
     public Wire.RouterService.RouterServiceClient Client => new(_channel);
 
+    private ServiceEndpoints Endpoints => Router.Services.GetRequiredService<ServiceEndpoints>();
+
     public ServiceHealth Health => Router.Services.GetRequiredService<ServiceHealth>();
 
     /// <summary>Starts the router without waiting for anything.</summary>
@@ -35,6 +39,8 @@ internal sealed class Cascade : IAsyncDisposable
             ["Router:Large:Address"] = large.Endpoints.Grpc.GetLeftPart(UriPartial.Authority),
             ["Router:HealthInterval"] = "00:00:00.2",
             ["Listen:DrainTimeout"] = "00:00:01",
+            ["Listen:MetricsPort"] = "0",
+            ["Listen:HttpPort"] = "0",
         };
         foreach (var (key, value) in settings)
         {
@@ -68,6 +74,21 @@ internal sealed class Cascade : IAsyncDisposable
         }
 
         return completed;
+    }
+
+    /// <summary>What the HTTP API answers, whatever its status.</summary>
+    public async Task<JsonNode> PostAsync(JsonNode body)
+    {
+        using var http = new HttpClient();
+        using var response = await http.PostAsJsonAsync(new Uri(Endpoints.Http!, "/v1/chat/completions"), body);
+        return (await response.Content.ReadFromJsonAsync<JsonNode>())!;
+    }
+
+    /// <summary>What readiness says.</summary>
+    public async Task<string> ReadyAsync()
+    {
+        using var http = new HttpClient();
+        return await http.GetStringAsync(new Uri(Endpoints.Metrics!, "/readyz"));
     }
 
     public async ValueTask DisposeAsync()
