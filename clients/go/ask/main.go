@@ -1,6 +1,6 @@
 // Command ask puts a question about images to the router and prints what happens, as it happens.
 //
-//	go run . -image ../../samples/codes.png "What is the code in the orange box?"
+//	go run ./ask -image ../../samples/codes.png "What is the code in the orange box?"
 package main
 
 import (
