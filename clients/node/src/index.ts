@@ -1,0 +1,14 @@
+export { SglClient, type AskOptions, type SglClientOptions } from "./client.js";
+export { SglError, type Violation } from "./errors.js";
+export type { Answer, CompletedEvent, DecisionEvent, LargeTokenEvent, PromptEvent, SglEvent, SmallTokenEvent } from "./events.js";
+export { question, type QuestionOptions } from "./question.js";
+export type { AnswerCompleted__Output as AnswerCompleted } from "./generated/sgl/v1/AnswerCompleted.js";
+export type { AnswerRequest } from "./generated/sgl/v1/AnswerRequest.js";
+export type { Decision__Output as Decision } from "./generated/sgl/v1/Decision.js";
+export type { GetInfoResponse__Output as RouterInfo } from "./generated/sgl/v1/GetInfoResponse.js";
+export type { NamedPolicy__Output as NamedPolicy } from "./generated/sgl/v1/NamedPolicy.js";
+export type { PromptLayout__Output as PromptLayout } from "./generated/sgl/v1/PromptLayout.js";
+export type { RoutingPolicy } from "./generated/sgl/v1/RoutingPolicy.js";
+export type { Sampling } from "./generated/sgl/v1/Sampling.js";
+export type { Token__Output as Token } from "./generated/sgl/v1/Token.js";
+export type { Usage__Output as Usage } from "./generated/sgl/v1/Usage.js";
