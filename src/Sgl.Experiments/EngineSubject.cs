@@ -239,7 +239,8 @@ public sealed class EngineSubject : IEvaluationSubject, IAsyncDisposable
             var input = new PromptInput
             {
                 Images = [image],
-                Messages = [new ChatMessage(ChatRole.User, [new ChatPart.Text(question.Text)])],
+                // A question without words is one about the picture alone.
+                Messages = [new ChatMessage(ChatRole.User, [question.Text.Length == 0 ? new ChatPart.Image(0) : new ChatPart.Text(question.Text)])],
                 // Unless in batches, every answer is charged with its vision tower, so no earlier one may have paid for it.
                 CacheScope = _isShared ? "eval" : "",
                 ImageLimits = question.MaxTiles > 0 ? new ImageLimits { MaxTiles = question.MaxTiles } : null,

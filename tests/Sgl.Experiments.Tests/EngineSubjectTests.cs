@@ -101,6 +101,21 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
     }
 
     [Fact]
+    public async Task LearnTrendAsync_PicturesWithoutAQuestion_ThenTheRuleDebiasedCanBeAsked()
+    {
+        var small = await pair.Subject.AnswerSmallAsync(Asked[0], [new ImportanceOptions()], CancellationToken.None);
+        var paper = new MethodConfiguration { Method = PruningMethod.Sgp, PruneLayer = 1, KeepRatio = 0.25 };
+        var debiased = paper with { Rule = new GuidanceRule(GuidanceRuleKind.Debiased, 8) };
+        await Assert.ThrowsAsync<EvaluationException>(() => AskAsync(debiased));
+
+        await pair.Subject.LearnTrendAsync(Asked, 8, CancellationToken.None);
+
+        Assert.Equal((await AskAsync(paper)).AverageRetention, (await AskAsync(debiased)).AverageRetention, 6);
+
+        Task<LargeAnswer> AskAsync(MethodConfiguration method) => pair.Subject.AnswerLargeAsync(Asked[0], 0, method, small.Importances[0], CancellationToken.None);
+    }
+
+    [Fact]
     public async Task AnswerLargeAsync_NothingDropped_AnswersAsUnpruned()
     {
         foreach (var question in Asked)
