@@ -15,7 +15,7 @@ public class MicroBatchesTests
         var running = Sequences(5);
         running[2].Failure = new InvalidOperationException();
         var set = new List<Sequence>();
-        MicroBatches.Pick(running, 1, 1, set);
+        new MicroBatches(1).Pick(running, set);
         Assert.Equal([running[0], running[1], running[3], running[4]], set);
     }
 
@@ -43,13 +43,14 @@ public class MicroBatchesTests
         const int Devices = 3;
         var random = new Random(seed);
         var running = Sequences(10);
-        var (step, underWay, turns) = (0L, new List<List<Sequence>>(), new Dictionary<Sequence, int>());
+        var batches = new MicroBatches(Devices);
+        var (underWay, turns) = (new List<List<Sequence>>(), new Dictionary<Sequence, int>());
         for (var i = 0; i < 3000; i++)
         {
             while (underWay.Count < Devices)
             {
                 var set = new List<Sequence>();
-                MicroBatches.Pick(running, Devices, ++step, set);
+                batches.Pick(running, set);
                 if (set.Count == 0)
                 {
                     break;
@@ -88,13 +89,70 @@ public class MicroBatchesTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 4, 4)]
+    [InlineData(2, 3, 1)]
+    [InlineData(3, 1, 5)]
+    [InlineData(4, 2, 2)]
+    public void Pick_SequencesThatComeOneByOne_EachStepIsASlabInTheEnd(int seed, int inOne, int inOther)
+    {
+        using var pool = new KvPool(new KvShape(1, 1, 4, ComputeType.Float32, new DeviceId("cpu", 0)), new KvBudget(1 << 20));
+        var random = new Random(seed);
+        var all = Sequences(inOne + inOther);
+        for (var i = 0; i < all.Count; i++)
+        {
+            all[i].Slots = [pool.TryTake(i < inOne ? 60 : 500, newSlots: 8)!];
+        }
+
+        var batches = new MicroBatches(2);
+        var running = new List<Sequence>();
+        var underWay = new List<List<Sequence>>();
+        for (var i = 0; i < 200; i++)
+        {
+            if (running.Count < all.Count && random.Next(2) == 0)
+            {
+                running.Add(all[running.Count]);
+            }
+
+            while (underWay.Count < 2)
+            {
+                var set = new List<Sequence>();
+                batches.Pick(running, set);
+                if (set.Count == 0)
+                {
+                    break;
+                }
+
+                if (i > 100)
+                {
+                    Assert.Single(set.Select(s => s.Slots[0].Slab).Distinct());
+                }
+
+                set.ForEach(s => s.JobsUnderWay++);
+                underWay.Add(set);
+            }
+
+            if (underWay.Count > 0)
+            {
+                underWay[0].ForEach(s => s.JobsUnderWay--);
+                underWay.RemoveAt(0);
+            }
+        }
+
+        // Both slabs whole: the one under way, and the one that is ready.
+        var ready = new List<Sequence>();
+        batches.Pick(running, ready);
+        Assert.Equal(new[] { inOne, inOther }.Order(), new[] { Assert.Single(underWay).Count, ready.Count }.Order());
+    }
+
     private static List<List<Sequence>> Sets(List<Sequence> running, int devices)
     {
         var sets = new List<List<Sequence>>();
-        for (var step = 1; step <= devices; step++)
+        var batches = new MicroBatches(devices);
+        for (var step = 0; step < devices; step++)
         {
             var set = new List<Sequence>();
-            MicroBatches.Pick(running, devices, step, set);
+            batches.Pick(running, set);
             if (set.Count > 0)
             {
                 set.ForEach(s => s.JobsUnderWay++);

@@ -29,6 +29,7 @@ internal sealed partial class Scheduler : IDisposable
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
     private readonly WorkQueue _working = new();
+    private readonly MicroBatches _microBatches;
     private readonly List<Sequence> _finished = [];
     private readonly ConcurrentQueue<Job> _ended = new();
     private readonly Action<Job> _endHere;
@@ -38,7 +39,6 @@ internal sealed partial class Scheduler : IDisposable
     private readonly Thread _thread;
     private volatile bool _closed;
     private long _rows;
-    private long _steps;
     private int _stepsUnderWay;
     private int _piecesUnderWay;
     private long _rowsUnderWay;
@@ -57,6 +57,7 @@ internal sealed partial class Scheduler : IDisposable
         _options = options;
         _time = time;
         _logger = logger;
+        _microBatches = new MicroBatches(decoder.Devices);
         _endHere = decoder.Devices == 1 ? TakeEnded : EndedElsewhere;
         _canGoOn = CanGoOn;
         _thread = new Thread(Loop) { IsBackground = true, Name = "sgl-engine" };
@@ -385,7 +386,7 @@ internal sealed partial class Scheduler : IDisposable
         for (var free = _decoder.Devices - _stepsUnderWay; free > 0; free--)
         {
             var step = _decoder.Step();
-            MicroBatches.Pick(_running, _decoder.Devices, ++_steps, step.Set);
+            _microBatches.Pick(_running, step.Set);
             if (step.Set.Count == 0)
             {
                 _decoder.Recycle(step);
