@@ -29,6 +29,13 @@ public sealed class CudaOptions
     /// <value>Default true.</value>
     public bool UnifiedStream { get; set; } = true;
 
+    /// <summary>
+    /// Whether a decode step that comes again, over the same slabs and with as many sequences, is captured as a CUDA graph and from then on asked for as a whole, instead of kernel by kernel. Needs
+    /// <see cref="EngineOptions.Importance"/> off and GPUs that no other engine of the process uses. Counted over a stand-in, not measured on a card.
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool Graphs { get; set; }
+
     /// <summary>Graph optimizers of the runtime that are left out, with <c>;</c> between them.</summary>
     /// <value>Default <c>GatherSliceToSplitFusion</c>, which makes of InternLM2's projections an operator with four small copies a layer.</value>
     public string DisabledOptimizers { get; set; } = "GatherSliceToSplitFusion";

@@ -54,6 +54,7 @@ public sealed class EngineOptionsValidator : IValidateOptions<EngineOptions>
             $"must be auto, bfloat16 or float16, was '{options.Cuda.ComputeType}'",
             "auto takes what the checkpoint names");
         Check(errors, options.Cuda.SdpaKernel is >= 0 and <= 31, "Cuda:SdpaKernel", $"must be 0 to 31, was {options.Cuda.SdpaKernel}", "3 takes flash and memory-efficient attention");
+        Check(errors, !(options.Cuda.Graphs && options.Importance), "Cuda:Graphs", "excludes Engine:Importance, since steps that read attention cannot be captured", "set one of them to false");
         Check(
             errors,
             options.Cuda.DisabledOptimizers.All(c => char.IsAsciiLetterOrDigit(c) || c is ';' or '_'),

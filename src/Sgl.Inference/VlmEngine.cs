@@ -265,7 +265,9 @@ public sealed class VlmEngine : IAsyncDisposable
     /// <param name="cancellationToken">Ends it.</param>
     internal async Task WarmUpAsync(bool picture, CancellationToken cancellationToken)
     {
-        var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = Math.Min(2, _options.MaxNewTokens) } };
+        // A step is captured when it comes the second time, and launched as a whole the third.
+        var tokens = Math.Min(_options.Cuda.Graphs ? 4 : 2, _options.MaxNewTokens);
+        var options = new GenerationOptions { Sampling = new SamplingOptions { MaxNewTokens = tokens, MinNewTokens = _options.Cuda.Graphs ? tokens : 1 } };
         PreparedPrompt prompt;
         if (_checkpoint.Template is null)
         {
@@ -290,6 +292,11 @@ public sealed class VlmEngine : IAsyncDisposable
 
         await foreach (var _ in GenerateAsync(prompt, options, cancellationToken).ConfigureAwait(false))
         {
+        }
+
+        if (_decoder.CaptureFailure is { } failure)
+        {
+            throw new EngineSettingsException($"a decode step could not be captured: {failure.Message}. Turn Engine:Cuda:Graphs off", failure);
         }
     }
 

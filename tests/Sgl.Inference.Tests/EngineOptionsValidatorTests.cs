@@ -39,6 +39,18 @@ public class EngineOptionsValidatorTests
         Assert.Contains("Engine:Checkpoint is not set", Assert.Single(new EngineOptionsValidator().Validate(null, new EngineOptions()).Failures!), StringComparison.Ordinal);
 
     [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Validate_CapturedSteps_ExcludeImportance(bool importance, bool succeeds)
+    {
+        var options = new EngineOptions { Checkpoint = AppContext.BaseDirectory, Importance = importance };
+        options.Cuda.Graphs = true;
+        var result = new EngineOptionsValidator().Validate(null, options);
+        Assert.Equal(succeeds, result.Succeeded);
+        Assert.All(result.Failures ?? [], f => Assert.StartsWith("Engine:Cuda:Graphs excludes Engine:Importance", f, StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("cpu,")]
     [InlineData("tpu*2")]

@@ -37,6 +37,9 @@ internal static partial class Standin
     /// <summary>The next asynchronous copy to or from a card fails.</summary>
     public static void FailNext(int card) => NativeFail(card);
 
+    /// <summary>Captured graphs that are there.</summary>
+    public static int LiveGraphs => NativeGraphs();
+
     /// <summary>What was counted since.</summary>
     public static Counts Of(int card)
     {
@@ -71,6 +74,9 @@ internal static partial class Standin
 
     [LibraryImport(Library, EntryPoint = "standin_busy")]
     private static partial int NativeBusy(int device, [In, Out] long[] times, int most);
+
+    [LibraryImport(Library, EntryPoint = "standin_graphs")]
+    private static partial int NativeGraphs();
 
     [LibraryImport(Library, EntryPoint = "standin_fail")]
     private static partial void NativeFail(int device);

@@ -42,6 +42,9 @@ static int devof(const void* p) { return (int)(((char*)p - base()) / SPAN); }
 struct Counters { long h2d, d2h, d2d, syncS, syncD, syncE, malloc_, launches, blas, graphs, h2dB, d2hB, d2dB, used, peak; };
 // With a pace every kernel takes that long on its card, one after the other, and whoever waits for the card waits for them: so it can be seen whether cards work at the same time.
 static long pace = 0, until[MOST]; static std::vector<std::pair<long, long>> busy[MOST]; static bool failing[MOST];
+// A capture takes down what is asked for on its thread; what must not happen meanwhile fails, and spoils it.
+static thread_local bool capturing = false, spoilt = false; static thread_local long nodes = 0; static std::map<void*, long> graphs, executables;
+static bool forbidden() { if (capturing) spoilt = true; return capturing; }
 static long now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 static void work(int d) { if (!pace) return; long t = now(); long from = std::max(t, until[d]); until[d] = from + pace; if (!busy[d].empty() && from == busy[d].back().second) busy[d].back().second = until[d]; else busy[d].push_back({from, until[d]}); }
 static void idle(int d) { long t; { L l(mu); t = until[d]; } if (t > now()) std::this_thread::sleep_until(std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(t))); }
@@ -56,6 +59,8 @@ X void standin_pace(long nanoseconds) { L l(mu); pace = nanoseconds; for (auto& 
 // When a card was busy since the last reset, [start, end) in nanoseconds, up to so many intervals.
 X int standin_busy(int d, long* out, int most) { L l(mu); int n = 0; for (auto& b : busy[d]) { if (n == most) break; out[2 * n] = b.first; out[2 * n + 1] = b.second; n++; } return n; }
 // The next asynchronous copy to or from the card fails.
+// Graphs that can be launched.
+X int standin_graphs() { L l(mu); return (int)executables.size(); }
 X void standin_fail(int d) { L l(mu); failing[d] = true; }
 X void standin_print(const char* label) {
   static FILE* f = [] { const char* e = getenv("STANDIN_LOG"); FILE* o = e ? fopen(e, "a") : nullptr; return o ? o : stderr; }();
@@ -66,7 +71,7 @@ X void standin_print(const char* label) {
   if (named) { for (auto& k : kern) fprintf(f, "     %6ld %s\n", k.second, k.first.substr(0, 160).c_str());
     fprintf(f, "     H2D sizes:"); for (auto& k : h2dsz) fprintf(f, " %zux%ld", k.first, k.second); fprintf(f, "\n     D2H sizes:"); for (auto& k : d2hsz) fprintf(f, " %zux%ld", k.first, k.second); fprintf(f, "\n"); }
   fflush(f); }
-static void launch(const void* f, void** a) { { L l(mu); cs[dev].launches++; work(dev); auto it = names.find(f); if (named) kern[it == names.end() ? "?" : it->second]++; if (it == names.end()) return; if (it->second.find("_UnaryElementWiseIilNS0_7OP_Cast") == std::string::npos) return; }
+static void launch(const void* f, void** a) { { L l(mu); if (capturing) nodes++; else { cs[dev].launches++; work(dev); } auto it = names.find(f); if (named) kern[it == names.end() ? "?" : it->second]++; if (it == names.end()) return; if (it->second.find("_UnaryElementWiseIilNS0_7OP_Cast") == std::string::npos) return; }
   int* in = *(int**)a[0]; long* out = *(long**)a[1]; long n = *(long*)a[3]; for (long i = 0; i < n && n < 100000; i++) out[i] = in[i]; }
 static E alloc(void** p, size_t n) { L l(mu); size_t r = (n + 511) & ~511ull; if (!r) r = 512; int d = dev; if (used[d] + r > total()) { *p = nullptr; return 2; }
   auto it = freed[d].find(r); char* q; if (it != freed[d].end()) { q = it->second; freed[d].erase(it); } else { if (top[d] + r > SPAN) return 2; q = base() + SPAN * d + top[d]; top[d] += r; }
@@ -88,7 +93,7 @@ X E __cudaLaunchKernel(void* f, dim3, dim3, void** a, size_t, void*) { launch(f,
 X E cudaLaunchKernel(const void* f, dim3, dim3, void** a, size_t, void*) { launch(f, a); return 0; }
 X E cudaLaunchCooperativeKernel(const void* f, dim3, dim3, void** a, size_t, void*) { launch(f, a); return 0; }
 X E cudaLaunchKernelExC(const void*, const void* f, void** a) { launch(f, a); return 0; }
-X E cudaLaunchHostFunc(void*, void (*f)(void*), void* u) { f(u); return 0; }
+X E cudaLaunchHostFunc(void*, void (*f)(void*), void* u) { if (forbidden()) return 900; f(u); return 0; }
 X E cudaDeviceGetAttribute(int* v, int a, int) { switch (a) { case 75: *v = 9; break; case 76: *v = 0; break; case 16: *v = 132; break; case 1: case 2: case 3: *v = 1024; break; case 10: *v = 32; break; case 97: *v = 232448; break; case 81: *v = 233472; break; case 8: *v = 49152; break;
     case 39: *v = 2048; break; case 12: case 82: *v = 65536; break; case 38: *v = 50 << 20; break; case 106: *v = 32; break; case 111: *v = 1024; break; case 4: *v = 64; break; case 5: *v = 2147483647; break; case 6: case 7: *v = 65535; break; default: *v = 1; } return 0; }
 X E cudaGetDeviceCount(int* n) { *n = gpus(); return 0; }
@@ -98,7 +103,7 @@ X E cudaGetDeviceProperties(Prop* p, int d) { if (d >= gpus()) return 101; memse
   p->maxThreadsDim[0] = p->maxThreadsDim[1] = 1024; p->maxThreadsDim[2] = 64; p->maxGridSize[0] = 2147483647; p->maxGridSize[1] = p->maxGridSize[2] = 65535; p->totalConstMem = 65536; p->major = 9; p->textureAlignment = 512; p->texturePitchAlignment = 32; p->multiProcessorCount = 132; p->canMapHostMemory = 1;
   p->concurrentKernels = 1; p->unifiedAddressing = 1; p->l2CacheSize = 50 << 20; p->maxThreadsPerMultiProcessor = 2048; p->streamPrioritiesSupported = 1; p->sharedMemPerMultiprocessor = 233472; p->regsPerMultiprocessor = 65536; p->managedMemory = 1; p->cooperativeLaunch = 1; p->sharedMemPerBlockOptin = 232448;
   p->maxBlocksPerMultiProcessor = 32; p->reservedSharedMemPerBlock = 1024; p->hostRegisterSupported = 1; p->memoryPoolsSupported = 1; p->clusterLaunch = 1; p->pciBusID = 1 + d; return 0; }
-X E cudaDeviceSynchronize() { { L l(mu); cs[dev].syncD++; } idle(dev); return 0; }
+X E cudaDeviceSynchronize() { if (forbidden()) return 900; { L l(mu); cs[dev].syncD++; } idle(dev); return 0; }
 X E cudaDriverGetVersion(int* v) { *v = 13000; return 0; }
 X E cudaRuntimeGetVersion(int* v) { *v = 13000; return 0; }
 static void* fresh() { L l(mu); static long h = 0x1000; h += 16; return (void*)h; }
@@ -108,12 +113,12 @@ X E cudaEventDestroy(void*) { return 0; }
 X E cudaEventElapsedTime(float* f, void*, void*) { *f = 0.01f; return 0; }
 X E cudaEventRecord(void*, void*) { return 0; }
 X E cudaEventRecordWithFlags(void*, void*, unsigned) { return 0; }
-X E cudaEventSynchronize(void*) { { L l(mu); cs[dev].syncE++; } idle(dev); return 0; }
+X E cudaEventSynchronize(void*) { if (forbidden()) return 900; { L l(mu); cs[dev].syncE++; } idle(dev); return 0; }
 X E cudaEventQuery(void*) { return 0; }
 X E cudaStreamQuery(void*) { return 0; }
-X E cudaFree(void* p) { return release(p); }
+X E cudaFree(void* p) { if (forbidden()) return 900; return release(p); }
 X E cudaFreeAsync(void* p, void*) { return release(p); }
-X E cudaMalloc(void** p, size_t n) { return alloc(p, n); }
+X E cudaMalloc(void** p, size_t n) { if (forbidden()) return 900; return alloc(p, n); }
 X E cudaMallocFromPoolAsync(void** p, size_t n, void*, void*) { return alloc(p, n); }
 X E cudaHostAlloc(void** p, size_t n, unsigned) { *p = aligned_alloc(4096, (n + 4095) & ~4095ull); return 0; }
 X E cudaMallocHost(void** p, size_t n) { return cudaHostAlloc(p, n, 0); }
@@ -126,13 +131,13 @@ X E cudaFuncSetAttribute(const void*, int, int) { return 0; }
 X E cudaKernelSetAttributeForDevice(void*, int, int, int) { return 0; }
 X E cudaGetDriverEntryPointByVersion(const char* s, void** f, unsigned, unsigned long long, int* st) { *f = dlsym(RTLD_DEFAULT, s); static E (*zero)() = [] { return 0; }; if (!*f) *f = (void*)zero; if (st) *st = 0; return 0; }
 X const char* cudaGetErrorName(E) { return "cudaError"; }
-X const char* cudaGetErrorString(E e) { return e == 2 ? "out of memory" : e == 101 ? "invalid device ordinal" : e == 719 ? "unspecified launch failure" : "fake"; }
+X const char* cudaGetErrorString(E e) { return e == 2 ? "out of memory" : e == 101 ? "invalid device ordinal" : e == 719 ? "unspecified launch failure" : e == 900 ? "operation not permitted when stream is capturing" : e == 901 ? "operation failed due to a previous error during capture" : "fake"; }
 X E cudaGetLastError() { return 0; }
 X E cudaPeekAtLastError() { return 0; }
-X E cudaGraphDestroy(void*) { return 0; }
-X E cudaGraphExecDestroy(void*) { return 0; }
-X E cudaGraphInstantiate(void** e, void*, unsigned long long) { *e = fresh(); return 0; }
-X E cudaGraphLaunch(void*, void*) { L l(mu); cs[dev].graphs++; return 0; }
+X E cudaGraphDestroy(void* g) { L l(mu); graphs.erase(g); return 0; }
+X E cudaGraphExecDestroy(void* e) { L l(mu); executables.erase(e); return 0; }
+X E cudaGraphInstantiate(void** e, void* g, unsigned long long) { *e = fresh(); L l(mu); auto it = graphs.find(g); if (it == graphs.end()) return 1; executables[*e] = it->second; return 0; }
+X E cudaGraphLaunch(void* e, void*) { L l(mu); auto it = executables.find(e); if (it == executables.end()) return 1; cs[dev].graphs++; for (long i = 0; i < it->second; i++) work(dev); return 0; }
 X E cudaLibraryGetKernel(void** k, void*, const char*) { *k = fresh(); return 0; }
 X E cudaLibraryLoadData(void** l, const void*, void*, void*, unsigned, void*, void*, unsigned) { *l = fresh(); return 0; }
 X E cudaLibraryUnload(void*) { return 0; }
@@ -144,22 +149,22 @@ X E cudaMemPoolSetAttribute(void*, int, void*) { return 0; }
 X E cudaMemPoolTrimTo(void*, size_t) { return 0; }
 X E cudaMemcpy2DAsync(void* d, size_t, const void* s, size_t, size_t w, size_t h, int, void*) { copy(d, s, 0); return 0; }
 X E cudaMemset2DAsync(void*, size_t, int, size_t, size_t, void*) { return 0; }
-X E cudaMemcpy(void* d, const void* s, size_t n, int) { if (isdev(s) && !isdev(d)) idle(devof(s)); copy(d, s, n); return 0; }
-X E cudaMemcpyAsync(void* d, const void* s, size_t n, int, void*) { bool down = isdev(s) && !isdev(d); if (isdev(s) || isdev(d)) { int c = devof(isdev(d) ? d : s); L l(mu); if (failing[c]) { failing[c] = false; return 719; } } if (down) idle(devof(s)); copy(d, s, n); return 0; }
+X E cudaMemcpy(void* d, const void* s, size_t n, int) { if (forbidden()) return 900; if (isdev(s) && !isdev(d)) idle(devof(s)); copy(d, s, n); return 0; }
+X E cudaMemcpyAsync(void* d, const void* s, size_t n, int, void*) { if (!isdev(s) || !isdev(d)) { if (forbidden()) return 900; } else if (capturing) { nodes++; return 0; } bool down = isdev(s) && !isdev(d); if (isdev(s) || isdev(d)) { int c = devof(isdev(d) ? d : s); L l(mu); if (failing[c]) { failing[c] = false; return 719; } } if (down) idle(devof(s)); copy(d, s, n); return 0; }
 X E cudaMemcpyFromSymbol(void* d, const void*, size_t n, size_t, int) { memset(d, 0, n); return 0; }
 X E cudaMemset(void* d, int v, size_t n) { if (n <= COPYMAX) memset(d, v, n); return 0; }
-X E cudaMemsetAsync(void* d, int v, size_t n, void*) { if (n <= COPYMAX) memset(d, v, n); return 0; }
+X E cudaMemsetAsync(void* d, int v, size_t n, void*) { if (capturing) { nodes++; return 0; } if (n <= COPYMAX) memset(d, v, n); return 0; }
 X E cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* n, const void*, int, size_t, unsigned) { *n = 2; return 0; }
 struct PA { int type, device; void* d; void* h; long r[8]; };
 X E cudaPointerGetAttributes(PA* a, const void* p) { memset(a, 0, sizeof *a); bool d = isdev(p); a->type = d ? 2 : 0; a->device = d ? devof(p) : 0; a->d = d ? (void*)p : nullptr; a->h = d ? nullptr : (void*)p; return 0; }
-X E cudaStreamBeginCapture(void*, int) { return 0; }
-X E cudaStreamEndCapture(void*, void** g) { *g = fresh(); return 0; }
-X E cudaStreamIsCapturing(void*, int* s) { *s = 0; return 0; }
+X E cudaStreamBeginCapture(void*, int) { if (capturing) return 900; capturing = true; spoilt = false; nodes = 0; return 0; }
+X E cudaStreamEndCapture(void*, void** g) { if (!capturing) return 900; capturing = false; *g = nullptr; if (spoilt) return 901; *g = fresh(); L l(mu); graphs[*g] = nodes; return 0; }
+X E cudaStreamIsCapturing(void*, int* s) { *s = capturing ? 1 : 0; return 0; }
 X E cudaStreamCreate(void** s) { *s = fresh(); return 0; }
 X E cudaStreamCreateWithFlags(void** s, unsigned) { *s = fresh(); return 0; }
 X E cudaStreamCreateWithPriority(void** s, unsigned, int) { *s = fresh(); return 0; }
 X E cudaDeviceGetStreamPriorityRange(int* a, int* b) { *a = 0; *b = -5; return 0; }
 X E cudaStreamDestroy(void*) { return 0; }
-X E cudaStreamSynchronize(void*) { { L l(mu); cs[dev].syncS++; } idle(dev); return 0; }
+X E cudaStreamSynchronize(void*) { if (forbidden()) return 900; { L l(mu); cs[dev].syncS++; } idle(dev); return 0; }
 X E cudaStreamWaitEvent(void*, void*, unsigned) { return 0; }
-X void standin_blas(const char* n) { L l(mu); cs[dev].blas++; work(dev); if (named) kern[std::string("BLAS ") + n]++; }
+X void standin_blas(const char* n) { L l(mu); if (capturing) nodes++; else { cs[dev].blas++; work(dev); } if (named) kern[std::string("BLAS ") + n]++; }

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using Sgl.Guidance;
 using Sgl.Inference.Internal.Decoding.Devices;
 using Sgl.Inference.Internal.Decoding.Lanes;
+using Sgl.Inference.Internal.Runtime.Cuda;
 using Sgl.Models;
 
 namespace Sgl.Inference.Internal.Decoding;
@@ -23,19 +24,24 @@ internal sealed class Decoder : IDisposable
     private readonly Stack<ChunkRows> _chunks = [];
     private readonly Stack<IHeadRows> _headRows = [];
     private readonly List<IDisposable> _memory = [];
+    private readonly bool _graphs;
 
     /// <param name="config">Decoder configuration.</param>
     /// <param name="stages">First to last.</param>
     /// <param name="head">The head, on the last stage's device.</param>
     /// <param name="embeddings">Token embeddings.</param>
     /// <param name="time">Clock.</param>
-    public Decoder(LanguageModelConfig config, IReadOnlyList<IStage> stages, IHead head, EmbeddingTable embeddings, TimeProvider time)
+    /// <param name="graphs">Whether decode steps on GPUs are captured.</param>
+    /// <exception cref="EngineSettingsException">They cannot be: the stages yield importance, or another engine uses one of the GPUs.</exception>
+    public Decoder(LanguageModelConfig config, IReadOnlyList<IStage> stages, IHead head, EmbeddingTable embeddings, TimeProvider time, bool graphs = false)
     {
+        _graphs = graphs;
         _config = config;
         _stages = stages;
         _head = head;
         _embeddings = embeddings;
         _rotary = new RotaryTable(config.Rope, config.HeadDim);
+        EnterGpus();
         _lanes = new LaneSet(CutIntoLanes(), time);
     }
 
@@ -288,6 +294,39 @@ internal sealed class Decoder : IDisposable
         _head.Dispose();
         // That of jobs which never ended too.
         _memory.ForEach(memory => memory.Dispose());
+        LeaveGpus();
+    }
+
+    /// <summary>Why a decode step could not be captured though it was to be; null: all could.</summary>
+    public Exception? CaptureFailure => Enumerable.Range(0, _stages.Count).Select(s => (_lanes[s] as DeviceLane)?.CaptureFailure).FirstOrDefault(e => e is not null);
+
+    private void EnterGpus()
+    {
+        if (_graphs && _stages.OfType<DeviceStage>().FirstOrDefault(stage => stage.HasImportance) is { } reading)
+        {
+            throw new EngineSettingsException($"{reading.Placement.Device} cannot capture decode steps that read attention: turn Engine:Cuda:Graphs or Engine:Importance off");
+        }
+
+        try
+        {
+            foreach (var stage in _stages.OfType<DeviceStage>())
+            {
+                CudaDevice.Of(stage.Placement.Device).Enter(this, _graphs);
+            }
+        }
+        catch
+        {
+            LeaveGpus();
+            throw;
+        }
+    }
+
+    private void LeaveGpus()
+    {
+        foreach (var stage in _stages.OfType<DeviceStage>())
+        {
+            CudaDevice.Of(stage.Placement.Device).Leave(this);
+        }
     }
 
     /// <summary>Consecutive stages on one device share a lane.</summary>
@@ -298,7 +337,7 @@ internal sealed class Decoder : IDisposable
             var device = _stages[s].Placement.Device;
             var mine = _stages.Skip(s).TakeWhile(stage => stage.Placement.Device == device).ToList();
             yield return device.IsCuda
-                ? new DeviceLane(_config, s, [.. mine.Cast<DeviceStage>()], _rotary)
+                ? new DeviceLane(_config, s, [.. mine.Cast<DeviceStage>()], _rotary, _graphs)
                 : new HostLane(_config, s, [.. mine.Cast<DecoderStage>()], _stages.Count, _rotary);
             s += mine.Count;
         }

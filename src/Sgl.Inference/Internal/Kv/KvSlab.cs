@@ -13,6 +13,8 @@ namespace Sgl.Inference.Internal.Kv;
 /// </summary>
 internal sealed class KvSlab : IDisposable
 {
+    private static long _made;
+
     private readonly KvShape _shape;
     private readonly KvBudget _budget;
     private readonly NativeBuffer? _host;
@@ -43,6 +45,9 @@ internal sealed class KvSlab : IDisposable
             _memory = _gpu.Memory;
         }
     }
+
+    /// <summary>No other slab of the process has it.</summary>
+    public long Number { get; } = Interlocked.Increment(ref _made);
 
     /// <summary>What an entry looks like.</summary>
     public KvShape Shape => _shape;

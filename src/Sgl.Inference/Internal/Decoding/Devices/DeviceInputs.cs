@@ -19,6 +19,9 @@ internal sealed class DeviceInputs(CudaDevice device, ComputeType type) : IDispo
     private DeviceBuffer? _onDevice;
     private long _used;
 
+    /// <summary>Where they are in the GPU's memory; moves when more is needed.</summary>
+    public nint Address => _onDevice!.Pointer;
+
     /// <summary>Forgets the last step's.</summary>
     public void Begin()
     {

@@ -21,13 +21,15 @@ internal sealed class DeviceLane : ILane
     private readonly ImportanceReader _collected = new();
     private readonly List<KvSlab> _slabs = [];
     private readonly List<SlabStep> _steps = [];
+    private readonly StepGraphs? _graphs;
     private float[] _left = [];
 
     /// <param name="config">Decoder configuration.</param>
     /// <param name="firstStage">Number of the first stage.</param>
     /// <param name="stages">The stages.</param>
     /// <param name="rotary">Rotary tables.</param>
-    public DeviceLane(LanguageModelConfig config, int firstStage, IReadOnlyList<DeviceStage> stages, RotaryTable rotary)
+    /// <param name="graphs">Whether steps are captured.</param>
+    public DeviceLane(LanguageModelConfig config, int firstStage, IReadOnlyList<DeviceStage> stages, RotaryTable rotary, bool graphs)
     {
         _config = config;
         _stages = [.. stages];
@@ -38,6 +40,7 @@ internal sealed class DeviceLane : ILane
         _inputs = new DeviceInputs(Gpu, type);
         _rows = [new DeviceRows(Gpu, config.HiddenSize, type), new DeviceRows(Gpu, config.HiddenSize, type)];
         Output = _rows[0];
+        _graphs = graphs ? new StepGraphs(Gpu) : null;
     }
 
     /// <summary>The GPU.</summary>
@@ -48,6 +51,9 @@ internal sealed class DeviceLane : ILane
     public int FirstStage { get; }
 
     public int LastStage { get; }
+
+    /// <summary>Why a step could not be captured; null: all could, or none was to be.</summary>
+    public Exception? CaptureFailure => _graphs?.Failure;
 
     /// <summary>What the last stage left, until the next run.</summary>
     public DeviceRows Output { get; private set; }
@@ -131,31 +137,22 @@ internal sealed class DeviceLane : ILane
         var zero = _inputs.Add(0L);
         Plan(set);
         _inputs.Upload();
-        var (stage, rows) = (-1, 0);
-        DeviceRows? source = null;
-        foreach (var step in _steps)
+        var inputs = new StepInputs(hidden, cos, sin, nothing, zero);
+        if (_graphs is null)
         {
-            if (step.Stage != stage)
+            RunStages(inputs, count);
+        }
+        else
+        {
+            // Steps of a kind must read and write the same places.
+            Reserve();
+            WriteKey(_graphs.Key, count);
+            _graphs.Run(() =>
             {
-                (source, rows) = stage < 0 ? (null, count) : (Output, Rows(stage));
-                stage = step.Stage;
-                Output = Next(Rows(stage));
-            }
-
-            var run = new StageRun(
-                source is null ? _inputs.Tensor(hidden, count, width) : _inputs.Own(source.Tensor(0, rows)),
-                _inputs.Tensor(step.Take, step.Batch, 1),
-                _inputs.Tensor(cos, count, half),
-                _inputs.Tensor(sin, count, half),
-                _inputs.Tensor(step.RopeRows, step.Batch, 1),
-                _inputs.Tensor(step.Lengths, step.Batch),
-                step.Total,
-                [.. Stage(stage).DeepStackLayers.Select(_ => _inputs.Tensor(nothing, 1, width))],
-                _inputs.Own(Output.Tensor(step.FirstRow, step.Batch)))
-            {
-                Importance = step.Asked is var (limit, weight) ? (_inputs.Tensor(zero, 1), _inputs.Tensor(limit, step.Batch, 1), _inputs.Tensor(weight, step.Batch, 1, 1)) : null,
-            };
-            Stage(stage).Run(run, step.Slab, firstSlot: 0, step.Batch);
+                Output = _rows[1];
+                RunStages(inputs, count);
+            });
+            Output = _rows[(_stages.Length - 1) % 2];
         }
 
         foreach (var sequence in set)
@@ -193,10 +190,68 @@ internal sealed class DeviceLane : ILane
 
     public void Dispose()
     {
+        _graphs?.Dispose();
         _inputs.Dispose();
         foreach (var rows in _rows)
         {
             rows.Dispose();
+        }
+    }
+
+    /// <summary>Asks for the runs of the step that is planned.</summary>
+    private void RunStages(StepInputs inputs, int count)
+    {
+        var (width, half) = (_config.HiddenSize, _rotary.Width);
+        var (stage, rows) = (-1, 0);
+        DeviceRows? source = null;
+        foreach (var step in _steps)
+        {
+            if (step.Stage != stage)
+            {
+                (source, rows) = stage < 0 ? (null, count) : (Output, Rows(stage));
+                stage = step.Stage;
+                Output = Next(Rows(stage));
+            }
+
+            var run = new StageRun(
+                source is null ? _inputs.Tensor(inputs.Hidden, count, width) : _inputs.Own(source.Tensor(0, rows)),
+                _inputs.Tensor(step.Take, step.Batch, 1),
+                _inputs.Tensor(inputs.Cos, count, half),
+                _inputs.Tensor(inputs.Sin, count, half),
+                _inputs.Tensor(step.RopeRows, step.Batch, 1),
+                _inputs.Tensor(step.Lengths, step.Batch),
+                step.Total,
+                [.. Stage(stage).DeepStackLayers.Select(_ => _inputs.Tensor(inputs.Nothing, 1, width))],
+                _inputs.Own(Output.Tensor(step.FirstRow, step.Batch)))
+            {
+                Importance = step.Asked is var (limit, weight) ? (_inputs.Tensor(inputs.Zero, 1), _inputs.Tensor(limit, step.Batch, 1), _inputs.Tensor(weight, step.Batch, 1, 1)) : null,
+            };
+            Stage(stage).Run(run, step.Slab, firstSlot: 0, step.Batch);
+        }
+    }
+
+    /// <summary>Makes room for the rows of every stage, so that nothing moves while they run.</summary>
+    private void Reserve()
+    {
+        var most = 0;
+        for (var s = FirstStage; s <= LastStage; s++)
+        {
+            most = Math.Max(most, Rows(s));
+        }
+
+        foreach (var rows in _rows)
+        {
+            rows.Reserve(most);
+        }
+    }
+
+    /// <summary>What tells the step that is planned from others: how many rows, in which slabs, and where everything lies.</summary>
+    private void WriteKey(List<long> key, int count)
+    {
+        key.AddRange([count, _inputs.Address, _rows[0].Address, _rows[1].Address]);
+        foreach (var step in _steps)
+        {
+            key.AddRange([step.Stage, step.Slab.Number, step.Batch, step.FirstRow]);
         }
     }
 
@@ -363,6 +418,8 @@ internal sealed class DeviceLane : ILane
             total = Math.Max(total, entries[b] + 1);
         }
 
+        // What is captured has to hold for every length: the kernels are told each sequence's own.
+        total = _graphs is null ? total : slab.Capacity;
         return new SlabStep(s, slab, batch, firstRow, take, rope, lengths, total) { Asked = asks ? AskStep(set, s, slab, batch) : null };
     }
 
@@ -389,6 +446,9 @@ internal sealed class DeviceLane : ILane
 
     /// <summary>Whether the attention of generated rows counts.</summary>
     private static bool Counts(Sequence sequence) => sequence.Importance is not null && sequence.Options.Importance!.Rows.HasFlag(ImportanceRows.Generated);
+
+    /// <summary>Inputs that all runs of a step share.</summary>
+    private readonly record struct StepInputs(Placed Hidden, Placed Cos, Placed Sin, Placed Nothing, Placed Zero);
 
     private sealed record SlabStep(int Stage, KvSlab Slab, int Batch, int FirstRow, Placed Take, Placed RopeRows, Placed Lengths, int Total)
     {

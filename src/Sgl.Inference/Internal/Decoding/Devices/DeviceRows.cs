@@ -13,6 +13,9 @@ internal sealed class DeviceRows(CudaDevice device, int width, ComputeType type)
     /// <summary>Whose memory.</summary>
     public CudaDevice Device => device;
 
+    /// <summary>Where they are; moves when more is needed.</summary>
+    public nint Address => _buffer!.Pointer;
+
     /// <summary>Rows that it has room for.</summary>
     public int Capacity { get; private set; }
 

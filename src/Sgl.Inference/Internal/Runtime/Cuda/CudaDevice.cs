@@ -15,6 +15,7 @@ internal sealed class CudaDevice
     private static readonly Lock Gate = new();
     private static readonly Dictionary<int, CudaDevice> All = [];
 
+    private readonly List<(object Engine, bool Alone)> _users = [];
     private bool _pooled;
 
     private CudaDevice(DeviceId id)
@@ -44,6 +45,32 @@ internal sealed class CudaDevice
             }
 
             return device;
+        }
+    }
+
+    /// <summary>Says that an engine uses it.</summary>
+    /// <param name="engine">Who.</param>
+    /// <param name="alone">Whether nobody else may, since it captures what is asked for on the stream.</param>
+    /// <exception cref="EngineSettingsException">Somebody else does.</exception>
+    public void Enter(object engine, bool alone)
+    {
+        lock (Gate)
+        {
+            if (_users.Exists(user => user.Engine != engine && (alone || user.Alone)))
+            {
+                throw new EngineSettingsException($"{Id} is used by another engine of this process, and one of them captures its decode steps: turn Engine:Cuda:Graphs off, or place them on different GPUs (Engine:Placement)");
+            }
+
+            _users.Add((engine, alone));
+        }
+    }
+
+    /// <summary>Says that it does not any more.</summary>
+    public void Leave(object engine)
+    {
+        lock (Gate)
+        {
+            _users.RemoveAll(user => user.Engine == engine);
         }
     }
 

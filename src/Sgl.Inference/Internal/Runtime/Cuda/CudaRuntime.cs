@@ -8,6 +8,9 @@ internal static partial class CudaRuntime
     private const string Library = "libcudart.so.13";
     private const int OutOfMemory = 2;
     private const uint NonBlocking = 1;
+
+    // Other threads, e.g. the vision tower's, may allocate meanwhile.
+    private const int ThreadLocal = 1;
     private const int ComputeCapabilityMajor = 75, ComputeCapabilityMinor = 76;
 
     /// <summary>Direction of a copy.</summary>
@@ -99,6 +102,53 @@ internal static partial class CudaRuntime
         Check(StreamSynchronize(stream), device, "cudaStreamSynchronize");
     }
 
+    public static void BeginCapture(int device, nint stream)
+    {
+        Use(device);
+        Check(StreamBeginCapture(stream, ThreadLocal), device, "cudaStreamBeginCapture");
+    }
+
+    /// <summary>A graph that can be launched, of what was captured.</summary>
+    public static nint EndCapture(int device, nint stream)
+    {
+        Use(device);
+        Check(StreamEndCapture(stream, out var graph), device, "cudaStreamEndCapture");
+        try
+        {
+            Check(GraphInstantiate(out var executable, graph, 0), device, "cudaGraphInstantiate");
+            return executable;
+        }
+        finally
+        {
+            _ = GraphDestroy(graph);
+        }
+    }
+
+    /// <summary>Ends a capture of which nothing is to be kept.</summary>
+    public static void AbandonCapture(int device, nint stream)
+    {
+        _ = SetDevice(device);
+        if (StreamEndCapture(stream, out var graph) == 0 && graph != 0)
+        {
+            _ = GraphDestroy(graph);
+        }
+
+        // What broke the capture is known already.
+        _ = GetLastError();
+    }
+
+    public static void LaunchGraph(int device, nint graph, nint stream)
+    {
+        Use(device);
+        Check(GraphLaunch(graph, stream), device, "cudaGraphLaunch");
+    }
+
+    public static void DestroyGraph(int device, nint graph)
+    {
+        _ = SetDevice(device);
+        _ = GraphExecDestroy(graph);
+    }
+
     private static void Use(int device) => Check(SetDevice(device), device, "cudaSetDevice");
 
     private static void Check(int error, int device, string call)
@@ -141,6 +191,24 @@ internal static partial class CudaRuntime
 
     [LibraryImport(Library, EntryPoint = "cudaStreamSynchronize")]
     private static partial int StreamSynchronize(nint stream);
+
+    [LibraryImport(Library, EntryPoint = "cudaStreamBeginCapture")]
+    private static partial int StreamBeginCapture(nint stream, int mode);
+
+    [LibraryImport(Library, EntryPoint = "cudaStreamEndCapture")]
+    private static partial int StreamEndCapture(nint stream, out nint graph);
+
+    [LibraryImport(Library, EntryPoint = "cudaGraphInstantiate")]
+    private static partial int GraphInstantiate(out nint executable, nint graph, ulong flags);
+
+    [LibraryImport(Library, EntryPoint = "cudaGraphLaunch")]
+    private static partial int GraphLaunch(nint executable, nint stream);
+
+    [LibraryImport(Library, EntryPoint = "cudaGraphDestroy")]
+    private static partial int GraphDestroy(nint graph);
+
+    [LibraryImport(Library, EntryPoint = "cudaGraphExecDestroy")]
+    private static partial int GraphExecDestroy(nint executable);
 
     [LibraryImport(Library, EntryPoint = "cudaGetLastError")]
     private static partial int GetLastError();
