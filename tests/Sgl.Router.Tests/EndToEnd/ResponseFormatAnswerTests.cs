@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Grpc.Core;
 using Json.Schema;
 using Sgl.TestKit.Serving;
 using Event = Sgl.V1.AnswerResponse.EventOneofCase;
@@ -92,6 +93,29 @@ public sealed class ResponseFormatAnswerTests(DemoTrio trio)
         if (completed.Small.FinishReason == Wire.FinishReason.Stop)
         {
             Assert.Equal(JsonValueKind.Object, JsonDocument.Parse(completed.Small.Answer).RootElement.ValueKind);
+        }
+    }
+
+    [Fact]
+    public async Task Generate_SchemaThatCannotBeEnforced_RefusedByEachServiceItself()
+    {
+        var format = new Wire.ResponseFormat { JsonSchema = """{"properties":{"a":{"type":"string","pattern":"x"}}}""" };
+        using var small = new Wire.SmallService.SmallServiceClient(trio.Small.Channel).Generate(new() { Messages = { Chats.User("q") }, ResponseFormat = format });
+        using var large = new Wire.LargeService.LargeServiceClient(trio.Large.Channel).Generate();
+        await large.RequestStream.WriteAsync(new()
+        {
+            Input = new Wire.LargeInput { Messages = { Chats.User("q") }, ResponseFormat = format },
+            Guidance = new Wire.Guidance { Unpruned = new Wire.Unpruned() },
+        });
+
+        Assert.StartsWith("response_format.json_schema.properties.a.pattern: ", (await RefusedAsync(small.ResponseStream)).Detail, StringComparison.Ordinal);
+        Assert.StartsWith("input.response_format.json_schema.properties.a.pattern: ", (await RefusedAsync(large.ResponseStream)).Detail, StringComparison.Ordinal);
+
+        static async Task<Status> RefusedAsync<T>(IAsyncStreamReader<T> events)
+        {
+            var error = await Assert.ThrowsAsync<RpcException>(() => events.MoveNext(CancellationToken.None));
+            Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+            return error.Status;
         }
     }
 
