@@ -1588,7 +1588,7 @@ type Token struct {
 	Id int32 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Text that became certain with this token. May be empty: half characters and possible stop strings are held back.
 	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
-	// Natural logarithm of the token's probability under the scores it was chosen from. At most 0; 0 too where a foreign engine does not tell it.
+	// Natural logarithm of the token's probability under the model's scores, also of tokens that a ResponseFormat did not allow. At most 0; 0 too where a foreign engine does not tell it.
 	LogProbability float32 `protobuf:"fixed32,4,opt,name=log_probability,json=logProbability,proto3" json:"log_probability,omitempty"`
 	// The likeliest tokens of the step, likeliest first; the chosen one is among them where it is one of them. As many as Sampling.top_log_probabilities says,
 	// or fewer where no others can be chosen.
