@@ -131,7 +131,7 @@ public sealed class Checkpoint : IDisposable
 
     private static Checkpoint? Read(string folder, CheckpointOptions options, TensorStore? weights, ProblemList problems)
     {
-        var configFile = ConfigReader.Open("config.json", problems, required: true);
+        var configFile = ConfigFile.Open("config.json", problems, required: true);
         var family = configFile is null ? null : VlmFamilies.Find(configFile);
         var beforeConfig = problems.Count;
         var config = family?.ParseConfig(configFile!);
@@ -141,8 +141,8 @@ public sealed class Checkpoint : IDisposable
         var generation = GenerationConfig.Read(problems);
 
         // Newer versions of the transformers library keep the image processor's settings inside those of the whole processor.
-        var preprocessorFile = ConfigReader.Open("preprocessor_config.json", problems, required: false)
-            ?? ConfigReader.Open("processor_config.json", problems, required: false)?.OptionalObject("image_processor");
+        var preprocessorFile = ConfigFile.Open("preprocessor_config.json", problems, required: false)
+            ?? ConfigFile.Open("processor_config.json", problems, required: false)?.OptionalObject("image_processor");
         var tokenizer = TokenizerFolder.Open(options.Tokenizer, problems);
         if (!sound)
         {

@@ -51,7 +51,7 @@ public sealed class ModelShape
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var problems = new ProblemList(folder);
-        var file = ConfigReader.Open("config.json", problems, required: true);
+        var file = ConfigFile.Open("config.json", problems, required: true);
         var family = file is null ? null : VlmFamilies.Find(file);
         var config = family?.ParseConfig(file!);
         problems.ThrowIfAny();

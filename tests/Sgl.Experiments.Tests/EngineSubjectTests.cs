@@ -15,7 +15,7 @@ public sealed class EngineSubjectTests(DemoPair pair) : IClassFixture<DemoPair>
     {
         var fastV = new MethodConfiguration { Method = PruningMethod.FastV, PruneLayer = layer, KeepRatio = ratio };
         // The same ranking from a run of its own that prunes nothing.
-        var ranked = fastV with { Method = PruningMethod.FastVOracle, Importance = FastV.Importance(layer) };
+        var ranked = fastV with { Method = PruningMethod.FastVOracle, Importance = new ImportanceOptions { Source = ImportanceSource.LastPrompt, SingleLayer = layer - 1 } };
         var wrong = fastV with { Method = PruningMethod.Uniform };
         var differs = 0;
         foreach (var question in Asked)

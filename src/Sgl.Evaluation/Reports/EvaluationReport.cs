@@ -40,9 +40,6 @@ public sealed class EvaluationReport
     /// <summary>The benchmarks with results, in order of first appearance.</summary>
     public IReadOnlyList<string> BenchmarkNames => [.. _results.Keys.Select(k => k.Benchmark).Distinct()];
 
-    /// <summary>The method keys with results.</summary>
-    public IReadOnlyList<string> MethodKeys => [.. _results.Keys.Select(k => k.Method).Distinct()];
-
     /// <summary>A method's score on a benchmark with its bootstrap interval, on the questions shared by all of <paramref name="among"/>; null without any.</summary>
     public Estimate? Score(string benchmark, string method, IReadOnlyList<string> among, string? kind = null)
     {

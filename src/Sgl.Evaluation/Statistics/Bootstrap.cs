@@ -82,20 +82,6 @@ public static class Bootstrap
         IReadOnlyList<double> values, double level = 0.95, int resamples = DefaultResamples, ulong seed = 1) =>
         Interval(values.Count, indices => MeanOf(values, indices), level, resamples, seed);
 
-    /// <summary>The interval of the ratio of two means over the same questions, drawn together.</summary>
-    public static Estimate RatioOfMeans(
-        IReadOnlyList<double> above, IReadOnlyList<double> below, double level = 0.95, int resamples = DefaultResamples, ulong seed = 1)
-    {
-        ArgumentNullException.ThrowIfNull(above);
-        ArgumentNullException.ThrowIfNull(below);
-        if (above.Count != below.Count)
-        {
-            throw new ArgumentException($"{above.Count} values against {below.Count}", nameof(below));
-        }
-
-        return Interval(above.Count, indices => MeanOf(above, indices) / MeanOf(below, indices), level, resamples, seed);
-    }
-
     /// <summary>The interval of a metric's number.</summary>
     public static Estimate Metric(
         Metric metric,

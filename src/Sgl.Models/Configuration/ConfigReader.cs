@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Unicode;
 using Sgl.Models.Internal;
-using Sgl.Text;
 
 namespace Sgl.Models;
 
@@ -18,7 +16,7 @@ public sealed class ConfigReader
     private const int DescribedCharacters = 80;
     private readonly JsonElement _object;
 
-    private ConfigReader(JsonElement element, string file, string path, ProblemList problems)
+    internal ConfigReader(JsonElement element, string file, string path, ProblemList problems)
     {
         _object = element;
         File = file;
@@ -34,89 +32,6 @@ public sealed class ConfigReader
 
     /// <summary>Where problems go.</summary>
     public ProblemList Problems { get; }
-
-    /// <summary>Opens a JSON file of the folder.</summary>
-    /// <param name="file">File name.</param>
-    /// <param name="problems">Collector, knows the folder.</param>
-    /// <param name="required">Whether a missing file is a problem.</param>
-    /// <returns>Null when the file is missing or not a JSON object.</returns>
-    public static ConfigReader? Open(string file, ProblemList problems, bool required)
-    {
-        ArgumentNullException.ThrowIfNull(file);
-        ArgumentNullException.ThrowIfNull(problems);
-        var path = System.IO.Path.Combine(problems.Folder, file);
-        byte[] bytes;
-        try
-        {
-            if (!System.IO.File.Exists(path))
-            {
-                if (required)
-                {
-                    problems.Add(file, null, "the file to exist", "no such file");
-                }
-
-                return null;
-            }
-
-            bytes = System.IO.File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            problems.Add(file, null, "a readable file", e.Message);
-            return null;
-        }
-
-        if (GitLfsPointer.Is(bytes))
-        {
-            problems.Add(file, null, "the file itself", GitLfsPointer.Description);
-            return null;
-        }
-
-        return Parse(bytes, file, problems);
-    }
-
-    /// <summary>Parses the text of a JSON file.</summary>
-    /// <param name="utf8">UTF-8 text, with or without byte order mark.</param>
-    /// <param name="file">File name for messages.</param>
-    /// <param name="problems">Collector.</param>
-    /// <returns>Null when it is not a JSON object.</returns>
-    public static ConfigReader? Parse(ReadOnlyMemory<byte> utf8, string file, ProblemList problems)
-    {
-        ArgumentNullException.ThrowIfNull(problems);
-        if (utf8.Span.StartsWith("\uFEFF"u8))
-        {
-            utf8 = utf8[3..];
-        }
-
-        if (!Utf8.IsValid(utf8.Span))
-        {
-            problems.Add(file, null, "UTF-8 text", "bytes that are not UTF-8");
-            return null;
-        }
-
-        try
-        {
-            using var document = JsonDocument.Parse(utf8, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
-            if (document.RootElement.ValueKind != JsonValueKind.Object)
-            {
-                problems.Add(file, null, "a JSON object", Describe(document.RootElement));
-                return null;
-            }
-
-            if (JsonNames.FindBroken(utf8.Span) is { } place)
-            {
-                problems.Add(file, null, "valid JSON without duplicate keys", $"a key at byte {place} that is not valid Unicode");
-                return null;
-            }
-
-            return new ConfigReader(document.RootElement.Clone(), file, string.Empty, problems);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            problems.Add(file, null, "valid JSON without duplicate keys", e.Message);
-            return null;
-        }
-    }
 
     /// <summary>Keys of this object, in file order.</summary>
     public IEnumerable<string> Keys => _object.EnumerateObject().Select(p => p.Name);
@@ -470,7 +385,7 @@ public sealed class ConfigReader
         }
     }
 
-    private static string Describe(JsonElement element)
+    internal static string Describe(JsonElement element)
     {
         string text;
         try

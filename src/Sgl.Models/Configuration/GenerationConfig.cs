@@ -29,7 +29,7 @@ public sealed record GenerationConfig
     /// <param name="problems">Collector, knows the folder.</param>
     public static GenerationConfig Read(ProblemList problems)
     {
-        if (ConfigReader.Open("generation_config.json", problems, required: false) is not { } file)
+        if (ConfigFile.Open("generation_config.json", problems, required: false) is not { } file)
         {
             return new GenerationConfig();
         }

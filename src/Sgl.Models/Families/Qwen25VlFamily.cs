@@ -21,6 +21,10 @@ public sealed class Qwen25VlFamily : QwenVlFamily
 
     private protected override string OutputWidthKey => "out_hidden_size";
 
+    private protected override (string? Gate, string First, string Second) Mlp => ("gate_proj", "up_proj", "down_proj");
+
+    private protected override (string Norm, string First, string Second) Merger => ("ln_q", "mlp.0", "mlp.2");
+
     private protected override VisionConfig Tower(ConfigReader vision)
     {
         // hidden_size is the inner width here, in Qwen2-VL it is that of the output.
@@ -41,24 +45,4 @@ public sealed class Qwen25VlFamily : QwenVlFamily
             FullAttentionBlocks = (vision.Has("fullatt_block_indexes") ? vision.Integers("fullatt_block_indexes") : [7, 15, 23, 31]).ToHashSet(),
         };
     }
-
-    private protected override VisionNames VisionNames(VisionConfig config, string prefix) => new()
-    {
-        PatchEmbedding = VisionParsing.Linear(prefix + "patch_embed.proj", bias: false),
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => Block($"{prefix}blocks.{i}."))],
-        ProjectorNorm = VisionParsing.Norm(prefix + "merger.ln_q", NormKind.RmsNorm),
-        Projector1 = VisionParsing.Linear(prefix + "merger.mlp.0"),
-        Projector2 = VisionParsing.Linear(prefix + "merger.mlp.2"),
-    };
-
-    private static VisionBlockNames Block(string block) => new()
-    {
-        Norm1 = VisionParsing.Norm(block + "norm1", NormKind.RmsNorm),
-        Qkv = new VisionQkvNames.Packed(VisionParsing.Linear(block + "attn.qkv")),
-        Output = VisionParsing.Linear(block + "attn.proj"),
-        Norm2 = VisionParsing.Norm(block + "norm2", NormKind.RmsNorm),
-        Gate = VisionParsing.Linear(block + "mlp.gate_proj"),
-        Fc1 = VisionParsing.Linear(block + "mlp.up_proj"),
-        Fc2 = VisionParsing.Linear(block + "mlp.down_proj"),
-    };
 }

@@ -20,6 +20,10 @@ public sealed class Qwen2VlFamily : QwenVlFamily
 
     private protected override string OutputWidthKey => "hidden_size";
 
+    private protected override (string? Gate, string First, string Second) Mlp => (null, "fc1", "fc2");
+
+    private protected override (string Norm, string First, string Second) Merger => ("ln_q", "mlp.0", "mlp.2");
+
     private protected override VisionConfig Tower(ConfigReader vision)
     {
         var width = vision.PositiveInt("embed_dim", 1280);
@@ -35,23 +39,4 @@ public sealed class Qwen2VlFamily : QwenVlFamily
             Activation = vision.OneOf("hidden_act", VisionParsing.Activations, "quick_gelu"),
         };
     }
-
-    private protected override VisionNames VisionNames(VisionConfig config, string prefix) => new()
-    {
-        PatchEmbedding = VisionParsing.Linear(prefix + "patch_embed.proj", bias: false),
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => Block($"{prefix}blocks.{i}."))],
-        ProjectorNorm = VisionParsing.Norm(prefix + "merger.ln_q"),
-        Projector1 = VisionParsing.Linear(prefix + "merger.mlp.0"),
-        Projector2 = VisionParsing.Linear(prefix + "merger.mlp.2"),
-    };
-
-    private static VisionBlockNames Block(string block) => new()
-    {
-        Norm1 = VisionParsing.Norm(block + "norm1"),
-        Qkv = new VisionQkvNames.Packed(VisionParsing.Linear(block + "attn.qkv")),
-        Output = VisionParsing.Linear(block + "attn.proj"),
-        Norm2 = VisionParsing.Norm(block + "norm2"),
-        Fc1 = VisionParsing.Linear(block + "mlp.fc1"),
-        Fc2 = VisionParsing.Linear(block + "mlp.fc2"),
-    };
 }

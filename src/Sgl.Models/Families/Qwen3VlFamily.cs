@@ -25,6 +25,12 @@ public sealed class Qwen3VlFamily : QwenVlFamily
 
     private protected override string OutputWidthKey => "out_hidden_size";
 
+    private protected override (string? Gate, string First, string Second) Mlp => (null, "linear_fc1", "linear_fc2");
+
+    private protected override (string Norm, string First, string Second) Merger => ("norm", "linear_fc1", "linear_fc2");
+
+    private protected override bool HasPositionTable => true;
+
     private protected override Qwen2VlImageOptions PublishedImages => new()
     {
         MinPixels = 65_536,
@@ -52,28 +58,6 @@ public sealed class Qwen3VlFamily : QwenVlFamily
             DeepStackBlocks = DeepStack(vision, tower.Layers),
         };
     }
-
-    private protected override VisionNames VisionNames(VisionConfig config, string prefix) => new()
-    {
-        PatchEmbedding = VisionParsing.Linear(prefix + "patch_embed.proj"),
-        PositionEmbedding = prefix + "pos_embed.weight",
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => Block($"{prefix}blocks.{i}."))],
-        ProjectorNorm = VisionParsing.Norm(prefix + "merger.norm"),
-        Projector1 = VisionParsing.Linear(prefix + "merger.linear_fc1"),
-        Projector2 = VisionParsing.Linear(prefix + "merger.linear_fc2"),
-        DeepStack = [.. Enumerable.Range(0, config.DeepStackBlocks.Count).Select(j => $"{prefix}deepstack_merger_list.{j}.").Select(m =>
-            new MergerNames(VisionParsing.Norm(m + "norm"), VisionParsing.Linear(m + "linear_fc1"), VisionParsing.Linear(m + "linear_fc2")))],
-    };
-
-    private static VisionBlockNames Block(string block) => new()
-    {
-        Norm1 = VisionParsing.Norm(block + "norm1"),
-        Qkv = new VisionQkvNames.Packed(VisionParsing.Linear(block + "attn.qkv")),
-        Output = VisionParsing.Linear(block + "attn.proj"),
-        Norm2 = VisionParsing.Norm(block + "norm2"),
-        Fc1 = VisionParsing.Linear(block + "mlp.linear_fc1"),
-        Fc2 = VisionParsing.Linear(block + "mlp.linear_fc2"),
-    };
 
     /// <summary>Newer files describe the tower's rotary embedding, which is always the same.</summary>
     private static void CheckRope(ConfigReader vision)

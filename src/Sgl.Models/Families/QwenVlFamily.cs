@@ -35,6 +35,15 @@ public abstract class QwenVlFamily : IVlmFamily
     /// <summary>Key of the tower's output width in <c>vision_config</c>.</summary>
     private protected abstract string OutputWidthKey { get; }
 
+    /// <summary>Names of a block's MLP: its gate where it has one, the layer in and the layer out.</summary>
+    private protected abstract (string? Gate, string First, string Second) Mlp { get; }
+
+    /// <summary>Names of a merger: its norm, the layer in and the layer out.</summary>
+    private protected abstract (string Norm, string First, string Second) Merger { get; }
+
+    /// <summary>Whether patches have a table of positions, and their projection a bias.</summary>
+    private protected virtual bool HasPositionTable => false;
+
     /// <summary>Image settings of the hub's folders, for a folder without the image processor's file.</summary>
     private protected virtual Qwen2VlImageOptions PublishedImages => new();
 
@@ -145,9 +154,6 @@ public abstract class QwenVlFamily : IVlmFamily
     /// <summary>Reads <c>vision_config</c>.</summary>
     private protected abstract VisionConfig Tower(ConfigReader vision);
 
-    /// <summary>Tensor names of the tower below a prefix.</summary>
-    private protected abstract VisionNames VisionNames(VisionConfig config, string prefix);
-
     /// <summary>What all towers have in common, with the sizes that their classes call by different names.</summary>
     private protected static VisionConfig Tower(ConfigReader vision, VisionArchitecture architecture, (string Key, int Value) width, int inner, int depth, int patch)
     {
@@ -179,6 +185,35 @@ public abstract class QwenVlFamily : IVlmFamily
             TemporalPatchSize = vision.PositiveInt("temporal_patch_size", 2, 1 << 10),
         };
     }
+
+    private VisionNames VisionNames(VisionConfig config, string prefix)
+    {
+        var (norm, first, second) = MergerNames(prefix + "merger.", config.Norm);
+        return new()
+        {
+            PatchEmbedding = VisionParsing.Linear(prefix + "patch_embed.proj", HasPositionTable),
+            PositionEmbedding = HasPositionTable ? prefix + "pos_embed.weight" : null,
+            Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => Block($"{prefix}blocks.{i}.", config.Norm))],
+            ProjectorNorm = norm,
+            Projector1 = first,
+            Projector2 = second,
+            DeepStack = [.. Enumerable.Range(0, config.DeepStackBlocks.Count).Select(j => MergerNames($"{prefix}deepstack_merger_list.{j}.", config.Norm))],
+        };
+    }
+
+    private VisionBlockNames Block(string block, NormKind norm) => new()
+    {
+        Norm1 = VisionParsing.Norm(block + "norm1", norm),
+        Qkv = new VisionQkvNames.Packed(VisionParsing.Linear(block + "attn.qkv")),
+        Output = VisionParsing.Linear(block + "attn.proj"),
+        Norm2 = VisionParsing.Norm(block + "norm2", norm),
+        Gate = Mlp.Gate is { } gate ? VisionParsing.Linear($"{block}mlp.{gate}") : null,
+        Fc1 = VisionParsing.Linear($"{block}mlp.{Mlp.First}"),
+        Fc2 = VisionParsing.Linear($"{block}mlp.{Mlp.Second}"),
+    };
+
+    private MergerNames MergerNames(string merger, NormKind norm) =>
+        new(VisionParsing.Norm(merger + Merger.Norm, norm), VisionParsing.Linear(merger + Merger.First), VisionParsing.Linear(merger + Merger.Second));
 
     private static (long Min, long Max) Pixels(ConfigReader file)
     {

@@ -1,7 +1,7 @@
 namespace Sgl.Models;
 
 /// <summary>
-/// Position ids of a prompt, and how they go on in decode. Pruning never renumbers: <see cref="Select"/> keeps the original ids, and the
+/// Position ids of a prompt, and how they go on in decode. Pruning never renumbers: tokens that stay keep their ids, and the
 /// generated tokens continue as if nothing had been dropped.
 /// </summary>
 public sealed class PositionIds
@@ -14,13 +14,6 @@ public sealed class PositionIds
         _values = values;
         Count = values.Length / axes;
         Next = next;
-        var max = -1;
-        foreach (var value in values)
-        {
-            max = Math.Max(max, value);
-        }
-
-        MaxPosition = max;
     }
 
     /// <summary>1, or 3 (t, h, w) for M-RoPE.</summary>
@@ -31,9 +24,6 @@ public sealed class PositionIds
 
     /// <summary>Axis-major [<see cref="Axes"/>, S].</summary>
     public ReadOnlyMemory<int> Values => _values;
-
-    /// <summary>Largest id on any axis; -1 for an empty prompt.</summary>
-    public int MaxPosition { get; }
 
     /// <summary>Position of the first generated token, the same on all axes.</summary>
     public int Next { get; }
@@ -72,32 +62,6 @@ public sealed class PositionIds
         }
 
         return new PositionIds(3, values, Text(values, count, index, count, next));
-    }
-
-    /// <summary>Position of a generated token, the same on all axes.</summary>
-    /// <param name="step">0 for the first generated token.</param>
-    public int Decode(int step)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(step);
-        return checked(Next + step);
-    }
-
-    /// <summary>Original ids of some tokens.</summary>
-    /// <param name="rows">Prompt indices.</param>
-    /// <returns>Axis-major [<see cref="Axes"/>, rows].</returns>
-    public int[] Select(ReadOnlySpan<int> rows)
-    {
-        var selected = new int[Axes * rows.Length];
-        for (var axis = 0; axis < Axes; axis++)
-        {
-            for (var i = 0; i < rows.Length; i++)
-            {
-                ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)rows[i], (uint)Count, nameof(rows));
-                selected[(axis * rows.Length) + i] = _values[(axis * Count) + rows[i]];
-            }
-        }
-
-        return selected;
     }
 
     private static int Text(int[] values, int count, int from, int to, int next)

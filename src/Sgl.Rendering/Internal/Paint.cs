@@ -28,15 +28,6 @@ internal static class Paint
         }
     }
 
-    /// <summary>An outline that lies inside the rectangle.</summary>
-    public static void Outline(RgbImage image, int x, int y, int width, int height, int thickness, Rgb colour)
-    {
-        Fill(image, x, y, width, thickness, colour);
-        Fill(image, x, y + height - thickness, width, thickness, colour);
-        Fill(image, x, y, thickness, height, colour);
-        Fill(image, x + width - thickness, y, thickness, height, colour);
-    }
-
     /// <summary>Mixes a rectangle with a colour.</summary>
     /// <param name="image">The image.</param>
     /// <param name="x">Left.</param>

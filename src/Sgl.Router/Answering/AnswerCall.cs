@@ -29,10 +29,7 @@ internal readonly record struct AnswerCall(string RequestId, DateTimeOffset Dead
     /// <summary>Who asks; null where nobody is asked who they are.</summary>
     public Caller? Caller => Caller.Of(Http);
 
-    /// <summary>Whether the client left or its deadline is here: from then on nothing that fails is a model's failure.</summary>
-    public bool IsOver(DateTimeOffset now) => CancellationToken.IsCancellationRequested || IsLate(now);
-
-    /// <summary>Whether the deadline is here.</summary>
+    /// <summary>Whether the deadline is here: from then on nothing that fails is a model's failure.</summary>
     public bool IsLate(DateTimeOffset now) => Deadline - now <= Slack;
 
     /// <summary>Options of a call to a model that ends with this request, or earlier.</summary>

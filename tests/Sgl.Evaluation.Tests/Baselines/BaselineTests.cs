@@ -41,15 +41,6 @@ public class BaselineTests
         });
 
     [Fact]
-    public void FastV_PruneLayer_ReadsTheLastPromptRowOfTheLayerBefore()
-    {
-        var options = FastV.Importance(3);
-        Assert.Equal(new LayerRange(2, 1), options.Layers(8));
-        Assert.Equal(ImportanceRows.LastPrompt, options.Rows);
-        Assert.Throws<GuidanceException>(() => FastV.Importance(0));
-    }
-
-    [Fact]
     public void Merge_TwoLikePairs_MergesThemByAverage()
     {
         // Tokens 0 and 1 point the same way, 2 and 3 nearly; wanted: 3 tokens, so only the closest pair is merged.

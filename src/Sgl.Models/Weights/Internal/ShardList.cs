@@ -68,7 +68,7 @@ internal static partial class ShardList
     private static Dictionary<string, string> ReadIndex(string file, ProblemList problems)
     {
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
-        var weights = ConfigReader.Open(file, problems, required: true)?.RequiredObject("weight_map");
+        var weights = ConfigFile.Open(file, problems, required: true)?.RequiredObject("weight_map");
         foreach (var name in weights?.Keys ?? [])
         {
             var shard = weights!.OptionalString(name);
