@@ -161,9 +161,16 @@ public static class DecoderStageGraph
     private static string Widen(GraphBuilder g, string x, LanguageModelConfig config, int heads)
     {
         var fill = CacheHeadDim(config) - config.HeadDim;
-        return fill == 0
-            ? x
-            : g.Reshape(g.Op("Pad", [g.Reshape(x, 0, 0, heads, config.HeadDim), g.Ints(0, 0, 0, 0, 0, 0, 0, fill)]), 0, 0, heads * CacheHeadDim(config));
+        if (fill == 0)
+        {
+            return x;
+        }
+
+        var split = g.Reshape(x, 0, 0, heads, config.HeadDim);
+        return g.Reshape(g.ComputeElement == E.Float ? g.Op("Pad", [split, g.Ints(0, 0, 0, 0, 0, 0, 0, fill)]) : g.Op("Concat", [split, Zeros()], GraphBuilder.Attr("axis", -1L)), 0, 0, heads * CacheHeadDim(config));
+
+        // Nobody pads bfloat16.
+        string Zeros() => g.ToCompute(g.Op("ConstantOfShape", [g.Op("Concat", [g.Slice(g.Op("Shape", [split]), 0, 0, 3), g.Ints(fill)], GraphBuilder.Attr("axis", 0L))]));
     }
 
     private static string Narrow(GraphBuilder g, string x, LanguageModelConfig config) => CacheHeadDim(config) == config.HeadDim

@@ -58,6 +58,18 @@ public class DecoderGraphTests
     }
 
     [Theory]
+    [InlineData(ComputeType.Float32, true)]
+    [InlineData(ComputeType.BFloat16, false)]
+    public void Build_HeadsThatAreFilledUp_PadInFloat32Alone(ComputeType type, bool pads)
+    {
+        using var folder = new TinyFolder().Write();
+        using var checkpoint = folder.Open();
+        var config = checkpoint.Config.Language with { HeadDim = 10 };
+        var graph = DecoderStageGraph.Build(config, checkpoint.Decoder, 0, 0, ImportanceOutput.None, type);
+        Assert.Equal(pads, System.Text.Encoding.Latin1.GetString(graph.ToBytes()).Contains("Pad_", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData(16, 16)]
     [InlineData(12, 16)]
     [InlineData(10, 16)]
