@@ -87,8 +87,8 @@ internal static partial class EngineLoader
                 await reading.ConfigureAwait(false);
             }
 
-            var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize), time, options.Cuda.Graphs);
             var model = Describe(checkpoint, options, cuts, pruneLayers, weights.Summary(TypeFor(checkpoint, cuts[^1].Device, options)));
+            var decoder = new Decoder(config, [.. stages.Select(s => s.Value)], head.Value, new EmbeddingTable(checkpoint.Weights, checkpoint.Decoder.Embedding, config.HiddenSize), time, options.Cuda.Graphs);
             var engine = new VlmEngine(options, checkpoint, weights, vision.Value, decoder, budgets, model, time, logger);
             owned.Clear();
             progress?.Report(new LoadProgress("warm-up", parts.Fraction));
