@@ -9,17 +9,6 @@ internal static class ErrorEvents
 {
     private const int Unknown = 500;
 
-    // Codes and types by name, where there is no number. OpenAI's of its error guide; vLLM's and SGLang's types are names of exceptions.
-    private static readonly Dictionary<string, int> Names = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["context_length_exceeded"] = 400, ["invalid_request_error"] = 400, ["invalid_prompt"] = 400, ["invalid_value"] = 400, ["BadRequestError"] = 400, ["BadRequest"] = 400,
-        ["authentication_error"] = 401, ["invalid_api_key"] = 401, ["AuthenticationError"] = 401, ["permission_error"] = 403, ["PermissionDeniedError"] = 403,
-        ["model_not_found"] = 404, ["not_found_error"] = 404, ["NotFoundError"] = 404,
-        ["timeout"] = 408, ["timeout_error"] = 408, ["APITimeoutError"] = 408,
-        ["rate_limit_exceeded"] = 429, ["rate_limit_error"] = 429, ["RateLimitError"] = 429, ["insufficient_quota"] = 429, ["tokens"] = 429, ["requests"] = 429,
-        ["overloaded_error"] = 503, ["server_overloaded"] = 503, ["engine_overloaded"] = 503, ["service_unavailable"] = 503, ["ServiceUnavailableError"] = 503,
-    };
-
     /// <summary>The error that a line tells; null: it tells none.</summary>
     /// <param name="line">A line of a stream, without its end.</param>
     public static EngineErrorEventException? Of(ReadOnlySpan<byte> line)
@@ -79,8 +68,21 @@ internal static class ErrorEvents
             return null;
         }
 
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var digits) ? Known(digits) : Names.TryGetValue(text, out var status) ? status : null;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var digits) ? Known(digits) : Named(text);
     }
+
+    // Codes and types by name, where there is no number. OpenAI's of its error guide; vLLM's and SGLang's types are names of exceptions.
+    private static int? Named(string name) => name switch
+    {
+        "context_length_exceeded" or "invalid_request_error" or "invalid_prompt" or "invalid_value" or "BadRequestError" or "BadRequest" => 400,
+        "authentication_error" or "invalid_api_key" or "AuthenticationError" => 401,
+        "permission_error" or "PermissionDeniedError" => 403,
+        "model_not_found" or "not_found_error" or "NotFoundError" => 404,
+        "timeout" or "timeout_error" or "APITimeoutError" => 408,
+        "rate_limit_exceeded" or "rate_limit_error" or "RateLimitError" or "insufficient_quota" or "tokens" or "requests" => 429,
+        "overloaded_error" or "server_overloaded" or "engine_overloaded" or "service_unavailable" or "ServiceUnavailable" or "ServiceUnavailableError" => 503,
+        _ => null,
+    };
 
     private static int? Known(int status) => status is >= 400 and < 600 ? status : null;
 

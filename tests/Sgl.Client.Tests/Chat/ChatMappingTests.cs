@@ -17,7 +17,14 @@ public sealed class ChatMappingTests
         var asked = await AskAsync(
             new ChatOptions
             {
-                Instructions = "Be brief.", MaxOutputTokens = 7, Temperature = 0.5f, TopP = 0.9f, TopK = 40, Seed = -1, StopSequences = ["\n"], ModelId = "sgl:fast",
+                Instructions = "Be brief.",
+                MaxOutputTokens = 7,
+                Temperature = 0.5f,
+                TopP = 0.9f,
+                TopK = 40,
+                Seed = -1,
+                StopSequences = ["\n"],
+                ModelId = "sgl:fast",
                 ResponseFormat = ChatResponseFormat.Text,
                 RawRepresentationFactory = _ => new Wire.AnswerRequest { Policy = new() { Threshold = 0.7 } },
             },
