@@ -93,7 +93,7 @@ public sealed record GuidanceRule(GuidanceRuleKind Kind, double Parameter)
         var counts = points.Select(p => KeepCount.Of(importance.Length, p.KeepRatio)).ToArray();
         if (Kind == GuidanceRuleKind.Adaptive)
         {
-            counts = [.. points.Select(p => AdaptiveRetention.Count(importance, Parameter, p.KeepRatio / 4, Math.Min(1, 3 * p.KeepRatio)))];
+            counts = [.. points.Select(p => AdaptiveRetention.Count(importance, Parameter, p.KeepRatio))];
         }
 
         var most = counts.Length == 0 ? 0 : counts.Max();

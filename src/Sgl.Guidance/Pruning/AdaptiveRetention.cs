@@ -7,6 +7,20 @@ namespace Sgl.Guidance;
 /// </summary>
 public static class AdaptiveRetention
 {
+    // Least and largest share of the tokens that stays, in keep ratios.
+    private const double Lowest = 0.25, Highest = 3;
+
+    /// <summary>How many of the most important tokens stay in place of a share <paramref name="keepRatio"/> of all: a quarter to three times as many.</summary>
+    /// <param name="importance">A, one number per visual token. Values below 0, as debiasing may leave them, hold nothing.</param>
+    /// <param name="share">s, 0 to 1. Where nothing is important at all the lower bound decides.</param>
+    /// <param name="keepRatio">r, 0 to 1.</param>
+    /// <exception cref="GuidanceException">A NaN in the importance, or a share that is out of range.</exception>
+    public static int Count(ReadOnlySpan<float> importance, double share, double keepRatio)
+    {
+        KeepCount.RequireRatio(keepRatio, "keep_ratio");
+        return Count(importance, share, Lowest * keepRatio, Math.Min(1, Highest * keepRatio));
+    }
+
     /// <summary>How many of the most important tokens stay.</summary>
     /// <param name="importance">A, one number per visual token. Values below 0, as debiasing may leave them, hold nothing.</param>
     /// <param name="share">s, 0 to 1. Where nothing is important at all the lower bound decides.</param>

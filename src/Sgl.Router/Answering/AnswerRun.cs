@@ -230,7 +230,7 @@ internal sealed class AnswerRun(
         var points = large.Info.GuidedByPictures ? [] : PrunePointRules.Read(policy.Prune, PrunableModel.Of(large.Info), policy.PruneField, violations);
         violations.ThrowIfAny();
 
-        var guidance = large.Info.GuidedByPictures ? LargeHop.PictureGuidance(policy.Pictures, _small) : LargeHop.Guidance(points, policy.TileThreshold, _small);
+        var guidance = large.Info.GuidedByPictures ? LargeHop.PictureGuidance(policy.Pictures, _small) : LargeHop.Guidance(points, policy.ImportanceShare, policy.TileThreshold, _small);
         guidance.Draft = policy.Draft ? Pairing.Draft(pipeline.Models.Small.Info, large.Info, _small) : null;
         return new LargeQuestion
         {

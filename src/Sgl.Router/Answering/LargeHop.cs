@@ -225,26 +225,32 @@ internal sealed class LargeHop
 
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>
     /// <param name="points">By rising layer, keep ratios not rising; so each mask is a subset of the one before.</param>
+    /// <param name="importanceShare">Of adaptive retention; null: the keep ratios say it all.</param>
     /// <param name="tileThreshold">Of guided tiles; null: all are encoded.</param>
     /// <param name="small">The small model's answer; null: it was not asked.</param>
-    public static Wire.Guidance Guidance(IReadOnlyList<PrunePoint> points, double? tileThreshold, SmallAnswer? small)
+    public static Wire.Guidance Guidance(IReadOnlyList<PrunePoint> points, double? importanceShare, double? tileThreshold, SmallAnswer? small)
     {
-        if (tileThreshold is { } threshold && small is { Layout.VisualTokenCount: > 0 })
-        {
-            return GuidedTiles(points, threshold, small);
-        }
-
-        if (points.Count == 0 || small is null || small.Layout.VisualTokenCount == 0)
+        if (small is null || small.Layout.VisualTokenCount == 0 || (points.Count == 0 && tileThreshold is null))
         {
             return new Wire.Guidance { Unpruned = new Wire.Unpruned() };
         }
 
         var importance = small.Completed.Importance.Values.ToArray();
+        if (tileThreshold is { } threshold)
+        {
+            return GuidedTiles([.. points.Select(p => p with { KeepRatio = Adapted(p.KeepRatio) })], threshold, small);
+        }
+
         var masks = new Wire.MaskGuidance();
         foreach (var point in points)
         {
-            masks.Steps.Add(new Wire.PruneStep { Layer = point.Layer, Mask = WireGuidance.From(KeepMask.FromImportance(importance, point.KeepRatio)) });
+            masks.Steps.Add(new Wire.PruneStep { Layer = point.Layer, Mask = WireGuidance.From(KeepMask.FromImportance(importance, Adapted(point.KeepRatio))) });
         }
+
+        // A half more, so that the ratio is of that count however it is rounded.
+        double Adapted(double keepRatio) => importanceShare is { } share
+            ? Math.Min(1, (AdaptiveRetention.Count(importance, share, keepRatio) + 0.5) / importance.Length)
+            : keepRatio;
 
         return new Wire.Guidance { Masks = masks, Digest = small.Layout.Digest };
     }

@@ -40,6 +40,9 @@ public sealed class NamedPolicyOptions
     /// <summary>The large model keeps all visual tokens. Excludes <see cref="Prune"/>.</summary>
     public bool Unpruned { get; set; }
 
+    /// <summary>Share of the importance that adaptive retention keeps, 0 to 1.</summary>
+    public double? ImportanceShare { get; set; }
+
     /// <summary>Takes the decision away from the scores.</summary>
     public ForcedRoute? Force { get; set; }
 

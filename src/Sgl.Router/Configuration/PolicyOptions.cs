@@ -64,6 +64,13 @@ public sealed class PolicyOptions
     /// <summary>The large model keeps all visual tokens. Excludes <see cref="Prune"/>.</summary>
     public bool Unpruned { get; set; }
 
+    /// <summary>
+    /// Adaptive retention: at each prune point the fewest visual tokens stay that hold this share of the importance, 0 to 1, but at least a quarter and at most three times
+    /// as many as its keep ratio says. Questions about little then cost less than ones about much.
+    /// </summary>
+    /// <value>Default: none, the keep ratios say it all.</value>
+    public double? ImportanceShare { get; set; }
+
     /// <summary>What happens when the large model fails or is late.</summary>
     /// <value>Default <see cref="LargeFailure.Degrade"/>.</value>
     public LargeFailure OnLargeFailure { get; set; }

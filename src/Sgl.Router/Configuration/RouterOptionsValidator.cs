@@ -102,6 +102,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Between(errors, "Policy:Window", policy.Window, 10, 100_000);
         Between(errors, "Policy:MinimumSamples", policy.MinimumSamples, 1, policy.Window);
         Prune("Policy", policy.Unpruned, policy.Prune, errors);
+        Between(errors, "Policy:ImportanceShare", policy.ImportanceShare ?? 0, 0, 1);
         Between(errors, "Policy:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
         Pictures("Policy", policy.Pictures, errors);
         Between(errors, "Policy:Importance:ConsistencyRatio", policy.Importance.ConsistencyRatio, 0, 1);
@@ -150,6 +151,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
                 || policy.Criterion is { } c && c is not (ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency),
             $"{key}:SkipConsistency", "is set where the criterion needs the consistency pass", "set a Criterion that does not, e.g. Confidence, or Force");
         Prune(key, policy.Unpruned, policy.Prune, errors);
+        Between(errors, $"{key}:ImportanceShare", policy.ImportanceShare ?? 0, 0, 1);
         Between(errors, $"{key}:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
         Pictures(key, policy.Pictures, errors);
         Defined(errors, $"{key}:Tiles", policy.Tiles);

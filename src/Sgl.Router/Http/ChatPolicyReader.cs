@@ -25,7 +25,7 @@ internal static class ChatPolicyReader
     /// <summary>The fields.</summary>
     public static IReadOnlyList<string> Fields { get; } =
     [
-        "policy", "threshold", "criterion", "prune", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "pictures", "image_limits", "keep_part_order",
+        "policy", "threshold", "criterion", "prune", "importance_share", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "pictures", "image_limits", "keep_part_order",
         "include_importance", "include", "provisional",
     ];
 
@@ -93,6 +93,11 @@ internal static class ChatPolicyReader
 
         policy.Criterion = sgl.OneOf("criterion", Wire.ExitCriterion.Unspecified, Criteria);
         policy.Prune.AddRange(sgl.Objects("prune").Select(Point));
+        if (sgl.Number("importance_share") is { } share)
+        {
+            policy.ImportanceShare = share;
+        }
+
         policy.Unpruned = sgl.Flag("unpruned");
         policy.OmitDraft = sgl.Flag("omit_draft");
         policy.Tiles = sgl.OneOf("tiles", Wire.TileMode.Unspecified, ("all", Wire.TileMode.All), ("guided", Wire.TileMode.Guided));

@@ -95,6 +95,9 @@ internal sealed record InfoPolicy
 
     public required bool Unpruned { get; init; }
 
+    /// <summary>Share of the importance that adaptive retention keeps; absent without it.</summary>
+    public double? ImportanceShare { get; init; }
+
     public required string Tiles { get; init; }
 
     public required double TileThreshold { get; init; }
@@ -121,6 +124,7 @@ internal sealed record InfoPolicy
             p.PositionCase == Wire.PrunePoint.PositionOneofCase.LayerFraction ? p.LayerFraction : null,
             p.KeepRatio))],
         Unpruned = policy.Unpruned,
+        ImportanceShare = policy.HasImportanceShare ? policy.ImportanceShare : null,
         Tiles = ChatDetails.Name(policy.Tiles),
         TileThreshold = policy.TileThreshold,
         Pictures = ChatDetails.Name(policy.Pictures?.Strategy ?? Wire.PictureStrategy.None),

@@ -39,6 +39,9 @@ internal sealed record ConfiguredPolicy
     /// <summary>Whether somebody wrote them down: the built-in ones are no wish.</summary>
     public bool HasOwnPrune { get; init; }
 
+    /// <summary>Share of the importance that adaptive retention keeps; null: the keep ratios say it all.</summary>
+    public double? ImportanceShare { get; init; }
+
     public required Wire.ImportanceOptions Importance { get; init; }
 
     public Wire.Route Force { get; init; }
@@ -75,6 +78,7 @@ internal sealed record ConfiguredPolicy
             Drift = DriftFrom(file, policy),
             Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : PointsOf(file) ?? [Point(Guidance.PruneSchedule.Paper(35))],
             HasOwnPrune = !policy.Unpruned && (policy.Prune.Count > 0 || file?.Prune is not null),
+            ImportanceShare = policy.ImportanceShare,
             Importance = new Wire.ImportanceOptions
             {
                 Variant = WireGuidance.From(policy.Importance.Variant),
@@ -112,6 +116,7 @@ internal sealed record ConfiguredPolicy
             Drift = named.HasThreshold ? DriftFrom(file, policy) : null,
             Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : PointsOf(file) ?? Prune,
             HasOwnPrune = !named.Unpruned && (named.Prune.Count > 0 || file?.Prune is not null || HasOwnPrune),
+            ImportanceShare = named.ImportanceShare ?? ImportanceShare,
             Importance = importance,
             Force = named.Force is { } force ? PolicyTerms.Routes.From(force) : Wire.Route.Unspecified,
             OnLargeFailure = named.OnLargeFailure ?? OnLargeFailure,
@@ -156,6 +161,11 @@ internal sealed record ConfiguredPolicy
             Pictures = Pictures,
         };
         policy.Prune.AddRange(Prune);
+        if (ImportanceShare is { } share)
+        {
+            policy.ImportanceShare = share;
+        }
+
         return policy;
     }
 

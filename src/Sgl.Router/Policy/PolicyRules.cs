@@ -53,6 +53,7 @@ internal static class PolicyRules
             Calibration = (defaults.Name, defaults.Drift),
             Prune = prune,
             PruneField = pruneField,
+            ImportanceShare = ImportanceShare(policy, defaults, violations),
             OnLargeFailure = PolicyTerms.LargeFailures.To(policy.OnLargeFailure) ?? defaults.OnLargeFailure,
             LargeTimeout = LargeTimeout(policy.LargeTimeout, violations) ?? defaults.LargeTimeout,
             Importance = importance,
@@ -111,6 +112,21 @@ internal static class PolicyRules
         return policy.Unpruned || large is { GuidedByPictures: true } || small is { ProbabilitiesOnly: true } ? ([], Field + ".prune")
             : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune")
             : (defaults.Prune, defaults.PruneField);
+    }
+
+    private static double? ImportanceShare(Wire.RoutingPolicy policy, ConfiguredPolicy defaults, ViolationList violations)
+    {
+        if (!policy.HasImportanceShare)
+        {
+            return defaults.ImportanceShare;
+        }
+
+        if (!(policy.ImportanceShare >= 0 && policy.ImportanceShare <= 1))
+        {
+            violations.Add($"{Field}.importance_share", FormattableString.Invariant($"must be between 0 and 1, was {policy.ImportanceShare}"));
+        }
+
+        return policy.ImportanceShare;
     }
 
     private static double? TileThreshold(Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? large, ViolationList violations)

@@ -24,6 +24,9 @@ internal sealed record RequestPolicy
     /// <summary>Path of <see cref="Prune"/> in error messages.</summary>
     public required string PruneField { get; init; }
 
+    /// <summary>Share of the importance that adaptive retention keeps; null: the keep ratios say it all.</summary>
+    public required double? ImportanceShare { get; init; }
+
     public required LargeFailure OnLargeFailure { get; init; }
 
     public required TimeSpan LargeTimeout { get; init; }
