@@ -16,13 +16,7 @@ internal static class ConsistencyBench
         {
             var request = Measuring.Tokens(options.Tokens) with { Importance = new ImportanceOptions(), ConsistencyRatio = 0.05 };
             var samples = (await Measuring.InterleavedAsync(options.Rounds, async () =>
-            {
-                var tile = subject.Tile();
-                var begin = Cost.Now();
-                await engine.EncodeAsync(tile, CancellationToken.None);
-                var tower = (Cost.Now() - begin) * ((double)prompt.VisualTokenCount / tile.VisualTokenCount);
-                return (Tower: tower, Phases: await Measuring.PhasesAsync(engine, prompt, request));
-            }))[0];
+                (Tower: await Measuring.TowerAsync(engine, subject, prompt), Phases: await Measuring.PhasesAsync(engine, prompt, request))))[0];
             Cost[] pass = [.. samples.Select(s => s.Phases.Consistency)];
             Cost[] language = [.. samples.Select(s => s.Phases.Prefill + s.Phases.Decode)];
             section.Row(

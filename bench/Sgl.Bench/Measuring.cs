@@ -89,6 +89,15 @@ internal static class Measuring
             new Cost(timings.Consistency.TotalSeconds, (end - last).Processor));
     }
 
+    /// <summary>The vision tower over a prompt's pictures: one tile, times the tiles.</summary>
+    public static async Task<Cost> TowerAsync(VlmEngine engine, Subject subject, PreparedPrompt prompt)
+    {
+        var tile = subject.Tile();
+        var begin = Cost.Now();
+        await engine.EncodeAsync(tile, CancellationToken.None);
+        return (Cost.Now() - begin) * ((double)prompt.VisualTokenCount / tile.VisualTokenCount);
+    }
+
     public static GenerationOptions Tokens(int count) => new() { Sampling = new SamplingOptions { MaxNewTokens = count, MinNewTokens = 0, StopTokenIds = [] } };
 
     public static double Median(IEnumerable<double> values)

@@ -122,7 +122,11 @@ internal static class PeersBench
         // mtmd tells every tensor; only what stands in front of an end is of interest.
         private const int LastWords = 20;
 
+        // Of Linux.
+        private const int Continue = 18, Stop = 19;
+
         private readonly Queue<string> _errors = new();
+        private int _id;
 
         public static Peer Start(string target, string precision, string cache, int threads)
         {
@@ -132,8 +136,6 @@ internal static class PeersBench
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             };
-            // Idle threads of theirs must not burn what ours need, nor the other way round.
-            start.Environment["OMP_WAIT_POLICY"] = "passive";
             var peer = new Peer(Process.Start(start) ?? throw new InvalidOperationException("dotnet could not be started"));
             peer.CollectErrors();
             string? line;
@@ -143,21 +145,46 @@ internal static class PeersBench
                 Console.WriteLine($"{precision}: {line}");
             }
             while (!line.StartsWith("ready", StringComparison.Ordinal));
+            // The process that was started is the one that starts it.
+            peer._id = (int)peer.Answer("process");
+            peer.Signal(Stop);
             return peer;
         }
 
+        /// <summary>It runs while it is asked and stands still otherwise: its threads may wait as they like, and take nothing of ours.</summary>
         public double Ask(string question)
+        {
+            Signal(Continue);
+            var answer = Answer(question);
+            Signal(Stop);
+            return answer;
+        }
+
+        public void Dispose()
+        {
+            Signal(Continue);
+            process.StandardInput.Close();
+            process.WaitForExit(TimeSpan.FromSeconds(20));
+            process.Dispose();
+        }
+
+        private double Answer(string question)
         {
             process.StandardInput.WriteLine(question);
             return double.Parse(Read(), CultureInfo.InvariantCulture);
         }
 
-        public void Dispose()
+        private void Signal(int signal)
         {
-            process.StandardInput.Close();
-            process.WaitForExit(TimeSpan.FromSeconds(20));
-            process.Dispose();
+            if (kill(_id, signal) != 0)
+            {
+                throw new InvalidOperationException($"the peer takes no signal {signal}; has it ended?");
+            }
         }
+
+        [System.Runtime.InteropServices.DllImport("libc")]
+        [System.Runtime.InteropServices.DefaultDllImportSearchPaths(System.Runtime.InteropServices.DllImportSearchPath.SafeDirectories)]
+        private static extern int kill(int process, int signal);
 
         private void CollectErrors()
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using LLama;
-using LLama.Abstractions;
 using LLama.Common;
 using LLama.Native;
 

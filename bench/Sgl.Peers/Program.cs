@@ -7,10 +7,11 @@ using Sgl.Peers;
 //   decode ROWS SEQUENCES STEPS      seconds per step
 //   tile                             seconds of one tile through the vision tower
 //   memory                           resident bytes
+//   process                          its id
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is not [var target, var precision, var cache, var threadText])
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Sgl.Peers -- 1b|2b F16|Q8_0|Q4_0|genai|tower|prepare CACHE THREADS, then lines: prefill ROWS | decode ROWS SEQUENCES STEPS | tile | memory");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Sgl.Peers -- 1b|2b F16|Q8_0|Q4_0|genai|tower|prepare CACHE THREADS, then lines: prefill ROWS | decode ROWS SEQUENCES STEPS | tile | memory | process");
     return 1;
 }
 
@@ -52,6 +53,7 @@ while (Console.ReadLine() is { } line)
         "decode" when peer is not null => peer.Decode(Number(1), Number(2), Number(3)),
         "tile" when tower is not null => tower.Tile(),
         "memory" => Environment.WorkingSet,
+        "process" => Environment.ProcessId,
         _ => double.NaN,
     });
 }
