@@ -145,26 +145,14 @@ internal sealed class LargeHop
                 await stream.GuideAsync(question.Guidance).WaitAsync(attempt.Token);
             }
 
-            Wire.PromptLayout? layout = null;
-            Wire.PruneOutcome? pruning = null;
             var position = 0;
-            await foreach (var message in stream.EventsAsync(attempt.Token))
+            return await AnswerOfAsync(stream, question, call.RequestId, async message =>
             {
                 attempt.Heard();
                 switch (message.EventCase)
                 {
-                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Layout:
-                        layout = message.Layout;
-                        RequireSameTokens(layout, question, call.RequestId);
-                        if (told is null)
-                        {
-                            await onLayout(told = layout);
-                        }
-
-                        break;
-                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Accepted:
-                        pruning = message.Accepted;
-                        RequireOurMasks(pruning, question, call.RequestId);
+                    case Wire.LargeServiceGenerateResponse.EventOneofCase.Layout when told is null:
+                        await onLayout(told = message.Layout);
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Token:
                         attempt.Commit();
@@ -172,13 +160,9 @@ internal sealed class LargeHop
                         break;
                     case Wire.LargeServiceGenerateResponse.EventOneofCase.Completed:
                         RouterActivity.Tell(activity, attempt, message.Completed.Usage, message.Completed.FinishReason);
-                        return layout is not null && pruning is not null
-                            ? new LargeAnswer(layout, pruning, message.Completed)
-                            : throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "it completed without layout and accepted guidance");
+                        break;
                 }
-            }
-
-            throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "its stream ended without a completed event");
+            }, attempt.Token);
         }
 
         // What was shown already is a draft that costs one pass.
@@ -209,18 +193,7 @@ internal sealed class LargeHop
         }
 
         using var stream = LargeCall.Open(lease.Replica, question.Input, question.Guidance, call.ToHop(question.Timeout, _time, call.CancellationToken));
-        var (layout, pruning) = (new Wire.PromptLayout(), new Wire.PruneOutcome());
-        await foreach (var message in stream.EventsAsync(call.CancellationToken))
-        {
-            layout = message.Layout ?? layout;
-            pruning = message.Accepted ?? pruning;
-            if (message.Completed is { } completed)
-            {
-                return new LargeAnswer(layout, pruning, completed);
-            }
-        }
-
-        throw HopErrors.Broken(_backends.Large.Name, call.RequestId, "its stream ended without a completed event");
+        return await AnswerOfAsync(stream, question, call.RequestId, _ => Task.CompletedTask, call.CancellationToken);
     }
 
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>
@@ -287,6 +260,43 @@ internal sealed class LargeHop
         }
 
         return new Wire.Guidance { Ranked = ranked, Tiles = new Wire.GuidedTiles { Threshold = threshold }, Digest = small.Layout.Digest };
+    }
+
+    /// <summary>Reads a call to its end, and holds what the service says of prompt and masks against the question.</summary>
+    /// <param name="stream">All was sent.</param>
+    /// <param name="question">What it was asked.</param>
+    /// <param name="requestId">For errors.</param>
+    /// <param name="tell">Gets each event, after it was checked.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task<LargeAnswer> AnswerOfAsync(
+        LargeCall stream, LargeQuestion question, string requestId, Func<Wire.LargeServiceGenerateResponse, Task> tell, CancellationToken cancellationToken)
+    {
+        Wire.PromptLayout? layout = null;
+        Wire.PruneOutcome? pruning = null;
+        await foreach (var message in stream.EventsAsync(cancellationToken))
+        {
+            switch (message.EventCase)
+            {
+                case Wire.LargeServiceGenerateResponse.EventOneofCase.Layout:
+                    layout = message.Layout;
+                    RequireSameTokens(layout, question, requestId);
+                    break;
+                case Wire.LargeServiceGenerateResponse.EventOneofCase.Accepted:
+                    pruning = message.Accepted;
+                    RequireOurMasks(pruning, question, requestId);
+                    break;
+            }
+
+            await tell(message);
+            if (message.Completed is { } completed)
+            {
+                return layout is not null && pruning is not null
+                    ? new LargeAnswer(layout, pruning, completed)
+                    : throw HopErrors.Broken(_backends.Large.Name, requestId, "it completed without layout and accepted guidance");
+            }
+        }
+
+        throw HopErrors.Broken(_backends.Large.Name, requestId, "its stream ended without a completed event");
     }
 
     // A mask of another length would keep the wrong tokens without anyone noticing.

@@ -30,7 +30,7 @@ internal sealed partial class SecondOpinions(
     LargeHop large, IOptions<RouterOptions> options, RouterMetrics metrics, IHostApplicationLifetime lifetime, ILogger<SecondOpinions> logger)
 {
     private readonly SecondOpinionOptions _options = options.Value.SecondOpinion;
-    private readonly Dictionary<string, Agreement> _agreements = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RunningMean> _agreements = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private double _due;
     private bool _asking;
@@ -104,36 +104,14 @@ internal sealed partial class SecondOpinions(
         {
             if (!_agreements.TryGetValue(policy, out var agreement))
             {
-                _agreements[policy] = agreement = new Agreement(_options.Window);
+                _agreements[policy] = agreement = new RunningMean(_options.Window);
             }
 
-            agreement.Add(same);
+            agreement.Add(same ? 1 : 0);
             if (agreement.Count >= _options.MinimumSamples)
             {
-                metrics.SetAgreement(policy, agreement.Share);
+                metrics.SetAgreement(policy, agreement.Value);
             }
-        }
-    }
-
-    /// <summary>The share of the latest opinions that agreed.</summary>
-    private sealed class Agreement(int window)
-    {
-        private readonly Queue<bool> _latest = new(window);
-        private int _same;
-
-        public int Count => _latest.Count;
-
-        public double Share => (double)_same / Count;
-
-        public void Add(bool same)
-        {
-            if (_latest.Count == window && _latest.Dequeue())
-            {
-                _same--;
-            }
-
-            _latest.Enqueue(same);
-            _same += same ? 1 : 0;
         }
     }
 

@@ -10,9 +10,7 @@ namespace Sgl.Router;
 public sealed class TargetCostThreshold : IThresholdSource
 {
     private readonly double _target;
-    private readonly double _warmStart;
-    private readonly int _minimum;
-    private readonly Dictionary<ExitCriterion, RunningQuantile> _scores;
+    private readonly RunningScores _scores;
     private readonly Lock _gate = new();
     private readonly RunningMean _small;
     private readonly RunningMean _large;
@@ -24,9 +22,9 @@ public sealed class TargetCostThreshold : IThresholdSource
     /// <param name="minimum">Scores needed, at most <paramref name="window"/>.</param>
     public TargetCostThreshold(double target, double warmStart, int window, int minimum)
     {
-        (_target, _warmStart, _minimum) = (target, warmStart, minimum);
+        _target = target;
+        _scores = new RunningScores(warmStart, window, minimum);
         (_small, _large) = (new RunningMean(window), new RunningMean(window));
-        _scores = Enum.GetValues<ExitCriterion>().ToDictionary(c => c, _ => new RunningQuantile(window));
     }
 
     /// <summary>The share of exits that costs the target now; null: one of the two costs is not known yet.</summary>
@@ -44,32 +42,10 @@ public sealed class TargetCostThreshold : IThresholdSource
     }
 
     /// <inheritdoc/>
-    public double For(ExitCriterion criterion)
-    {
-        var share = ExitShare;
-        lock (_gate)
-        {
-            var scores = _scores[criterion];
-            return share is not { } reached || scores.Count < _minimum ? _warmStart : scores.ReachedBy(reached);
-        }
-    }
+    public double For(ExitCriterion criterion) => _scores.ReachedBy(criterion, ExitShare);
 
     /// <inheritdoc/>
-    public void Record(ExitScoreSet scores)
-    {
-        ArgumentNullException.ThrowIfNull(scores);
-        lock (_gate)
-        {
-            foreach (var (criterion, window) in _scores)
-            {
-                var score = scores[criterion];
-                if (!double.IsNaN(score))
-                {
-                    window.Add(score);
-                }
-            }
-        }
-    }
+    public void Record(ExitScoreSet scores) => _scores.Record(scores);
 
     /// <summary>Tells what an answer has cost.</summary>
     /// <param name="small">The small model's part.</param>
@@ -83,27 +59,6 @@ public sealed class TargetCostThreshold : IThresholdSource
             {
                 _large.Add(more);
             }
-        }
-    }
-
-    /// <summary>The mean of the last N numbers.</summary>
-    private sealed class RunningMean(int window)
-    {
-        private readonly Queue<double> _latest = new(window);
-
-        public int Count => _latest.Count;
-
-        // Summed anew: a sum that is kept drifts, and N numbers take a microsecond.
-        public double Value => _latest.Average();
-
-        public void Add(double value)
-        {
-            if (_latest.Count == window)
-            {
-                _latest.Dequeue();
-            }
-
-            _latest.Enqueue(value);
         }
     }
 }

@@ -6,9 +6,7 @@ namespace Sgl.Router;
 public sealed class TargetRatioThreshold : IThresholdSource
 {
     private readonly double _target;
-    private readonly double _warmStart;
-    private readonly int _minimum;
-    private readonly Dictionary<ExitCriterion, RunningQuantile> _scores;
+    private readonly RunningScores _scores;
 
     /// <summary>Creates the source without any scores.</summary>
     /// <param name="target">Share of answers that shall exit, 0 to 1.</param>
@@ -17,34 +15,13 @@ public sealed class TargetRatioThreshold : IThresholdSource
     /// <param name="minimum">Scores needed, at most <paramref name="window"/>.</param>
     public TargetRatioThreshold(double target, double warmStart, int window, int minimum)
     {
-        (_target, _warmStart, _minimum) = (target, warmStart, minimum);
-        _scores = Enum.GetValues<ExitCriterion>().ToDictionary(c => c, _ => new RunningQuantile(window));
+        _target = target;
+        _scores = new RunningScores(warmStart, window, minimum);
     }
 
     /// <inheritdoc/>
-    public double For(ExitCriterion criterion)
-    {
-        var scores = _scores[criterion];
-        lock (scores)
-        {
-            return scores.Count < _minimum ? _warmStart : scores.ReachedBy(_target);
-        }
-    }
+    public double For(ExitCriterion criterion) => _scores.ReachedBy(criterion, _target);
 
     /// <inheritdoc/>
-    public void Record(ExitScoreSet scores)
-    {
-        ArgumentNullException.ThrowIfNull(scores);
-        foreach (var (criterion, window) in _scores)
-        {
-            var score = scores[criterion];
-            if (!double.IsNaN(score))
-            {
-                lock (window)
-                {
-                    window.Add(score);
-                }
-            }
-        }
-    }
+    public void Record(ExitScoreSet scores) => _scores.Record(scores);
 }

@@ -17,7 +17,6 @@ internal sealed class DecoderStage : IStage
     private const int FirstCache = 6;
 
     private readonly LanguageModelConfig _config;
-    private readonly bool _importance;
     private readonly InferenceSession _rows;
     private readonly InferenceSession _step;
     private readonly int[] _deepStackLayers;
@@ -38,7 +37,7 @@ internal sealed class DecoderStage : IStage
     {
         _config = config;
         Placement = placement;
-        _importance = importance;
+        HasImportance = importance;
         // Each session packs all weights again before the runtime finds that it has them. So there is none for runs without importance: those that have it can leave it out.
         _rows = Create(importance ? ImportanceOutput.ChosenRows : ImportanceOutput.None);
         _step = importance ? Create(ImportanceOutput.DecodeRow) : _rows;
@@ -61,7 +60,7 @@ internal sealed class DecoderStage : IStage
     public KvPool Kv { get; }
 
     /// <summary>Whether this stage can yield importance.</summary>
-    public bool HasImportance => _importance;
+    public bool HasImportance { get; }
 
     /// <summary>
     /// Runs the layers over <paramref name="batch"/> sequences of <paramref name="rows"/> new rows each, in slots <paramref name="firstSlot"/>...
@@ -78,7 +77,7 @@ internal sealed class DecoderStage : IStage
         var kv = slab.View(firstSlot, batch);
         RequireImportance(importance);
         var session = rows == 1 ? _step : _rows;
-        var asksRows = _importance && session == _rows;
+        var asksRows = HasImportance && session == _rows;
         var wanted = importance ?? (asksRows ? inputs.AskNothing(batch) : default);
         var values = new List<OrtValue>(12);
         OrtValue Own(OrtValue value)
@@ -179,7 +178,7 @@ internal sealed class DecoderStage : IStage
 
     private void RequireImportance(ImportanceShape? asked)
     {
-        if (asked is not null && !_importance)
+        if (asked is not null && !HasImportance)
         {
             throw new InvalidOperationException("this engine was loaded without importance");
         }
