@@ -12,9 +12,12 @@ public static class CalibrationSamples
     /// <param name="method">
     /// Key of the large model's method; null takes the only one there is, or of several the SGP one that keeps most visual tokens.
     /// </param>
-    /// <returns>The samples and the method's key; null where the run has no answers of a large model.</returns>
+    /// <returns>
+    /// The samples and the method's key, null where the run has no answers of a large model; and for <see cref="ExitCriterion.Learnt"/> what was learnt from them, whose held-out
+    /// scores they then have.
+    /// </returns>
     /// <exception cref="EvaluationException">No usable answers, or no such method.</exception>
-    public static (IReadOnlyList<CalibrationSample> Samples, string? Method) Of(
+    public static (IReadOnlyList<CalibrationSample> Samples, string? Method, LearntExit? Learnt) Of(
         IReadOnlyList<ResultRecord> records, ExitCriterion criterion, string? method = null)
     {
         ArgumentNullException.ThrowIfNull(records);
@@ -35,9 +38,19 @@ public static class CalibrationSamples
             .Where(m => m.Key.StartsWith("sgp-", StringComparison.Ordinal))
             .OrderByDescending(m => m.Average(r => r.AverageRetention ?? 0)).Concat(methods).FirstOrDefault()?.Key;
         var large = answered.Where(r => r.Method == chosen).ToDictionary(r => (r.Benchmark, r.Id));
-        return ([.. small.Select(s => Sample(s, large.GetValueOrDefault((s.Benchmark, s.Id)), criterion))], chosen);
+        if (criterion != ExitCriterion.Learnt)
+        {
+            return ([.. small.Select(s => Sample(s, Large(s), s.ExitScores![criterion]))], chosen, null);
+        }
+
+        // An answer without a label, or whose large answer failed, teaches nothing.
+        var labelled = small.Where(s => s.Score is not null && (chosen is null || Large(s)?.Score is not null)).ToArray();
+        var learnt = LearntExit.Of([.. labelled.Select(s => new LearntSample(s.ExitScores!, s.GeneratedTokens, s.Score!.Value, Large(s)?.Score))]);
+        return ([.. labelled.Select((s, i) => Sample(s, Large(s), learnt.HeldOut[i]))], chosen, learnt);
+
+        ResultRecord? Large(ResultRecord s) => large.GetValueOrDefault((s.Benchmark, s.Id));
     }
 
-    private static CalibrationSample Sample(ResultRecord small, ResultRecord? large, ExitCriterion criterion) => new(
-        small.ExitScores![criterion], small.Score, large?.Score, small.Timings?.Total, large?.Timings?.Total);
+    private static CalibrationSample Sample(ResultRecord small, ResultRecord? large, double score) => new(
+        score, small.Score, large?.Score, small.Timings?.Total, large?.Timings?.Total);
 }

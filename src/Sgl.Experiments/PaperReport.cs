@@ -73,7 +73,7 @@ public sealed class PaperReport(RunHeader header, Dataset dataset, IReadOnlyList
                 Row(PruningMethod.Sgp, 9), Row(PruningMethod.Sgp, 9, new ImportanceOptions { LayerFraction = fraction }), 1);
         }
 
-        claims.AddRange(Enum.GetValues<ExitCriterion>().Where(c => c != ExitCriterion.Decision).Select(AreaClaim).OfType<Claim>());
+        claims.AddRange(ExitCriteria.Measured.Where(c => c != ExitCriterion.Decision).Select(AreaClaim).OfType<Claim>());
         return claims;
     }
 

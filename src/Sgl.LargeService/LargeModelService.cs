@@ -99,6 +99,12 @@ public sealed partial class LargeModelService(
         var plan = GuidanceReader.Read(guidance, model, prepared.Prompt.VisualTokenCount, violations, prepared.Prompt.Tiles);
         var draft = DraftReader.Read(guidance.Draft, model, violations);
         violations.ThrowIfAny();
+        if (guidance.Ranked is { HasDiversityWeight: true } ranked)
+        {
+            var features = await prepared.Engine.FeaturesAsync(prepared.Prompt, call.Token);
+            plan = DiverseTokens.Plan(ranked, plan, features, model.Layers, call.Token);
+        }
+
         await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
 
         var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan, Draft = draft, Grammar = prepared.Grammar };

@@ -34,6 +34,9 @@ public sealed record PolicyFile
     /// <summary>Answers at or above it exit; at least 0. Above 1: none does.</summary>
     public required double Threshold { get; init; }
 
+    /// <summary>How the scores are combined; with <see cref="ExitCriterion.Learnt"/>, and only with it.</summary>
+    public LearntCriterion? Learnt { get; init; }
+
     /// <summary>Name of the small model that was calibrated; the router warns when it serves another.</summary>
     public string? SmallModel { get; init; }
 
@@ -116,6 +119,8 @@ public sealed record PolicyFile
     private string? Problem() =>
         Version != CurrentVersion ? $"has version {Version}, expected {CurrentVersion}"
         : !(Threshold >= 0 && double.IsFinite(Threshold)) ? FormattableString.Invariant($"has threshold {Threshold}, expected 0 or above")
+        : (Criterion == ExitCriterion.Learnt) != (Learnt is not null) ? "needs learnt with criterion learnt, and only with it"
+        : Learnt is { } learnt && (learnt.Small is null ? "is missing" : learnt.Small.Problem() ?? learnt.Large?.Problem()) is { } weights ? $"has a learnt probability that {weights}"
         : NoShare("tile_threshold", TileThreshold) ?? NoShare("target_exit_ratio", TargetExitRatio) ?? NoShare("target_accuracy", TargetAccuracy)
             ?? NoShare("expected_exit_ratio", ExpectedExitRatio) ?? NoShare("expected.exit_ratio", Expected?.ExitRatio)
             ?? (Prune?.Any(p => p is null || !p.IsValid) == true ? "has a prune point that is no layer or layer_fraction with a keep_ratio from 0 to 1" : null)

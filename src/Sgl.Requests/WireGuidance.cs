@@ -15,7 +15,8 @@ public static class WireGuidance
         (ExitCriterion.QuantileQ1, Wire.ExitCriterion.QuantileQ1),
         (ExitCriterion.QuantileQ2, Wire.ExitCriterion.QuantileQ2),
         (ExitCriterion.QuantileQ3, Wire.ExitCriterion.QuantileQ3),
-        (ExitCriterion.LengthNormalisedConsistency, Wire.ExitCriterion.LengthNormalisedConsistency));
+        (ExitCriterion.LengthNormalisedConsistency, Wire.ExitCriterion.LengthNormalisedConsistency),
+        (ExitCriterion.Learnt, Wire.ExitCriterion.Learnt));
 
     private static readonly EnumMap<ImportanceVariant, Wire.ImportanceVariant> Variants = new(
         (ImportanceVariant.Reference, Wire.ImportanceVariant.Reference),
@@ -64,6 +65,7 @@ public static class WireGuidance
         Set(scores.QuantileQ2, v => wire.QuantileQ2 = v);
         Set(scores.QuantileQ3, v => wire.QuantileQ3 = v);
         Set(scores.LengthNormalisedConsistency, v => wire.LengthNormalisedConsistency = v);
+        Set(scores.Learnt, v => wire.Learnt = v);
         return wire;
 
         static void Set(double score, Action<double> assign)
@@ -87,7 +89,10 @@ public static class WireGuidance
             scores.HasQuantileQ1 ? scores.QuantileQ1 : double.NaN,
             scores.HasQuantileQ2 ? scores.QuantileQ2 : double.NaN,
             scores.HasQuantileQ3 ? scores.QuantileQ3 : double.NaN,
-            scores.HasLengthNormalisedConsistency ? scores.LengthNormalisedConsistency : double.NaN);
+            scores.HasLengthNormalisedConsistency ? scores.LengthNormalisedConsistency : double.NaN)
+        {
+            Learnt = scores.HasLearnt ? scores.Learnt : double.NaN,
+        };
     }
 
     /// <summary>The scores that were computed by the names of their criteria, for JSON; null where none are told.</summary>

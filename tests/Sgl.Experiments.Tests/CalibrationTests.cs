@@ -16,7 +16,7 @@ public sealed class CalibrationTests : IDisposable
     [InlineData(ExitCriterion.QuantileQ1)]
     public void ForExitRatio_SavedPolicy_IsWhatTheRouterLoads(ExitCriterion criterion)
     {
-        var (samples, method) = CalibrationSamples.Of(Records(400), criterion);
+        var (samples, method, _) = CalibrationSamples.Of(Records(400), criterion);
         var policy = new Calibrator(criterion, samples) { SmallModel = "s", LargeModel = "l", Source = "test" }.ForExitRatio(0.6, DateTimeOffset.UnixEpoch);
         policy.Save(_folder.Combine("policy.json"));
 
@@ -31,9 +31,30 @@ public sealed class CalibrationTests : IDisposable
     }
 
     [Fact]
+    public void Of_LearntCriterion_SavedPolicyScoresAnswersAsCalibrated()
+    {
+        var (samples, _, learnt) = CalibrationSamples.Of(Records(400), ExitCriterion.Learnt);
+        var policy = new Calibrator(ExitCriterion.Learnt, samples).ForExitRatio(0.6, DateTimeOffset.UnixEpoch);
+        (policy with { Learnt = learnt!.Criterion }).Save(_folder.Combine("learnt.json"));
+
+        var loaded = PolicyFile.Load(_folder.Combine("learnt.json"));
+
+        var scores = Records(400).Where(r => r.ExitScores is not null && r.Method == ResultRecord.SmallMethod).Select(r => loaded.Learnt!.Score(r.ExitScores!, r.GeneratedTokens)).ToArray();
+        Assert.Equal(0.6, scores.Count(s => ExitDecision.Exits(s, loaded.Threshold)) / 400.0, 0.05);
+        Assert.Throws<PolicyFileException>(() => policy.Save(_folder.Combine("nothing-learnt.json")));
+    }
+
+    [Fact]
+    public void Of_LearntCriterionWithAnswersWithoutLabel_LearnsFromTheOthers()
+    {
+        var records = Records(400).Select(r => int.Parse(r.Id, System.Globalization.CultureInfo.InvariantCulture) % 4 == 0 ? r with { Score = null } : r).ToArray();
+        Assert.Equal(300, CalibrationSamples.Of(records, ExitCriterion.Learnt).Samples.Count);
+    }
+
+    [Fact]
     public void Of_UnlabelledRequests_ExitRatioOnly()
     {
-        var (samples, _) = CalibrationSamples.Of([.. Records(400).Select(r => r with { Score = null })], ExitCriterion.Decision);
+        var (samples, _, _) = CalibrationSamples.Of([.. Records(400).Select(r => r with { Score = null })], ExitCriterion.Decision);
         var calibrator = new Calibrator(ExitCriterion.Decision, samples);
 
         Assert.Null(calibrator.ForExitRatio(0.5, DateTimeOffset.UnixEpoch).Expected!.Accuracy);

@@ -20,7 +20,7 @@ public class ExitScoreTests
         Assert.Equal(0.8, scores.QuantileQ3, 1e-6); // rank floor(2.25) = 2
         Assert.Equal(0.5, scores.LengthNormalisedConsistency, 1e-6);
         Assert.Equal(scores.Decision, scores[ExitCriterion.Decision]);
-        Assert.Equal(8, Enum.GetValues<ExitCriterion>().Select(c => scores[c]).Count(double.IsFinite));
+        Assert.Equal(8, ExitCriteria.Measured.Select(c => scores[c]).Count(double.IsFinite));
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public class ExitScoreTests
         Gen.Select(Gen.Float[0, 1].Array[1, 20], Gen.Float[0, 1].Array[20]).Sample((p, pruned) =>
         {
             var scores = ExitScores.Of(Logs(p), p, 5, Logs(pruned[..p.Length]));
-            Assert.All(Enum.GetValues<ExitCriterion>(), c => Assert.InRange(scores[c], 0, 1));
+            Assert.All(ExitCriteria.Measured, c => Assert.InRange(scores[c], 0, 1));
             Assert.True(scores.QuantileQ1 <= scores.QuantileQ2 && scores.QuantileQ2 <= scores.QuantileQ3);
             Assert.True(scores.Consistency <= scores.LengthNormalisedConsistency + 1e-12);
             Assert.InRange(scores.Confidence, p.Min() * 0.9999, (p.Max() * 1.0001) + 1e-12);

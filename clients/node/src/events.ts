@@ -70,6 +70,7 @@ const scores = {
   EXIT_CRITERION_QUANTILE_Q2: "quantile_q2",
   EXIT_CRITERION_QUANTILE_Q3: "quantile_q3",
   EXIT_CRITERION_LENGTH_NORMALISED_CONSISTENCY: "length_normalised_consistency",
+  EXIT_CRITERION_LEARNT: "learnt",
 } as const;
 
 function scoreOf(decision: Decision__Output | null): number | null {

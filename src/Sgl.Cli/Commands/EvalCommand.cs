@@ -79,6 +79,13 @@ internal static class EvalCommand
         });
         var pictures = new PictureOptions();
         pictures.AddTo(command, router);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(criteria)?.Contains(ExitCriterion.Learnt) == true)
+            {
+                result.AddError("--criterion Learnt: no answer has that score by itself; 'sgl calibrate --from results.jsonl --criterion Learnt' learns it and says what it is worth.");
+            }
+        });
         command.SetAction((result, cancellationToken) =>
         {
             var name = result.GetValue(benchmark) ?? "synthetic";

@@ -83,13 +83,15 @@ internal sealed class CalibrateRun(Terminal terminal)
             return WriteCheapest(prices, header, records, source);
         }
 
-        var (samples, method) = CalibrationSamples.Of(records, Criterion, Method);
+        var (samples, method, learnt) = CalibrationSamples.Of(records, Criterion, Method);
         var calibrator = new Calibrator(Criterion, samples, Seed + 1) { Source = Path.GetFileName(source), SmallModel = header.Small, LargeModel = header.Large };
         var policy = Accuracy is { } accuracy
             ? calibrator.ForAccuracy(accuracy, Of, TimeProvider.System.GetUtcNow())
             : calibrator.ForExitRatio(ExitRatio!.Value, TimeProvider.System.GetUtcNow());
+        policy = policy with { Learnt = learnt?.Criterion };
         policy.Save(Output);
         Say(policy, method);
+        Say(learnt);
         if (policy.Sample!.Labelled > 0)
         {
             CalibrationPlots.Reliability($"Reliability of {Criterion}, {header.Small}", calibrator.Reliability())
@@ -110,10 +112,12 @@ internal sealed class CalibrateRun(Terminal terminal)
             LargeModel = header.Large,
         };
         var (chosen, choices) = calibrator.Cheapest(Accuracy!.Value, TimeProvider.System.GetUtcNow());
-        var policy = CostCandidates.Applied(chosen);
+        var learnt = Criterion == ExitCriterion.Learnt ? CalibrationSamples.Of(records, Criterion, chosen.Method).Learnt : null;
+        var policy = CostCandidates.Applied(chosen) with { Learnt = learnt?.Criterion };
         policy.Save(Output);
         terminal.Line(CostCandidates.Table(choices).ToMarkdown());
         Say(policy, policy.Method);
+        Say(learnt);
         var (expected, unit) = (policy.Expected!, prices == new CostPrices() ? " s" : "");
         terminal.Line(Text($"cheapest      {expected.CostPerRequest:0.#####}{unit} a request; on requests it was not chosen from {expected.HeldOutCostPerRequest:0.#####}{unit}, accuracy {Share(expected.HeldOutAccuracy, null)}"));
         terminal.Line($"policy        {Output}; a router loads it with Router:Policy:File, 'sgl serve' with --policy");
@@ -135,6 +139,21 @@ internal sealed class CalibrateRun(Terminal terminal)
         foreach (var warning in sample.Warnings)
         {
             terminal.Line($"warning       {warning}", new Spectre.Console.Style(Spectre.Console.Color.Yellow));
+        }
+    }
+
+    /// <summary>What the learnt score is worth on requests that it was not learnt from, and whether it is worth having.</summary>
+    private void Say(LearntExit? learnt)
+    {
+        if (learnt is not { OverDecision: { } overDecision, OverBest: { } overBest, BestMeasured: { } best })
+        {
+            return;
+        }
+
+        terminal.Line(Text($"learnt        area {learnt.Area:0.00} points, held out: {overDecision.Value:+0.00;-0.00} [{overDecision.Low:0.00}, {overDecision.High:0.00}] over Decision, {overBest.Value:+0.00;-0.00} [{overBest.Low:0.00}, {overBest.High:0.00}] over {best}, the best one that is measured"));
+        if (overBest.Low <= 0)
+        {
+            terminal.Line($"warning       not better than {best} beyond chance: --criterion {best} does as well and has nothing to go out of date", new Spectre.Console.Style(Spectre.Console.Color.Yellow));
         }
     }
 

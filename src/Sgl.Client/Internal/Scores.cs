@@ -21,6 +21,7 @@ internal static class Scores
             Wire.ExitCriterion.QuantileQ2 when scores.HasQuantileQ2 => scores.QuantileQ2,
             Wire.ExitCriterion.QuantileQ3 when scores.HasQuantileQ3 => scores.QuantileQ3,
             Wire.ExitCriterion.LengthNormalisedConsistency when scores.HasLengthNormalisedConsistency => scores.LengthNormalisedConsistency,
+            Wire.ExitCriterion.Learnt when scores.HasLearnt => scores.Learnt,
             _ => null,
         };
     }

@@ -154,7 +154,7 @@ public sealed class EvaluationReport
     {
         var table = new Table($"Exit criteria on {benchmark}", "criterion", "area", "score at 20 % exits", "40 %", "60 %", "80 %");
         var series = new List<PlotSeries>();
-        foreach (var criterion in criteria ?? Enum.GetValues<ExitCriterion>())
+        foreach (var criterion in criteria ?? Guidance.ExitCriteria.Measured)
         {
             var samples = ExitSamples(benchmark, largeMethod, criterion);
             if (samples.Count == 0 || samples.All(s => double.IsNaN(s.ExitScore)))

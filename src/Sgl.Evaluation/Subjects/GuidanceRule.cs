@@ -32,8 +32,8 @@ public sealed record GuidanceRule(GuidanceRuleKind Kind, double Parameter)
         ("adaptive", GuidanceRuleKind.Adaptive, 0.5, 0, 1),
         ("progressive", GuidanceRuleKind.Progressive, 3, 1, 1000),
         ("debiased", GuidanceRuleKind.Debiased, ImportanceTrend.DefaultBins, 1, 1 << 16),
-        ("dpp", GuidanceRuleKind.Determinantal, 1, 0, 100),
-        ("maxmin", GuidanceRuleKind.MaxMin, 1, 0, 100),
+        ("dpp", GuidanceRuleKind.Determinantal, 1, 0, DiverseSelection.HighestWeight),
+        ("maxmin", GuidanceRuleKind.MaxMin, 1, 0, DiverseSelection.HighestWeight),
     ];
 
     /// <summary>The rules' names.</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sgl.Guidance;
 
 /// <summary>Ways to decide whether the small model's answer is good enough (paper section 4.4 and Figure 4).</summary>
@@ -26,6 +28,20 @@ public enum ExitCriterion
 
     /// <summary>Eq. 8 with the length normalisation of eq. 6.</summary>
     LengthNormalisedConsistency,
+
+    /// <summary>A combination of the others that was learnt: <see cref="LearntCriterion"/>. Answers have it only where one is at hand.</summary>
+    Learnt,
+}
+
+/// <summary>The criteria by kind.</summary>
+public static class ExitCriteria
+{
+    /// <summary>Those that an answer has by itself.</summary>
+    public static IReadOnlyList<ExitCriterion> Measured { get; } = [.. Enum.GetValues<ExitCriterion>().Where(c => c != ExitCriterion.Learnt)];
+
+    /// <summary>Whether a criterion needs the second pass with few visual tokens.</summary>
+    public static bool NeedsConsistency(ExitCriterion criterion) =>
+        criterion is ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency or ExitCriterion.Learnt;
 }
 
 /// <summary>
@@ -49,6 +65,10 @@ public sealed record ExitScoreSet(
     double QuantileQ3,
     double LengthNormalisedConsistency)
 {
+    /// <summary>The score of <see cref="ExitCriterion.Learnt"/>; NaN until somebody who has one sets it.</summary>
+    [JsonIgnore]
+    public double Learnt { get; init; } = double.NaN;
+
     /// <summary>The score of a criterion.</summary>
     public double this[ExitCriterion criterion] => criterion switch
     {
@@ -60,6 +80,7 @@ public sealed record ExitScoreSet(
         ExitCriterion.QuantileQ2 => QuantileQ2,
         ExitCriterion.QuantileQ3 => QuantileQ3,
         ExitCriterion.LengthNormalisedConsistency => LengthNormalisedConsistency,
+        ExitCriterion.Learnt => Learnt,
         _ => throw new ArgumentOutOfRangeException(nameof(criterion), criterion, "unknown exit criterion"),
     };
 }

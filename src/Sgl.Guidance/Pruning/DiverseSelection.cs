@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 
 namespace Sgl.Guidance;
 
@@ -8,6 +9,13 @@ namespace Sgl.Guidance;
 /// </summary>
 public static class DiverseSelection
 {
+    /// <summary>The largest w: beyond it only the most important tokens have a quality above 0.</summary>
+    public const double HighestWeight = 100;
+
+    /// <summary>What is wrong with a weight w; null: nothing.</summary>
+    public static string? WeightProblem(double weight) =>
+        weight is >= 0 and <= HighestWeight ? null : FormattableString.Invariant($"must be from 0 (features alone) to {HighestWeight}, was {weight}");
+
     /// <summary>
     /// The most probable set of a determinantal point process, <c>argmax det(L_S)</c> with <c>L_ij = q_i c_ij q_j</c> and <c>q_i = (A_i / max A)^w</c>, by the greedy algorithm of
     /// Chen et al. (2018) in O(N m^2 + N m D). (DPP with conditional quality: CDPruner, Zhang et al. 2025.)
@@ -16,9 +24,10 @@ public static class DiverseSelection
     /// <param name="features">Visual features, [N, D] by rows.</param>
     /// <param name="count">m, how many are chosen, 0 to N.</param>
     /// <param name="weight">w: 0 looks at features alone, large values at importance alone.</param>
+    /// <param name="cancellationToken">Ends it between two tokens; with thousands of tokens it takes seconds.</param>
     /// <returns>The chosen tokens in the order of choice.</returns>
     /// <exception cref="GuidanceException">A NaN in the importance, or shapes that do not fit.</exception>
-    public static int[] Determinantal(ReadOnlySpan<float> importance, ReadOnlySpan<float> features, int count, double weight)
+    public static int[] Determinantal(ReadOnlySpan<float> importance, ReadOnlySpan<float> features, int count, double weight, CancellationToken cancellationToken = default)
     {
         var unit = Directions(importance, features, count, out var width);
         var quality = Quality(importance, weight);
@@ -35,6 +44,7 @@ public static class DiverseSelection
         var taken = new bool[tokens];
         while (chosen.Count < count)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var best = Best(gain, taken);
             if (gain[best] <= 1e-12)
             {
@@ -42,21 +52,20 @@ public static class DiverseSelection
             }
 
             var row = factor[chosen.Count] = new double[tokens];
+            for (var i = 0; i < tokens; i++)
+            {
+                row[i] = taken[i] ? 0 : quality[best] * quality[i] * Dot(unit.AsSpan(best * width, width), unit.AsSpan(i * width, width));
+            }
+
+            for (var k = 0; k < chosen.Count; k++)
+            {
+                TensorPrimitives.MultiplyAdd(factor[k], -factor[k][best], row, row);
+            }
+
             var root = Math.Sqrt(gain[best]);
             for (var i = 0; i < tokens; i++)
             {
-                if (taken[i] || i == best)
-                {
-                    continue;
-                }
-
-                var similar = quality[best] * quality[i] * Dot(unit.AsSpan(best * width, width), unit.AsSpan(i * width, width));
-                for (var k = 0; k < chosen.Count; k++)
-                {
-                    similar -= factor[k][best] * factor[k][i];
-                }
-
-                row[i] = similar / root;
+                row[i] /= root;
                 gain[i] -= row[i] * row[i];
             }
 

@@ -33,6 +33,11 @@ internal static class GuidanceReader
                 }
 
                 Points(guidance.Ranked, model, violations);
+                if (guidance.Ranked.HasDiversityWeight)
+                {
+                    DiverseTokens.Check(guidance, $"{Field}.ranked.diversity_weight", violations);
+                }
+
                 break;
 
             case Wire.Guidance.KindOneofCase.Unpruned:

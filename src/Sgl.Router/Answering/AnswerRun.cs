@@ -133,6 +133,7 @@ internal sealed class AnswerRun(
         }
 
         var scores = WireGuidance.To(_small.Completed.Scores);
+        scores = scores with { Learnt = policy.Learnt?.Score(scores, _small.Completed.Usage.GeneratedTokenCount) ?? double.NaN };
         var criterion = Criterion(scores);
         var threshold = policy.Threshold ?? policy.Source.For(criterion);
         Observe(scores, criterion, threshold);
@@ -147,7 +148,7 @@ internal sealed class AnswerRun(
             Action = exits ? Wire.DecisionAction.Exit : Wire.DecisionAction.Escalate,
             Reason = reason,
             Explanation = explanation,
-            Scores = _small.Completed.Scores,
+            Scores = WireGuidance.From(scores),
             Criterion = WireGuidance.From(criterion),
             Threshold = threshold,
         };
@@ -230,7 +231,7 @@ internal sealed class AnswerRun(
         var points = large.Info.GuidedByPictures ? [] : PrunePointRules.Read(policy.Prune, PrunableModel.Of(large.Info), policy.PruneField, violations);
         violations.ThrowIfAny();
 
-        var guidance = large.Info.GuidedByPictures ? LargeHop.PictureGuidance(policy.Pictures, _small) : LargeHop.Guidance(points, policy.ImportanceShare, policy.TileThreshold, _small);
+        var guidance = large.Info.GuidedByPictures ? LargeHop.PictureGuidance(policy.Pictures, _small) : LargeHop.Guidance(points, policy, _small);
         guidance.Draft = policy.Draft ? Pairing.Draft(pipeline.Models.Small.Info, large.Info, _small) : null;
         return new LargeQuestion
         {

@@ -198,20 +198,19 @@ internal sealed class LargeHop
 
     /// <summary>Masks made from the small model's importance, or none without prune points.</summary>
     /// <param name="points">By rising layer, keep ratios not rising; so each mask is a subset of the one before.</param>
-    /// <param name="importanceShare">Of adaptive retention; null: the keep ratios say it all.</param>
-    /// <param name="tileThreshold">Of guided tiles; null: all are encoded.</param>
+    /// <param name="policy">How many of the tokens stay there, and which.</param>
     /// <param name="small">The small model's answer; null: it was not asked.</param>
-    public static Wire.Guidance Guidance(IReadOnlyList<PrunePoint> points, double? importanceShare, double? tileThreshold, SmallAnswer? small)
+    public static Wire.Guidance Guidance(IReadOnlyList<PrunePoint> points, RequestPolicy policy, SmallAnswer? small)
     {
-        if (small is null || small.Layout.VisualTokenCount == 0 || (points.Count == 0 && tileThreshold is null))
+        if (small is null || small.Layout.VisualTokenCount == 0 || (points.Count == 0 && policy.TileThreshold is null))
         {
             return new Wire.Guidance { Unpruned = new Wire.Unpruned() };
         }
 
         var importance = small.Completed.Importance.Values.ToArray();
-        if (tileThreshold is { } threshold)
+        if (policy.TileThreshold is not null || policy.DiversityWeight is not null)
         {
-            return GuidedTiles([.. points.Select(p => p with { KeepRatio = Adapted(p.KeepRatio) })], threshold, small);
+            return Ranked([.. points.Select(p => p with { KeepRatio = Adapted(p.KeepRatio) })], policy, small);
         }
 
         var masks = new Wire.MaskGuidance();
@@ -221,7 +220,7 @@ internal sealed class LargeHop
         }
 
         // A half more, so that the ratio is of that count however it is rounded.
-        double Adapted(double keepRatio) => importanceShare is { } share
+        double Adapted(double keepRatio) => policy.ImportanceShare is { } share
             ? Math.Min(1, (AdaptiveRetention.Count(importance, share, keepRatio) + 0.5) / importance.Length)
             : keepRatio;
 
@@ -249,8 +248,8 @@ internal sealed class LargeHop
         return new Wire.Guidance { Pictures = pictures, Digest = small?.Layout.Digest };
     }
 
-    // Which tokens are a tile's is known to the large service, not here: it makes the masks.
-    private static Wire.Guidance GuidedTiles(IReadOnlyList<PrunePoint> points, double threshold, SmallAnswer small)
+    // Which tokens are a tile's, and what features they have, is known to the large service, not here: it makes the masks.
+    private static Wire.Guidance Ranked(IReadOnlyList<PrunePoint> points, RequestPolicy policy, SmallAnswer small)
     {
         var ranked = new Wire.RankedGuidance { Importance = small.Completed.Importance };
         ranked.Points.AddRange(points.Select(p => new Wire.PrunePoint { Layer = p.Layer, KeepRatio = p.KeepRatio }));
@@ -259,7 +258,18 @@ internal sealed class LargeHop
             ranked.Points.Add(new Wire.PrunePoint { LayerFraction = 1, KeepRatio = 1 });
         }
 
-        return new Wire.Guidance { Ranked = ranked, Tiles = new Wire.GuidedTiles { Threshold = threshold }, Digest = small.Layout.Digest };
+        if (policy.DiversityWeight is { } weight)
+        {
+            ranked.DiversityWeight = weight;
+        }
+
+        var guidance = new Wire.Guidance { Ranked = ranked, Digest = small.Layout.Digest };
+        if (policy.TileThreshold is { } threshold)
+        {
+            guidance.Tiles = new Wire.GuidedTiles { Threshold = threshold };
+        }
+
+        return guidance;
     }
 
     /// <summary>Reads a call to its end, and holds what the service says of prompt and masks against the question.</summary>
@@ -312,7 +322,7 @@ internal sealed class LargeHop
 
     private void RequireOurMasks(Wire.PruneOutcome accepted, LargeQuestion question, string requestId)
     {
-        if (question.Guidance.Tiles is not null)
+        if (question.Guidance.Ranked is not null)
         {
             RequireOurPoints(accepted, question, requestId);
             return;
@@ -325,7 +335,7 @@ internal sealed class LargeHop
         }
     }
 
-    // Which tiles stay is the service's to say; where it prunes, and how much it keeps at most, is not.
+    // Which tokens and tiles stay is the service's to say; where it prunes, and how much it keeps at most, is not.
     private void RequireOurPoints(Wire.PruneOutcome accepted, LargeQuestion question, string requestId)
     {
         var visualTokens = question.VisualTokens ?? 0;

@@ -43,6 +43,9 @@ public sealed class NamedPolicyOptions
     /// <summary>Share of the importance that adaptive retention keeps, 0 to 1.</summary>
     public double? ImportanceShare { get; set; }
 
+    /// <summary>Weight of the importance where tokens are chosen by a determinantal point process over the large model's visual features, 0 to 100.</summary>
+    public double? DiversityWeight { get; set; }
+
     /// <summary>Takes the decision away from the scores.</summary>
     public ForcedRoute? Force { get; set; }
 

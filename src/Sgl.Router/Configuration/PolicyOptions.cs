@@ -71,6 +71,13 @@ public sealed class PolicyOptions
     /// <value>Default: none, the keep ratios say it all.</value>
     public double? ImportanceShare { get; set; }
 
+    /// <summary>
+    /// Near copies do not take each other's place: as many visual tokens stay as the prune points say, chosen by a determinantal point process over the large model's visual
+    /// features whose quality is the importance to this power, 0 (features alone) to 100; 1 is usual. Guided tiles switch it off.
+    /// </summary>
+    /// <value>Default: none, importance alone chooses.</value>
+    public double? DiversityWeight { get; set; }
+
     /// <summary>What happens when the large model fails or is late.</summary>
     /// <value>Default <see cref="LargeFailure.Degrade"/>.</value>
     public LargeFailure OnLargeFailure { get; set; }

@@ -103,6 +103,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
         Between(errors, "Policy:MinimumSamples", policy.MinimumSamples, 1, policy.Window);
         Prune("Policy", policy.Unpruned, policy.Prune, errors);
         Between(errors, "Policy:ImportanceShare", policy.ImportanceShare ?? 0, 0, 1);
+        Between(errors, "Policy:DiversityWeight", policy.DiversityWeight ?? 0, 0, DiverseSelection.HighestWeight);
         Between(errors, "Policy:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
         Pictures("Policy", policy.Pictures, errors);
         Between(errors, "Policy:Importance:ConsistencyRatio", policy.Importance.ConsistencyRatio, 0, 1);
@@ -148,10 +149,11 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             $"{key}:Criterion", "is set without a threshold", "set Threshold, or TargetExitRatio, too");
         errors.Require(
             !policy.SkipConsistency || policy.Force is not null
-                || policy.Criterion is { } c && c is not (ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency),
+                || policy.Criterion is { } c && !ExitCriteria.NeedsConsistency(c),
             $"{key}:SkipConsistency", "is set where the criterion needs the consistency pass", "set a Criterion that does not, e.g. Confidence, or Force");
         Prune(key, policy.Unpruned, policy.Prune, errors);
         Between(errors, $"{key}:ImportanceShare", policy.ImportanceShare ?? 0, 0, 1);
+        Between(errors, $"{key}:DiversityWeight", policy.DiversityWeight ?? 0, 0, DiverseSelection.HighestWeight);
         Between(errors, $"{key}:TileThreshold", policy.TileThreshold ?? 0, 0, 1);
         Pictures(key, policy.Pictures, errors);
         Defined(errors, $"{key}:Tiles", policy.Tiles);
@@ -178,6 +180,7 @@ public sealed class RouterOptionsValidator : IValidateOptions<RouterOptions>
             }
         }
 
+        errors.Require(criterion != ExitCriterion.Learnt, $"{key}:Criterion", "is Learnt, and nothing says how", $"set {key}:File to a file of 'sgl calibrate --criterion Learnt' in its place");
         errors.Require(threshold is null or >= 0, $"{key}:Threshold", FormattableString.Invariant($"is {threshold}"), "use 0 (always exits) to 1; above 1 never exits");
         if (target is { } ratio)
         {

@@ -25,7 +25,7 @@ internal static class ChatPolicyReader
     /// <summary>The fields.</summary>
     public static IReadOnlyList<string> Fields { get; } =
     [
-        "policy", "threshold", "criterion", "prune", "importance_share", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "pictures", "image_limits", "keep_part_order",
+        "policy", "threshold", "criterion", "prune", "importance_share", "diversity_weight", "unpruned", "force", "on_large_failure", "large_timeout_ms", "omit_draft", "tiles", "tile_threshold", "pictures", "image_limits", "keep_part_order",
         "include_importance", "include", "provisional",
     ];
 
@@ -96,6 +96,11 @@ internal static class ChatPolicyReader
         if (sgl.Number("importance_share") is { } share)
         {
             policy.ImportanceShare = share;
+        }
+
+        if (sgl.Number("diversity_weight") is { } diversity)
+        {
+            policy.DiversityWeight = diversity;
         }
 
         policy.Unpruned = sgl.Flag("unpruned");

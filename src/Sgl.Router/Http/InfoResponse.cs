@@ -98,6 +98,9 @@ internal sealed record InfoPolicy
     /// <summary>Share of the importance that adaptive retention keeps; absent without it.</summary>
     public double? ImportanceShare { get; init; }
 
+    /// <summary>Weight of the importance in determinantal selection; absent without it.</summary>
+    public double? DiversityWeight { get; init; }
+
     public required string Tiles { get; init; }
 
     public required double TileThreshold { get; init; }
@@ -125,6 +128,7 @@ internal sealed record InfoPolicy
             p.KeepRatio))],
         Unpruned = policy.Unpruned,
         ImportanceShare = policy.HasImportanceShare ? policy.ImportanceShare : null,
+        DiversityWeight = policy.HasDiversityWeight ? policy.DiversityWeight : null,
         Tiles = ChatDetails.Name(policy.Tiles),
         TileThreshold = policy.TileThreshold,
         Pictures = ChatDetails.Name(policy.Pictures?.Strategy ?? Wire.PictureStrategy.None),

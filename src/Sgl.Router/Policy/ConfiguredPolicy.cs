@@ -25,6 +25,9 @@ internal sealed record ConfiguredPolicy
 
     public required Guidance.ExitCriterion Criterion { get; init; }
 
+    /// <summary>What makes the score of <see cref="Guidance.ExitCriterion.Learnt"/>; null: nothing.</summary>
+    public Guidance.LearntCriterion? Learnt { get; init; }
+
     public required IThresholdSource Threshold { get; init; }
 
     /// <summary>Holds scores against those of the file's sample; null: there are none.</summary>
@@ -41,6 +44,9 @@ internal sealed record ConfiguredPolicy
 
     /// <summary>Share of the importance that adaptive retention keeps; null: the keep ratios say it all.</summary>
     public double? ImportanceShare { get; init; }
+
+    /// <summary>Weight of the importance in determinantal selection; null: importance alone chooses.</summary>
+    public double? DiversityWeight { get; init; }
 
     public required Wire.ImportanceOptions Importance { get; init; }
 
@@ -74,11 +80,13 @@ internal sealed record ConfiguredPolicy
             PruneField = "Router:Policy:Prune",
             File = file,
             Criterion = file?.Criterion ?? policy.Criterion ?? Guidance.ExitCriterion.Decision,
+            Learnt = file?.Learnt,
             Threshold = Source(file?.Threshold ?? policy.Threshold ?? PolicyOptions.DefaultThreshold, policy.TargetExitRatio, policy.Cost.Target, policy),
             Drift = DriftFrom(file, policy),
             Prune = policy.Unpruned ? [] : policy.Prune.Count > 0 ? [.. policy.Prune.Select(Point)] : PointsOf(file) ?? [Point(Guidance.PruneSchedule.Paper(35))],
             HasOwnPrune = !policy.Unpruned && (policy.Prune.Count > 0 || file?.Prune is not null),
             ImportanceShare = policy.ImportanceShare,
+            DiversityWeight = policy.DiversityWeight,
             Importance = new Wire.ImportanceOptions
             {
                 Variant = WireGuidance.From(policy.Importance.Variant),
@@ -112,11 +120,13 @@ internal sealed record ConfiguredPolicy
             PruneField = named.Prune.Count > 0 ? $"Router:Policies:{index}:Prune" : PruneField,
             File = named.HasThreshold ? file : File,
             Criterion = file?.Criterion ?? named.Criterion ?? Criterion,
+            Learnt = file?.Learnt ?? Learnt,
             Threshold = named.HasThreshold ? Source(file?.Threshold ?? named.Threshold ?? PolicyOptions.DefaultThreshold, named.TargetExitRatio, null, policy) : Threshold,
             Drift = named.HasThreshold ? DriftFrom(file, policy) : null,
             Prune = named.Unpruned ? [] : named.Prune.Count > 0 ? [.. named.Prune.Select(Point)] : PointsOf(file) ?? Prune,
             HasOwnPrune = !named.Unpruned && (named.Prune.Count > 0 || file?.Prune is not null || HasOwnPrune),
             ImportanceShare = named.ImportanceShare ?? ImportanceShare,
+            DiversityWeight = named.DiversityWeight ?? DiversityWeight,
             Importance = importance,
             Force = named.Force is { } force ? PolicyTerms.Routes.From(force) : Wire.Route.Unspecified,
             OnLargeFailure = named.OnLargeFailure ?? OnLargeFailure,
@@ -164,6 +174,11 @@ internal sealed record ConfiguredPolicy
         if (ImportanceShare is { } share)
         {
             policy.ImportanceShare = share;
+        }
+
+        if (DiversityWeight is { } weight)
+        {
+            policy.DiversityWeight = weight;
         }
 
         return policy;

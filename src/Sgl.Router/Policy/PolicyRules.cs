@@ -33,6 +33,11 @@ internal static class PolicyRules
             violations.RequireKnown(policy.Criterion, $"{Field}.criterion");
         }
 
+        if (criterion == ExitCriterion.Learnt && defaults.Learnt is null)
+        {
+            violations.Add($"{Field}.criterion", $"policy {defaults.Name} has learnt nothing; give it a file of 'sgl calibrate --criterion Learnt', or name a policy that has one");
+        }
+
         var importance = Importance(policy.Importance, defaults.Importance, violations);
         Threshold(policy, criterion, force, importance, defaults, violations);
         if (small is { ProbabilitiesOnly: true } && force == Wire.Route.Unspecified && criterion is { } wanted && !ForeignEngines.HasScore(wanted))
@@ -44,9 +49,11 @@ internal static class PolicyRules
         PrunePointRules.Read(prune, PrunableModel.Of(large), pruneField, violations);
         violations.RequireKnown(policy.Force, $"{Field}.force");
         violations.RequireKnown(policy.OnLargeFailure, $"{Field}.on_large_failure");
+        var tileThreshold = TileThreshold(policy, force, defaults, large, violations);
         return new RequestPolicy
         {
             Criterion = criterion ?? defaults.Criterion,
+            Learnt = defaults.Learnt,
             Threshold = policy.HasThreshold ? policy.Threshold : null,
             Force = force,
             Source = defaults.Threshold,
@@ -54,12 +61,13 @@ internal static class PolicyRules
             Prune = prune,
             PruneField = pruneField,
             ImportanceShare = ImportanceShare(policy, defaults, violations),
+            DiversityWeight = DiversityWeight(policy, defaults, tileThreshold is not null, violations),
             OnLargeFailure = PolicyTerms.LargeFailures.To(policy.OnLargeFailure) ?? defaults.OnLargeFailure,
             LargeTimeout = LargeTimeout(policy.LargeTimeout, violations) ?? defaults.LargeTimeout,
             Importance = importance,
             Overlap = defaults.Overlap,
             Draft = defaults.Draft && !policy.OmitDraft,
-            TileThreshold = TileThreshold(policy, force, defaults, large, violations),
+            TileThreshold = tileThreshold,
             Pictures = Pictures(policy.Pictures, defaults, small, large, violations),
         };
     }
@@ -84,8 +92,7 @@ internal static class PolicyRules
                 at, $"is required with criterion {WireGuidance.Name(criterion.Value)}: the router's own threshold belongs to {WireGuidance.Name(defaults.Criterion)}");
         }
 
-        if (importance.SkipConsistency
-            && criterion is ExitCriterion.Decision or ExitCriterion.Consistency or ExitCriterion.LengthNormalisedConsistency)
+        if (importance.SkipConsistency && ExitCriteria.NeedsConsistency(criterion.Value))
         {
             violations.Add($"{Field}.importance.skip_consistency", $"criterion {WireGuidance.Name(criterion.Value)} needs the consistency pass");
         }
@@ -127,6 +134,28 @@ internal static class PolicyRules
         }
 
         return policy.ImportanceShare;
+    }
+
+    // What the router is configured for gives way to guided tiles; what the request itself wants may not contradict them.
+    private static double? DiversityWeight(Wire.RoutingPolicy policy, ConfiguredPolicy defaults, bool guidedTiles, ViolationList violations)
+    {
+        const string at = $"{Field}.diversity_weight";
+        if (!policy.HasDiversityWeight)
+        {
+            return guidedTiles ? null : defaults.DiversityWeight;
+        }
+
+        if (DiverseSelection.WeightProblem(policy.DiversityWeight) is { } problem)
+        {
+            violations.Add(at, problem);
+        }
+
+        if (guidedTiles)
+        {
+            violations.Add(at, "excludes guided tiles: what is not encoded has no features to compare; set tiles to all");
+        }
+
+        return policy.DiversityWeight;
     }
 
     private static double? TileThreshold(Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? large, ViolationList violations)

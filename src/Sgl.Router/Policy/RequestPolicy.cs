@@ -7,6 +7,9 @@ internal sealed record RequestPolicy
 {
     public required ExitCriterion Criterion { get; init; }
 
+    /// <summary>What makes the score of <see cref="ExitCriterion.Learnt"/>; null: nothing.</summary>
+    public required LearntCriterion? Learnt { get; init; }
+
     /// <summary>The request's own threshold; null takes the router's at the time of the decision.</summary>
     public required double? Threshold { get; init; }
 
@@ -26,6 +29,9 @@ internal sealed record RequestPolicy
 
     /// <summary>Share of the importance that adaptive retention keeps; null: the keep ratios say it all.</summary>
     public required double? ImportanceShare { get; init; }
+
+    /// <summary>Weight of the importance in determinantal selection; null: importance alone chooses.</summary>
+    public required double? DiversityWeight { get; init; }
 
     public required LargeFailure OnLargeFailure { get; init; }
 

@@ -38,6 +38,9 @@ internal sealed class LargePeer : Peer
     /// <summary>Claims to have accepted another mask.</summary>
     public bool ChangesMasks { get; set; }
 
+    /// <summary>Keeps one visual token more than the ranked points say.</summary>
+    public bool KeepsMore { get; set; }
+
     /// <summary>Claims to have pruned at another layer.</summary>
     public int? PrunesAt { get; set; }
 
@@ -95,17 +98,22 @@ internal sealed class LargePeer : Peer
         }
 
         /// <summary>As the real service does where the second half of the tokens is of tiles that stay.</summary>
-        private static IEnumerable<Wire.PruneStep> Ranked(Wire.Guidance guidance, int visual)
+        private static IEnumerable<Wire.PruneStep> Ranked(Wire.Guidance guidance, int visual, bool keepsMore)
         {
-            if (guidance.Tiles is null)
+            if (guidance.Ranked is null)
             {
                 yield break;
             }
 
-            yield return Step(0, visual / 2);
+            var present = guidance.Tiles is null ? visual : visual / 2;
+            if (present < visual)
+            {
+                yield return Step(0, present);
+            }
+
             foreach (var point in guidance.Ranked.Points.Where(p => p is { HasLayer: true, Layer: > 0 }))
             {
-                yield return Step(point.Layer, Math.Min(visual / 2, (int)(visual * point.KeepRatio)));
+                yield return Step(point.Layer, Math.Min(present, (int)(visual * point.KeepRatio)) + (keepsMore ? 1 : 0));
             }
 
             Wire.PruneStep Step(int layer, int count) => new()
@@ -119,7 +127,7 @@ internal sealed class LargePeer : Peer
         {
             peer.Guidances.Enqueue(guidance);
             var outcome = new Wire.PruneOutcome { AverageRetention = 1 };
-            outcome.Steps.AddRange(guidance.Masks?.Steps ?? Ranked(guidance, visual));
+            outcome.Steps.AddRange(guidance.Masks?.Steps ?? Ranked(guidance, visual, peer.KeepsMore));
             outcome.KeptVisualTokenCounts.AddRange(outcome.Steps.Select(s => s.Mask.Bits.Sum(b => System.Numerics.BitOperations.PopCount(b))));
             if (peer.PrunesAt is { } layer)
             {

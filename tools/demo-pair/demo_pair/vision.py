@@ -26,6 +26,7 @@ class Attention(nn.Module):
         self.heads = config["num_attention_heads"]
         self.qkv = nn.Linear(width, 3 * width, bias=config["qkv_bias"])
         self.proj = nn.Linear(width, width)
+        self.watch, self.watched = False, None      # training may ask for the first head's weights [T, L, L]
         self.normalize = config["qk_normalization"]
         if self.normalize:
             self.q_norm = RmsNorm(width, config["layer_norm_eps"])
@@ -38,6 +39,8 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = (t.view(batch, length, self.heads, -1).transpose(1, 2) for t in (q, k, v))
         weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(-1)
+        if self.watch:
+            self.watched = weights[:, 0]
         return self.proj((weights @ v).transpose(1, 2).reshape(batch, length, width))
 
 

@@ -34,6 +34,27 @@ def of_page(page):
     return out
 
 
+def named(page):
+    """Which tokens of a tile show what is named by a word, and which show the word: [(tile, tokens, tokens of the word)]."""
+    out = []
+    for item in page.items:
+        words = [w for w in page.items if w.kind == "word" and w.text == item.key and _tile(page, w) == _tile(page, item)]
+        if words:
+            # A word may stand twice in a tile: it names what is in its row or the row below.
+            word = min(words, key=lambda w: (item.cells[1] - w.cells[1]) % (2 * CELLS))
+            out.append((_tile(page, item), _tokens(item), _tokens(word)))
+    return out
+
+
+def _tile(page, item):
+    return item.cells[1] // CELLS * page.columns + item.cells[0] // CELLS
+
+
+def _tokens(item):
+    cx, cy, wide, high = item.cells
+    return [(cy + dy) % CELLS * CELLS + (cx + dx) % CELLS for dy in range(high) for dx in range(wide)]
+
+
 def _label_cells(out, page, item):
     cx, cy, wide, high = item.cells
     tile_x, tile_y = cx // CELLS, cy // CELLS

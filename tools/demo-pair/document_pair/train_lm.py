@@ -24,6 +24,7 @@ from .alignment import align
 from .config import LARGE_LAYERS, model_config
 from .language import DocumentLanguageModel, grown
 from .pages import PageFactory
+from .parallel import Workers
 from .questions import is_counting, pick, questions_of
 from .stopping import asked_to_stop
 from .tokenizer import Tokenizer, telling_words, train
@@ -154,6 +155,7 @@ def main():
     parser.add_argument("--positions", type=int, default=2, help="position questions per page")
     parser.add_argument("--seed", type=int, default=200000)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes, each with its share of a step's pages")
     parser.add_argument("--runs", default=os.environ.get("RUNS", "runs"), help="folder of the training checkpoints")
     options = parser.parse_args()
     name = "deep" if options.grow else "lm"
@@ -162,6 +164,7 @@ def main():
     torch.manual_seed(options.seed)
 
     train(f"{options.runs}/tokenizer")
+    workers = Workers(options.workers)
     tokenizer = Tokenizer(f"{options.runs}/tokenizer")
     shallow = LARGE_LAYERS // GROWTH if options.size == "large" else None
     config = model_config(options.size, None if options.grow else shallow)
@@ -189,7 +192,7 @@ def main():
         trained = runs.load(f"{options.runs}/documents-vision-{options.size}.pt")["model"]
         tower = trained_tower(config, trained)
         align(model, tokenizer, trained["heads.linear.weight"])
-    seed = options.seed + 7919 * step + (1 << 20) * options.grow
+    seed = options.seed + 7919 * step + (1 << 20) * options.grow + (1 << 24) * workers.rank
     rng = np.random.default_rng(seed)
     weights = [weight for _, weight in GRIDS]
     pools = [PagePool(PageFactory(seed + 11 * i + 1, grids=[(grid, 1.0)]), tower, max(40, round(500 * weight)))
@@ -204,15 +207,18 @@ def main():
     dropped_at = {"small": None, "large": GROWTH if options.grow else 1}[options.size]
 
     def save():
+        if not workers.first:
+            return
         runs.save(path, {"tower": tower.state_dict(), "model": model.state_dict(), "places": places.state_dict(),
                          "optimizers": [o.state_dict() for o in optimizers], "step": step, "totals": totals})
 
     saved, mean, found, place_mean = time.time(), None, None, None
-    stopped = asked_to_stop()
-    while step < min(options.steps, options.stop or options.steps) and not stopped():
+    stopped = asked_to_stop() if workers.first else lambda: False
+    last, stopping = min(options.steps, options.stop or options.steps), False
+    while step < last and not stopping:
         index = rng.choice(len(pools), p=weights)
         # Larger pages go in smaller batches, so that a step always costs about the same.
-        count = max(3, round(options.pages * 9 / (4 + (1 + GRIDS[index][0][0] * GRIDS[index][0][1]))))
+        count = max(2, round(options.pages / workers.count * 9 / (4 + (1 + GRIDS[index][0][0] * GRIDS[index][0][1]))))
         fresh = count if len(pools[index].pages) < 3 * count else rng.binomial(count, options.fresh)
         if fresh:
             pools[index].factory.fullness = fullness(totals)
@@ -249,6 +255,7 @@ def main():
         model.zero_grad()
         places.zero_grad()
         loss.backward()
+        stopping = workers.agree([*model.parameters(), *places.parameters()], stopped())
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, peak in zip(optimizers, rates):
             optimizer.param_groups[0]["lr"] = schedule.rate(peak, step, options.steps, warmup=100)
@@ -257,14 +264,14 @@ def main():
         now, place = said.item() / answers, placed.item()
         mean = now if mean is None else 0.98 * mean + 0.02 * now
         place_mean = place if place_mean is None else 0.98 * place_mean + 0.02 * place
-        if step % 25 == 0:
+        if step % 25 == 0 and workers.first:
             shares = " ".join(f"{kind} {right / seen:.3f}" for kind, (right, seen) in sorted(totals.items()))
             print(f"{time.process_time() / 60:6.1f} min step {step} loss {mean:.3f} found {found:.3f} place {place_mean:.3f} {shares}", flush=True)
         if time.time() - saved > 180:
             save()
             saved = time.time()
     save()
-    if stopped():
+    if stopping:
         raise SystemExit(3)
 
 

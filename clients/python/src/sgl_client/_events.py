@@ -16,6 +16,7 @@ _SCORES = {
     v1.EXIT_CRITERION_QUANTILE_Q2: "quantile_q2",
     v1.EXIT_CRITERION_QUANTILE_Q3: "quantile_q3",
     v1.EXIT_CRITERION_LENGTH_NORMALISED_CONSISTENCY: "length_normalised_consistency",
+    v1.EXIT_CRITERION_LEARNT: "learnt",
 }
 
 
