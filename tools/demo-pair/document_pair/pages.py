@@ -73,7 +73,7 @@ def is_held_out(layout):
 class PageFactory:
     """Draws pages from a seed: of training's layouts and fonts, or of those held out."""
 
-    def __init__(self, seed, grids=GRIDS, held_out_layouts=False, held_out_fonts=False, fullness=1.0):
+    def __init__(self, seed, grids=GRIDS, held_out_layouts=False, held_out_fonts=False, fullness=1.0, family=None):
         self.rng = np.random.default_rng(seed)
         self.grids = [g for g, _ in grids]
         weights = np.array([w for _, w in grids], float)
@@ -81,6 +81,7 @@ class PageFactory:
         self.held_out_layouts = held_out_layouts
         self.fonts = HELD_OUT_FONTS if held_out_fonts else FONTS
         self.fullness = fullness
+        self.family = family        # of most panels; None draws one for each page
         noise = np.random.default_rng(seed + 1).standard_normal(1 << 20)
         self.noise = np.clip(np.round(noise * 16), -64, 64).astype(np.int8)
 
@@ -116,10 +117,12 @@ class PageFactory:
         self._clutter(page)
         self.font = self._choice(self.fonts)
         # Most pages are one document; strips are receipts more often than not.
-        main = "receipt" if columns == 1 and self._chance(0.5) else self._choice(FAMILIES)
+        main = self.family or ("receipt" if columns == 1 and self._chance(0.5) else self._choice(FAMILIES))
         for y in range(rows):
             for x in range(columns):
-                family = main if self._chance(0.45) else self._choice(FAMILIES)
+                if self.fullness < 1 and page.items and not self._chance(self.fullness):
+                    continue
+                family = main if self._chance(0.85 if self.family else 0.45) else self._choice(FAMILIES)
                 getattr(self, "_" + family)(page, x * CELLS, y * CELLS)
         self._add_noise(page)
         if self._chance(0.5):

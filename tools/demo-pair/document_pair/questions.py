@@ -21,10 +21,19 @@ def _box_answer(values):
     return "[[" + ",".join(str(v) for v in values) + "]]"
 
 
-def _position(page, item, phrase):
+def _shares(page, item):
     x1, y1, x2, y2 = item.box
-    shares = (x1 / page.width, y1 / page.height, x2 / page.width, y2 / page.height)
-    binned = [coordinate(min(BINS, max(0, round(s * BINS)))) for s in shares]
+    return x1 / page.width, y1 / page.height, x2 / page.width, y2 / page.height
+
+
+def bins_of(page, item):
+    """The object's box in bins of the page: x1, y1, x2, y2."""
+    return [min(BINS, max(0, round(s * BINS))) for s in _shares(page, item)]
+
+
+def _position(page, item, phrase):
+    shares = _shares(page, item)
+    binned = [coordinate(i) for i in bins_of(page, item)]
     spot = cells_of(page, item)
     return Question("position", POSITION.format(phrase), _box_answer(binned),
                     _box_answer(min(1000, max(0, round(1000 * s))) for s in shares), ((), spot) * 4)

@@ -25,15 +25,16 @@ from .config import LARGE_LAYERS, model_config
 from .language import DocumentLanguageModel, grown
 from .pages import PageFactory
 from .parallel import Workers
-from .questions import is_counting, pick, questions_of
+from .questions import bins_of, cells_of, is_counting, pick, questions_of
 from .stopping import asked_to_stop
 from .tokenizer import Tokenizer, telling_words, train
 from .train_vision import pixels_of
-from .vocabulary import GRIDS, TILE
+from .vocabulary import BINS, GRIDS, TILE
 
 GROWTH = 3
 SHORT = {"text": 0.34, "table": 0.12, "chart": 0.12, "color": 0.12, "count": 0.16, "yes_no": 0.14}
 HINT_WEIGHT, LOOK_WEIGHT, PLACE_WEIGHT = 0.3, 0.4, 0.2
+WHITENING = 0.25
 DROP_RATE = 0.6         # share of the large model's steps in which visual tokens are dropped
 
 
@@ -51,7 +52,7 @@ class PagePool:
             visual = self.tower(pixels_of(tiles))
         visual = visual.view(count, -1, visual.shape[-1])
         for page, tokens in zip(pages, visual):
-            entry = tokens.clone(), questions_of(page)
+            entry = tokens.clone(), questions_of(page), boxes_of(page, len(tokens))
             if len(self.pages) < self.size:
                 self.pages.append(entry)
             else:
@@ -60,19 +61,35 @@ class PagePool:
 
     def sample(self, count, rng):
         chosen = [self.pages[i] for i in rng.integers(0, len(self.pages), count)]
-        return torch.stack([tokens for tokens, _ in chosen]), [questions for _, questions in chosen]
+        return torch.stack([tokens for tokens, _, _ in chosen]), [questions for _, questions, _ in chosen], torch.stack([boxes for _, _, boxes in chosen])
+
+
+def boxes_of(page, tokens):
+    """Where on the page the object of each visual token is: bins of x1, y1, x2, y2, int64 [N, 4], IGNORE where there is none."""
+    out = torch.full((tokens, 4), IGNORE)
+    for item in page.items:
+        out[list(cells_of(page, item))] = torch.tensor(bins_of(page, item))
+    return out
 
 
 class Places(nn.Module):
-    """What visual tokens and questions are asked for behind a layer: the tile, and the grid of the page."""
+    """What visual tokens and questions are asked for behind a layer: the tile, and the grid of the page; and behind a later one the object's box on the page."""
 
     def __init__(self, hidden):
         super().__init__()
+        self.box = nn.Linear(hidden, 4 * (BINS + 1))
         self.tile = nn.Linear(hidden, max(x * y for (x, y), _ in GRIDS) + 1)
         self.grid = nn.Linear(hidden, len(GRIDS))
 
+    def box_loss(self, tokens, boxes, kept, start):
+        """Cross-entropy of the boxes of the visual tokens that stay; boxes int64 [B, N, 4]."""
+        if kept:
+            boxes = boxes.gather(1, (kept[1][:, start:] - start)[..., None].expand(-1, -1, 4))
+        known = boxes[..., 0] != IGNORE
+        return F.cross_entropy(self.box(tokens[known]).view(-1, BINS + 1), boxes[known].flatten()) if known.any() else 0.0
+
     def loss(self, seen, asked, tokenizer, grid):
-        """Cross-entropy of both, for one batch of pages with the same grid."""
+        """Cross-entropy of tile and grid, for one batch of pages with the same grid."""
         page, groups = seen
         columns, rows = GRIDS[grid][0]
         tokens = page.shape[1] // (columns * rows + 1)
@@ -88,9 +105,9 @@ class Places(nn.Module):
 
 
 def fullness(totals):
-    """Pages start half empty and fill up as text is read better."""
-    right, seen = totals.get("text", (0.0, 1.0))
-    return min(1.0, 0.45 + 0.8 * right / seen)
+    """Pages start nearly empty and fill up as they are read better."""
+    right, seen = (sum(values) for values in zip(*(totals.get(kind, (0.0, 1.0)) for kind in ("text", "color", "chart"))))
+    return min(1.0, 0.4 + 1.0 * right / seen)
 
 
 def kept_tokens(asked, visual, start, rng):
@@ -120,16 +137,24 @@ def exact_by_kind(scores, targets, asked, totals):
 
 
 def trained_tower(config, trained):
-    """The trained tower; the projector's last layer is scaled so that visual tokens have a root mean square of 1."""
+    """The trained tower, and what turns the weights of its dense heads [classes, hidden] into those for its visual tokens now.
+
+    The projector's last layer is changed so that visual tokens have mean 0 and a root mean square of 1, and so that what varies little (kind, colour) is as large as what
+    varies much (words, keys): the covariance is taken to the power of 1 - 2 WHITENING.
+    """
     tower = VisionTower(config)
     tower.load_state_dict({k[len("tower."):]: v for k, v in trained.items() if k.startswith("tower.")})
     factory = PageFactory(5)
     tiles = np.concatenate([tiles_of(Image.fromarray(factory.draw().pixels), TILE) for _ in range(8)])
+    last = tower.mlp1[3]
     with torch.no_grad():
-        scale = tower(pixels_of(tiles)).pow(2).mean().rsqrt()
-        for parameter in tower.mlp1[3].parameters():
-            parameter.mul_(scale)
-    return tower
+        tokens = tower(pixels_of(tiles)).flatten(0, 1)
+        variances, vectors = torch.linalg.eigh(torch.cov(tokens.t()))
+        turn = vectors @ torch.diag((variances + 1e-3 * variances.max()) ** -WHITENING) @ vectors.t()
+        scale = ((tokens - tokens.mean(0)) @ turn).pow(2).mean().rsqrt()
+        last.bias.copy_(scale * turn @ (last.bias - tokens.mean(0)))
+        last.weight.copy_(scale * turn @ last.weight)
+    return tower, torch.linalg.inv(turn) / scale
 
 
 def optimizers_of(model, places, rate, matrix_rate):
@@ -177,7 +202,7 @@ def main():
     if state:
         tower.load_state_dict(state["tower"])
         model.load_state_dict(state["model"])
-        places.load_state_dict(state["places"])
+        places.load_state_dict(state["places"], strict=False)
         if "optimizers" in state:
             for optimizer, kept in zip(optimizers, state["optimizers"]):
                 optimizer.load_state_dict(kept)
@@ -190,8 +215,8 @@ def main():
         totals = begun["totals"]
     else:
         trained = runs.load(f"{options.runs}/documents-vision-{options.size}.pt")["model"]
-        tower = trained_tower(config, trained)
-        align(model, tokenizer, trained["heads.linear.weight"])
+        tower, back = trained_tower(config, trained)
+        align(model, tokenizer, trained["heads.linear.weight"] @ back)
     seed = options.seed + 7919 * step + (1 << 20) * options.grow + (1 << 24) * workers.rank
     rng = np.random.default_rng(seed)
     weights = [weight for _, weight in GRIDS]
@@ -204,7 +229,8 @@ def main():
     reading, looking = model.model.layers[before].attention, model.model.layers[middle].attention
     reading.watch = looking.watch = True
     words = {tokenizer.pieces.piece_to_id("▁" + word) for word in telling_words()}
-    dropped_at = {"small": None, "large": GROWTH if options.grow else 1}[options.size]
+    # The layers in front of which the paper's settings prune: K = int(24 f) for 9 % and 35 %.
+    drop_layers = {"small": (), "large": (1, 4) if options.grow else (1,)}[options.size]
 
     def save():
         if not workers.first:
@@ -212,7 +238,7 @@ def main():
         runs.save(path, {"tower": tower.state_dict(), "model": model.state_dict(), "places": places.state_dict(),
                          "optimizers": [o.state_dict() for o in optimizers], "step": step, "totals": totals})
 
-    saved, mean, found, place_mean = time.time(), None, None, None
+    saved, mean, found, place_mean, box_mean = time.time(), None, None, None, None
     stopped = asked_to_stop() if workers.first else lambda: False
     last, stopping = min(options.steps, options.stop or options.steps), False
     while step < last and not stopping:
@@ -223,14 +249,15 @@ def main():
         if fresh:
             pools[index].factory.fullness = fullness(totals)
             pools[index].add(fresh)
-        visual, possible = pools[index].sample(count, rng)
+        visual, possible, boxes = pools[index].sample(count, rng)
         asked = [ask(possible, SHORT, options.short, rng, pick), ask(possible, {"position": 1.0}, options.positions, rng, pick)]
         coded = [encode(tokenizer, group) for group in asked]
         kept = None
-        if dropped_at and rng.random() < DROP_RATE:
-            kept = dropped_at, kept_tokens(asked, visual, len(prefix), rng)
-        hidden, seen = model.study(prefix, visual, [ids for ids, _, _ in coded], 0 if dropped_at else before, kept)
+        if drop_layers and rng.random() < DROP_RATE:
+            kept = int(rng.choice(drop_layers)), kept_tokens(asked, visual, len(prefix), rng)
+        hidden, seen, tokens = model.study(prefix, visual, [ids for ids, _, _ in coded], 0 if drop_layers else before, middle - 1, kept)
         placed = places.loss(seen, asked, tokenizer, index)
+        boxed = places.box_loss(tokens, boxes, kept, len(prefix))
         said, hinted, looked, answers = 0.0, 0.0, 0.0, 0
         for states, (ids, targets, hints), group, weight in zip(hidden, coded, asked, looking.watched):
             find, share = look_targets(tokenizer, group, ids, visual.shape[1], len(prefix), is_counting)
@@ -251,7 +278,7 @@ def main():
                                / max(1, int(asked_for.sum())))
             exact_by_kind(scores, targets, group, totals)
         looking.watched.clear()
-        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked + PLACE_WEIGHT * placed
+        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked + PLACE_WEIGHT * (placed + boxed)
         model.zero_grad()
         places.zero_grad()
         loss.backward()
@@ -261,12 +288,13 @@ def main():
             optimizer.param_groups[0]["lr"] = schedule.rate(peak, step, options.steps, warmup=100)
             optimizer.step()
         step += 1
-        now, place = said.item() / answers, placed.item()
+        now, place, box = said.item() / answers, placed.item(), float(boxed)
+        box_mean = box if box_mean is None else 0.98 * box_mean + 0.02 * box
         mean = now if mean is None else 0.98 * mean + 0.02 * now
         place_mean = place if place_mean is None else 0.98 * place_mean + 0.02 * place
         if step % 25 == 0 and workers.first:
             shares = " ".join(f"{kind} {right / seen:.3f}" for kind, (right, seen) in sorted(totals.items()))
-            print(f"{time.process_time() / 60:6.1f} min step {step} loss {mean:.3f} found {found:.3f} place {place_mean:.3f} {shares}", flush=True)
+            print(f"{time.process_time() / 60:6.1f} min step {step} loss {mean:.3f} found {found:.3f} place {place_mean:.3f} box {box_mean:.3f} {shares}", flush=True)
         if time.time() - saved > 180:
             save()
             saved = time.time()

@@ -1,0 +1,91 @@
+"""Draws the sample documents of the demo, in layouts and faces that training never draws.
+
+    python3 -m document_pair.make_samples --models DIR --out DIR
+
+The pages are chosen as those of the first pair are (make_samples.py): of some candidates for each file the one is kept whose first question the small model answers surely and right,
+and whose second it gets wrong, or is unsure of, while the large model is right. They are no measure of accuracy.
+"""
+import argparse
+import json
+import os
+
+import numpy as np
+import torch
+from PIL import Image
+
+from demo_pair.checkpoint import LoadedModel
+from demo_pair.heldout import is_right
+from demo_pair.tiling import normalize, tiles_of
+from evaluate import answers
+
+from .heldout import FIRST_SEED
+from .pages import PageFactory
+from .questions import pick, questions_of
+from .vocabulary import TILE
+
+SEED = FIRST_SEED + (1 << 30)
+PHOTO, WEBP = {"quality": 88, "subsampling": 2}, {"quality": 90, "method": 6}
+
+# file, family, tile grid, how to save, kind of the sure question, kind of the unsure one
+WANTED = [
+    ("receipt.jpg", "receipt", (1, 3), PHOTO, "text", "text"),
+    ("form.png", "form", (2, 2), {}, "yes_no", "text"),
+    ("table.png", "table", (3, 2), {}, "table", "table"),
+    ("chart.webp", "chart", (2, 2), WEBP, "chart", "chart"),
+    ("screen.png", "screen", (3, 2), {}, "color", "position"),
+    ("signs.jpg", "sign", (2, 2), PHOTO, "text", "count"),
+    ("shapes.webp", "scene", (2, 2), WEBP, "color", "count"),
+    ("desk.jpg", None, (4, 2), PHOTO, "text", "position"),
+]
+
+
+def judged(image, pool, kind, models, rng):
+    """(question, how well it serves as the sure one, how well as the unsure one) for one question of a kind."""
+    question = pick(pool, kind, rng)
+    if question is None:
+        return None, -9.0, -9.0
+    pixels = normalize(tiles_of(image, TILE))
+    small, large = (answers(model, pixels, [question])[0] for model in models)
+    small_right, large_right = is_right(question, small[0]), is_right(question, large[0])
+    return question, small[1] if small_right and large_right else -1.0, (1 - small[1] if large_right else -1.0) + (not small_right) * 0.3
+
+
+def choose(path, family, grid, saving, kinds, models, candidates, seed):
+    """Writes the best candidate to path and returns its two questions."""
+    factory = PageFactory(seed, grids=[(grid, 1.0)], held_out_layouts=True, held_out_fonts=True, family=family)
+    rng = np.random.default_rng(seed)
+    best, kept = -99.0, None
+    for _ in range(candidates):
+        page = factory.draw()
+        pool = questions_of(page)
+        Image.fromarray(page.pixels).save(path, **saving)
+        with Image.open(path) as image:
+            first, wish, _ = judged(image, pool, kinds[0], models, rng)
+            second, _, other = judged(image, pool, kinds[1], models, rng)
+        told = [q for q in (first, second) if q is not None and q.answer not in ("0", "1")]
+        if len(told) == 2 and first != second and wish + other > best:
+            best, kept = wish + other, (page, [first, second])
+    page, questions = kept
+    Image.fromarray(page.pixels).save(path, **saving)
+    return questions
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", required=True, help="folder of the exported models, small and large")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--candidates", type=int, default=30)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    models = [LoadedModel(os.path.join(options.models, size)) for size in ("small", "large")]
+    os.makedirs(options.out, exist_ok=True)
+    with open(os.path.join(options.out, "questions.jsonl"), "w") as f:
+        for number, (name, family, grid, saving, *kinds) in enumerate(WANTED):
+            path = os.path.join(options.out, name)
+            for question in choose(path, family, grid, saving, kinds, models, options.candidates, SEED + number):
+                f.write(json.dumps({"image": name, "question": question.text, "answer": question.exact or question.answer, "kind": question.kind}) + "\n")
+            print(f"{path}: {os.path.getsize(path) / 1e3:.0f} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
