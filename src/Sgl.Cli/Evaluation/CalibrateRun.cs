@@ -88,11 +88,13 @@ internal sealed class CalibrateRun(Terminal terminal)
         var policy = Accuracy is { } accuracy
             ? calibrator.ForAccuracy(accuracy, Of, TimeProvider.System.GetUtcNow())
             : calibrator.ForExitRatio(ExitRatio!.Value, TimeProvider.System.GetUtcNow());
-        policy = policy with { Learnt = learnt?.Criterion };
+        // What is learnt of both models is no probability of the small one's being right, so how well it is one means nothing.
+        var isProbability = learnt?.Criterion.Large is null;
+        policy = policy with { Learnt = learnt?.Criterion, Sample = policy.Sample! with { ExpectedCalibrationError = isProbability ? policy.Sample.ExpectedCalibrationError : null } };
         policy.Save(Output);
         Say(policy, method);
         Say(learnt);
-        if (policy.Sample!.Labelled > 0)
+        if (policy.Sample!.Labelled > 0 && isProbability)
         {
             CalibrationPlots.Reliability($"Reliability of {Criterion}, {header.Small}", calibrator.Reliability())
                 .Write(Path.GetDirectoryName(Path.GetFullPath(Output))!, Path.GetFileNameWithoutExtension(Output) + "-reliability");
@@ -135,7 +137,15 @@ internal sealed class CalibrateRun(Terminal terminal)
         terminal.Line(expected.SecondsPerRequest is { } seconds
             ? Text($"cost          {seconds:0.000} s a request, {100 * expected.CostRatio:0.0} % of the large model alone")
             : "cost          not known: the large model was not asked");
-        terminal.Line(sample.ExpectedCalibrationError is { } error ? Text($"ECE           {error:0.000}") : "ECE           not known: no right answers");
+        if (sample.ExpectedCalibrationError is { } error)
+        {
+            terminal.Line(Text($"ECE           {error:0.000}"));
+        }
+        else if (sample.Labelled == 0)
+        {
+            terminal.Line("ECE           not known: no right answers");
+        }
+
         foreach (var warning in sample.Warnings)
         {
             terminal.Line($"warning       {warning}", new Spectre.Console.Style(Spectre.Console.Color.Yellow));
