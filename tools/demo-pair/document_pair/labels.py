@@ -1,7 +1,8 @@
 """Dense labels: what every visual token of a document should be able to tell."""
 import numpy as np
 
-from .vocabulary import CELLS, CHARACTERS, COLOR_NAMES, COLUMNS, EDGES, GLYPH, MAX_BAR, SHAPES, TILE, TOKENS, WORDS
+from .questions import edges_of
+from .vocabulary import CELLS, CHARACTERS, COLOR_NAMES, COLUMNS, EDGES, MAX_BAR, SHAPES, TOKENS, WORDS
 
 IGNORE = -100
 KINDS = ["none", "word", "value", "button", "sign", "check", "bar", *SHAPES, "thumbnail"]
@@ -59,8 +60,7 @@ def _label_cells(out, page, item):
     cx, cy, wide, high = item.cells
     tile_x, tile_y = cx // CELLS, cy // CELLS
     tile = out[tile_y * page.columns + tile_x]
-    edges = [min(EDGES, max(0, round(v / GLYPH))) for v in (item.box[0] - tile_x * TILE, item.box[1] - tile_y * TILE,
-                                                          item.box[2] - tile_x * TILE, item.box[3] - tile_y * TILE)]
+    edges = edges_of(page, item)
     for dy in range(high):
         for dx in range(wide):
             label = tile[(cy + dy) % CELLS * CELLS + (cx + dx) % CELLS]

@@ -7,16 +7,16 @@ from demo_pair.language import LanguageModel
 class DocumentLanguageModel(LanguageModel):
     """forward() also gives the states behind one layer, and may drop visual tokens in front of another."""
 
-    def study(self, prefix, visual, groups, probed, boxed, kept=None):
+    def study(self, prefix, visual, groups, probed, looked, kept=None):
         """prefix ids [p], visual [B, N, hidden], groups of ids [B, Q, L].
 
         kept: (layer, positions [B, P'] of the page's tokens that stay from that layer on) or None.
-        -> final hidden states per group; behind layer `probed` the visual tokens [B, N, hidden] and the groups; behind layer `boxed` the visual tokens that stay.
+        -> final hidden states per group; behind layer `probed` the visual tokens [B, N, hidden] and the groups; behind layer `looked` the groups.
         """
         embed = self.model.tok_embeddings
         page = torch.cat([embed(prefix).expand(visual.shape[0], -1, -1), visual], 1)
         groups = [embed(ids) for ids in groups]
-        first, positions, seen, placed = page.shape[1], 0, None, None
+        first, positions, seen, found = page.shape[1], 0, None, None
         for index, layer in enumerate(self.model.layers):
             if kept and index == kept[0]:
                 positions = kept[1]
@@ -24,9 +24,9 @@ class DocumentLanguageModel(LanguageModel):
             page, groups = layer(page, groups, positions, first)
             if index == probed:
                 seen = page[:, len(prefix):], groups
-            if index == boxed:
-                placed = page[:, len(prefix):]
-        return [self.model.norm(x) for x in groups], seen, placed
+            if index == looked:
+                found = groups
+        return [self.model.norm(x) for x in groups], seen, found
 
 
 def grown(state, layers, factor):

@@ -1,9 +1,10 @@
 """Questions that a document can answer, each with the visual tokens that tell the answer."""
 from collections import Counter
+from dataclasses import dataclass
 
 from demo_pair.questions import POSITION, Question
 
-from .vocabulary import (BINS, CELLS, COLOR_NAMES, COLUMNS, FIELDS, GOODS, MAX_COUNT, OPTIONS, ORDINALS, SHAPES, TOKENS, WORDS,
+from .vocabulary import (BINS, CELLS, COLOR_NAMES, COLUMNS, EDGES, FIELDS, GLYPH, GOODS, MAX_COUNT, OPTIONS, ORDINALS, SHAPES, TILE, TOKENS, WORDS,
                          coordinate)
 
 KINDS = ["text", "table", "chart", "color", "count", "yes_no", "position"]
@@ -17,26 +18,28 @@ def cells_of(page, item):
                  for y in range(cy, cy + high) for x in range(cx, cx + wide))
 
 
+def edges_of(page, item):
+    """x1, y1, x2, y2 of an object inside its tile, in steps of a glyph."""
+    x, y = item.cells[0] // CELLS * TILE, item.cells[1] // CELLS * TILE
+    return [min(EDGES, max(0, round(v / GLYPH))) for v in (item.box[0] - x, item.box[1] - y, item.box[2] - x, item.box[3] - y)]
+
+
 def _box_answer(values):
     return "[[" + ",".join(str(v) for v in values) + "]]"
 
 
-def _shares(page, item):
-    x1, y1, x2, y2 = item.box
-    return x1 / page.width, y1 / page.height, x2 / page.width, y2 / page.height
-
-
-def bins_of(page, item):
-    """The object's box in bins of the page: x1, y1, x2, y2."""
-    return [min(BINS, max(0, round(s * BINS))) for s in _shares(page, item)]
+@dataclass(frozen=True)
+class PositionQuestion(Question):
+    place: tuple = ()       # tile, and the edges x1, y1, x2, y2 in it
 
 
 def _position(page, item, phrase):
-    shares = _shares(page, item)
-    binned = [coordinate(i) for i in bins_of(page, item)]
+    x1, y1, x2, y2 = item.box
+    shares = (x1 / page.width, y1 / page.height, x2 / page.width, y2 / page.height)
+    binned = [coordinate(min(BINS, max(0, round(s * BINS)))) for s in shares]
     spot = cells_of(page, item)
-    return Question("position", POSITION.format(phrase), _box_answer(binned),
-                    _box_answer(min(1000, max(0, round(1000 * s))) for s in shares), ((), spot) * 4)
+    return PositionQuestion("position", POSITION.format(phrase), _box_answer(binned), _box_answer(min(1000, max(0, round(1000 * s))) for s in shares), ((), spot) * 4,
+                            (spot[0] // TOKENS, *edges_of(page, item)))
 
 
 def _told(page, kind, text, item):
@@ -85,8 +88,6 @@ def _fields(out, page, values):
     for item in _once([i for i in values if not i.column], lambda i: i.key):
         ask = "How much is the {}?" if item.key in GOODS else "What is the {}?"
         out["text"].append(_told(page, "text", ask.format(item.key), item))
-        if item.key in FIELDS:
-            out["position"].append(_position(page, item, f"the {item.key}"))
 
 
 def _plates(out, page, buttons, signs):
@@ -150,7 +151,8 @@ def pick(pool, kind, rng):
     if not questions:
         return None
     question = questions[int(rng.random() * len(questions))]
-    if question.answer == "0" and rng.random() < 0.8 or question.text.startswith("Is there") and question.answer == "no" and rng.random() < 0.5:
+    # Most of what can be counted is not there or there once.
+    if question.kind == "count" and rng.random() < {"0": 0.85, "1": 0.6}.get(question.answer, 0) or question.text.startswith("Is there") and question.answer == "no" and rng.random() < 0.5:
         return pick(pool, kind, rng)
     return question
 

@@ -25,15 +25,15 @@ from .config import LARGE_LAYERS, model_config
 from .language import DocumentLanguageModel, grown
 from .pages import PageFactory
 from .parallel import Workers
-from .questions import bins_of, cells_of, is_counting, pick, questions_of
+from .questions import is_counting, pick, questions_of
 from .stopping import asked_to_stop
 from .tokenizer import Tokenizer, telling_words, train
 from .train_vision import pixels_of
-from .vocabulary import BINS, GRIDS, TILE
+from .vocabulary import EDGES, GRIDS, TILE
 
 GROWTH = 3
-SHORT = {"text": 0.34, "table": 0.12, "chart": 0.12, "color": 0.12, "count": 0.16, "yes_no": 0.14}
-HINT_WEIGHT, LOOK_WEIGHT, PLACE_WEIGHT = 0.3, 0.4, 0.2
+SHORT = {"text": 0.3, "table": 0.13, "chart": 0.1, "color": 0.13, "count": 0.22, "yes_no": 0.12}
+HINT_WEIGHT, LOOK_WEIGHT, PLACE_WEIGHT, FOUND_WEIGHT = 0.3, 0.4, 0.2, 0.3
 WHITENING = 0.25
 DROP_RATE = 0.6         # share of the large model's steps in which visual tokens are dropped
 
@@ -52,7 +52,7 @@ class PagePool:
             visual = self.tower(pixels_of(tiles))
         visual = visual.view(count, -1, visual.shape[-1])
         for page, tokens in zip(pages, visual):
-            entry = tokens.clone(), questions_of(page), boxes_of(page, len(tokens))
+            entry = tokens.clone(), questions_of(page)
             if len(self.pages) < self.size:
                 self.pages.append(entry)
             else:
@@ -61,32 +61,37 @@ class PagePool:
 
     def sample(self, count, rng):
         chosen = [self.pages[i] for i in rng.integers(0, len(self.pages), count)]
-        return torch.stack([tokens for tokens, _, _ in chosen]), [questions for _, questions, _ in chosen], torch.stack([boxes for _, _, boxes in chosen])
-
-
-def boxes_of(page, tokens):
-    """Where on the page the object of each visual token is: bins of x1, y1, x2, y2, int64 [N, 4], IGNORE where there is none."""
-    out = torch.full((tokens, 4), IGNORE)
-    for item in page.items:
-        out[list(cells_of(page, item))] = torch.tensor(bins_of(page, item))
-    return out
+        return torch.stack([tokens for tokens, _ in chosen]), [questions for _, questions in chosen]
 
 
 class Places(nn.Module):
-    """What visual tokens and questions are asked for behind a layer: the tile, and the grid of the page; and behind a later one the object's box on the page."""
+    """What states are asked for on the way to a position.
+
+    Early: visual tokens for their tile, questions for the grid of the page. Visual tokens cannot know the grid, since the tiles behind them are not there yet; so where on the page an
+    object is can only be put together on the question's side. Behind the layer that looks, each step that is to say a coordinate is asked for the tile of its object and for the edge in it.
+    """
 
     def __init__(self, hidden):
         super().__init__()
-        self.box = nn.Linear(hidden, 4 * (BINS + 1))
+        self.found_tile = nn.Linear(hidden, max(x * y for (x, y), _ in GRIDS))
+        self.found_edge = nn.Linear(hidden, EDGES + 1)
         self.tile = nn.Linear(hidden, max(x * y for (x, y), _ in GRIDS) + 1)
         self.grid = nn.Linear(hidden, len(GRIDS))
 
-    def box_loss(self, tokens, boxes, kept, start):
-        """Cross-entropy of the boxes of the visual tokens that stay; boxes int64 [B, N, 4]."""
-        if kept:
-            boxes = boxes.gather(1, (kept[1][:, start:] - start)[..., None].expand(-1, -1, 4))
-        known = boxes[..., 0] != IGNORE
-        return F.cross_entropy(self.box(tokens[known]).view(-1, BINS + 1), boxes[known].flatten()) if known.any() else 0.0
+    def found_loss(self, states, asked, tokenizer):
+        """Cross-entropy of tile and edge behind the looking layer, for states [B, Q, L, hidden] of position questions."""
+        rows, edges = [], []
+        for b, row in enumerate(asked):
+            for i, question in enumerate(row):
+                if question:
+                    end = len(tokenizer.question(question.text))
+                    rows += [(b, i, end - 1 + step, question.place[0]) for step, look in enumerate(question.looks) if look]
+                    edges += question.place[1:]
+        if not rows:
+            return torch.zeros(())
+        *at, tiles = (torch.tensor(k) for k in zip(*rows))
+        found = states[tuple(at)]
+        return F.cross_entropy(self.found_tile(found), tiles) + F.cross_entropy(self.found_edge(found), torch.tensor(edges))
 
     def loss(self, seen, asked, tokenizer, grid):
         """Cross-entropy of tile and grid, for one batch of pages with the same grid."""
@@ -177,7 +182,7 @@ def main():
     parser.add_argument("--pages", type=int, default=6, help="pages of 2 x 2 tiles per step")
     parser.add_argument("--fresh", type=float, default=0.34, help="share of a step's pages that are new")
     parser.add_argument("--short", type=int, default=9, help="short questions per page")
-    parser.add_argument("--positions", type=int, default=2, help="position questions per page")
+    parser.add_argument("--positions", type=int, default=4, help="position questions per page")
     parser.add_argument("--seed", type=int, default=200000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes, each with its share of a step's pages")
@@ -211,7 +216,7 @@ def main():
         begun = runs.load(f"{options.runs}/documents-lm-{options.size}.pt")
         tower.load_state_dict(begun["tower"])
         model.load_state_dict(grown(begun["model"], shallow, GROWTH))
-        places.load_state_dict(begun["places"])
+        places.load_state_dict(begun["places"], strict=False)
         totals = begun["totals"]
     else:
         trained = runs.load(f"{options.runs}/documents-vision-{options.size}.pt")["model"]
@@ -249,15 +254,15 @@ def main():
         if fresh:
             pools[index].factory.fullness = fullness(totals)
             pools[index].add(fresh)
-        visual, possible, boxes = pools[index].sample(count, rng)
+        visual, possible = pools[index].sample(count, rng)
         asked = [ask(possible, SHORT, options.short, rng, pick), ask(possible, {"position": 1.0}, options.positions, rng, pick)]
         coded = [encode(tokenizer, group) for group in asked]
         kept = None
         if drop_layers and rng.random() < DROP_RATE:
             kept = int(rng.choice(drop_layers)), kept_tokens(asked, visual, len(prefix), rng)
-        hidden, seen, tokens = model.study(prefix, visual, [ids for ids, _, _ in coded], 0 if drop_layers else before, middle - 1, kept)
+        hidden, seen, found_states = model.study(prefix, visual, [ids for ids, _, _ in coded], 0 if drop_layers else before, middle, kept)
         placed = places.loss(seen, asked, tokenizer, index)
-        boxed = places.box_loss(tokens, boxes, kept, len(prefix))
+        boxed = places.found_loss(found_states[1], asked[1], tokenizer)
         said, hinted, looked, answers = 0.0, 0.0, 0.0, 0
         for states, (ids, targets, hints), group, weight in zip(hidden, coded, asked, looking.watched):
             find, share = look_targets(tokenizer, group, ids, visual.shape[1], len(prefix), is_counting)
@@ -278,7 +283,7 @@ def main():
                                / max(1, int(asked_for.sum())))
             exact_by_kind(scores, targets, group, totals)
         looking.watched.clear()
-        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked + PLACE_WEIGHT * (placed + boxed)
+        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked + PLACE_WEIGHT * placed + FOUND_WEIGHT * boxed
         model.zero_grad()
         places.zero_grad()
         loss.backward()
