@@ -27,6 +27,9 @@ internal sealed record LoadOptions
     /// <summary>Folder of the large model.</summary>
     public string Large { get; init; } = Repository.Path("models", "sgl-demo-large");
 
+    /// <summary>Folder of the benchmark whose questions are asked.</summary>
+    public string Data { get; init; } = Repository.Path("benchmarks", "synthetic");
+
     /// <summary>Columns and rows of the pictures of the scenarios <c>reuse</c> and <c>reuse-memory</c>; null: the sample's.</summary>
     public (int Columns, int Rows)? Size { get; init; }
 
@@ -50,7 +53,7 @@ internal sealed record LoadOptions
 
     public static string Usage =>
         $"""
-        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--cache DIR] [--size COLUMNSxROWS] [--rounds N] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
+        usage: Sgl.LoadTest SCENARIO... [--seconds S] [--concurrency N,N] [--factor F] [--model-cores LIST] [--small DIR] [--large DIR] [--data DIR] [--cache DIR] [--size COLUMNSxROWS] [--rounds N] [--set SERVICE:KEY=VALUE] [--seed N] [--out DIR]
         {string.Join('\n', IScenario.All.Select(s => $"  {s.Name,-12} {s.Summary}"))}
           load         {string.Join(", ", IScenario.Load.Select(s => s.Name))}
           all          all of them
@@ -101,6 +104,7 @@ internal sealed record LoadOptions
         "--model-cores" => options with { ModelCores = value },
         "--small" => options with { Small = value },
         "--large" => options with { Large = value },
+        "--data" => options with { Data = value },
         "--size" => options with { Size = Pair(key, value) },
         "--rounds" => options with { Rounds = (int)Number(key, value) },
         "--cache" => options with { Cache = value },

@@ -11,9 +11,9 @@ public sealed partial class DemoTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task Demo_NoArguments_AnswersMostQuestionsWithExitsAndEscalations()
+    public async Task Demo_NoArguments_AnswersAllButOneAtMostWithExitsAndEscalations()
     {
-        var questions = File.ReadLines(Samples.Image("questions.jsonl")).Count(l => l.Length > 0);
+        var questions = File.ReadLines(Samples.Image("documents/questions.jsonl")).Count(l => l.Length > 0);
 
         var run = (await SglProcess.RunInAsync(_folder.Path, "demo")).Succeeded();
 
@@ -21,7 +21,7 @@ public sealed partial class DemoTests : IDisposable
         Assert.True(summary.Success, run.Output);
         int Number(string name) => int.Parse(summary.Groups[name].Value, CultureInfo.InvariantCulture);
         Assert.Equal(questions, Number("all"));
-        Assert.True(Number("right") * 2 > questions, run.Output);
+        Assert.True(Number("right") >= questions - 1, run.Output);
         Assert.True(Number("exits") > 0 && Number("escalations") > 0, run.Output);
         Assert.Equal(questions, Number("exits") + Number("escalations"));
         Assert.Equal(questions, Directory.GetFiles(_folder.Combine("out", "demo"), "*.png").Length);
@@ -33,7 +33,7 @@ public sealed partial class DemoTests : IDisposable
     public async Task Demo_LargeModelRefusesAQuestion_FailsWithOneError()
     {
         // Long enough for the warm-up, too short for the question with its images.
-        var copy = Samples.CopyModel("sgl-demo-large", _folder);
+        var copy = Samples.CopyModel("sgl-documents-large", _folder);
         var config = Path.Combine(copy, "config.json");
         await File.WriteAllTextAsync(
             config, (await File.ReadAllTextAsync(config)).Replace("\"max_position_embeddings\": 2048", "\"max_position_embeddings\": 150", StringComparison.Ordinal));

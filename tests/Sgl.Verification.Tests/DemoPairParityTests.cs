@@ -6,24 +6,26 @@ using Sgl.Vision;
 
 namespace Sgl.Verification.Tests;
 
-/// <summary>The demo pair from the hub's file layout, through preprocessing, tokenizer, template and engine, against what PyTorch computed when it was exported.</summary>
+/// <summary>The pairs that come with the repository, from the hub's file layout, through preprocessing, tokenizer, template and engine, against what PyTorch computed when it was exported.</summary>
 public class DemoPairParityTests
 {
     private const float LogitTolerance = 5e-3f; // the parity file is rounded to four digits and was computed with another BLAS
 
     [Theory]
-    [InlineData("sgl-demo-small")]
-    [InlineData("sgl-demo-large")]
-    public async Task GenerateAsync_DemoCheckpoint_MatchesPyTorch(string name)
+    [InlineData("sgl-demo-small", "parity.json", "samples")]
+    [InlineData("sgl-demo-large", "parity.json", "samples")]
+    [InlineData("sgl-documents-small", "parity-documents.json", "samples/documents")]
+    [InlineData("sgl-documents-large", "parity-documents.json", "samples/documents")]
+    public async Task GenerateAsync_CheckpointOfTheRepository_MatchesPyTorch(string name, string file, string samples)
     {
         var models = Path.Combine(SharedData.RepositoryRoot, "models");
-        using var parity = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(models, "parity.json")));
+        using var parity = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(models, file)));
         await using var engine = await VlmEngine.LoadAsync(new EngineOptions { Checkpoint = Path.Combine(models, name) });
         var cases = 0;
         foreach (var expected in parity.RootElement.GetProperty(name).EnumerateArray())
         {
             var image = new ImageDecoder(new ImageDecoderOptions())
-                .Decode(await File.ReadAllBytesAsync(Path.Combine(SharedData.RepositoryRoot, "samples", expected.GetProperty("image").GetString()!)));
+                .Decode(await File.ReadAllBytesAsync(Path.Combine(SharedData.RepositoryRoot, samples, expected.GetProperty("image").GetString()!)));
             var input = new PromptInput
             {
                 Images = [image],

@@ -17,7 +17,8 @@ def digest(array):
 
 def record(model, samples, sample):
     image = Image.open(os.path.join(samples, sample["image"]))
-    tiles = tiles_of(image)
+    side = model.config["force_image_size"]
+    tiles = tiles_of(image, side)
     pixels = normalize(tiles)
     visual = model.visual(pixels)
     (ids,), (logits,) = model.greedy(visual, [sample["question"]])
@@ -25,7 +26,7 @@ def record(model, samples, sample):
     chosen = [steps.log_softmax(-1)[i].item() for i, steps in zip(ids, logits)]
     return {
         "image": sample["image"], "question": sample["question"], "kind": sample["kind"],
-        "grid_columns_rows": list(closest_grid(*image.size)), "tiles": len(tiles),
+        "grid_columns_rows": list(closest_grid(*image.size, side)), "tiles": len(tiles),
         "tiles_u8_sha256": digest(tiles), "pixel_sum": round(float(pixels.astype("float64").sum()), 3),
         "prompt_ids_before_visual": prefix, "visual_tokens": visual.shape[1],
         "visual_token_id": model.tokenizer.context, "prompt_ids_after_visual": suffix,
@@ -41,6 +42,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", default="../../models")
     parser.add_argument("--samples", default="../../samples")
+    parser.add_argument("--pair", default="sgl-demo", help="models' names without their sizes")
     parser.add_argument("--questions", type=int, default=6)
     parser.add_argument("--out", default="../../models/parity.json")
     options = parser.parse_args()
@@ -51,10 +53,10 @@ def main():
     step = max(1, len(samples) // options.questions)
     chosen = samples[::step][:options.questions]
     result = {"note": "float32 arithmetic on the exported bfloat16 weights; pixels are float32 NCHW in tile order; "
-                      "tiles_u8_sha256 is over the RGB bytes [tiles, 112, 112, 3] before normalisation"}
+                      "tiles_u8_sha256 is over the RGB bytes [tiles, side, side, 3] before normalisation"}
     for size in ("small", "large"):
-        model = LoadedModel(f"{options.models}/sgl-demo-{size}")
-        result[f"sgl-demo-{size}"] = [record(model, options.samples, sample) for sample in chosen]
+        model = LoadedModel(f"{options.models}/{options.pair}-{size}")
+        result[f"{options.pair}-{size}"] = [record(model, options.samples, sample) for sample in chosen]
     with open(options.out, "w") as f:
         json.dump(result, f, separators=(",", ":"))
         f.write("\n")

@@ -4,7 +4,7 @@
 #   RUNS=/somewhere ./train_all.sh [small|large]
 #
 # Every stage has its number of steps; a stage that has them ends at once. SIGTERM saves and stops, SIGSTOP and SIGCONT pause it, after SIGKILL at
-# most three minutes are lost. Logs lie beside the checkpoints. About four hours of one core in all.
+# most three minutes are lost. Logs lie beside the checkpoints. About five hours of one core in all.
 set -euo pipefail
 cd "$(dirname "$0")"
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 RUNS=${RUNS:-$PWD/runs}
@@ -22,11 +22,11 @@ stage() { # stage LOG MODULE OPTIONS...
 }
 
 if [ "${1:-small}" = small ]; then
-    stage vision-small train_vision --size small --steps 1400
-    stage lm-small train_lm --size small --steps 2400 --stop 1800    # stopped early on purpose: a small model that is wrong sometimes
+    stage vision-small train_vision --size small --steps 2800
+    stage lm-small train_lm --size small --steps 2400 --stop 1900    # stopped early on purpose: a small model that is wrong sometimes
 fi
 if [ "${1:-large}" = large ]; then
-    stage vision-large train_vision --size large --steps 1800
-    stage lm-large train_lm --size large --steps 2600
-    stage deep-large train_lm --size large --grow --steps 1200 --rate 1e-3 --matrix-rate 0.005
+    stage vision-large train_vision --size large --steps 2100
+    stage lm-large train_lm --size large --steps 2900 --pages 8
+    stage deep-large train_lm --size large --grow --steps 1200 --pages 8 --rate 1e-3 --matrix-rate 0.004
 fi

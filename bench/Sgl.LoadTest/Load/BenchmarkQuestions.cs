@@ -1,11 +1,10 @@
 using Google.Protobuf;
 using Sgl.Evaluation;
-using Sgl.TestKit;
 using Sgl.V1;
 
 namespace Sgl.LoadTest;
 
-/// <summary>Questions of the demo benchmark from all over it, with their pages.</summary>
+/// <summary>Questions from all over a benchmark, with their pages.</summary>
 internal sealed class BenchmarkQuestions
 {
     private readonly Dataset _dataset;
@@ -15,10 +14,10 @@ internal sealed class BenchmarkQuestions
 
     public EvaluationQuestion[] All { get; }
 
-    /// <summary>Reads some of them. Questions about a page stand together; taken from all over, each page is met once or twice.</summary>
-    public static async Task<BenchmarkQuestions> ReadAsync(int count, CancellationToken cancellationToken)
+    /// <summary>Reads some of a benchmark's. Questions about a page stand together; taken from all over, each page is met once or twice.</summary>
+    public static async Task<BenchmarkQuestions> ReadAsync(string folder, int count, CancellationToken cancellationToken)
     {
-        var dataset = Benchmarks.Named("synthetic").Read(Repository.Path("benchmarks", "synthetic"));
+        var dataset = Benchmarks.Named("synthetic").Read(folder);
         var step = Math.Max(1, dataset.Questions.Count / count);
         var questions = new BenchmarkQuestions(dataset, [.. dataset.Questions.Where((_, i) => i % step == 0).Take(count)]);
         foreach (var question in questions.All)

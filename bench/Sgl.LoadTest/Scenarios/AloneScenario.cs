@@ -17,7 +17,7 @@ internal sealed class AloneScenario : IScenario
     private const double APoint = 0.01;
 
     private static readonly Setting[] Settings =
-        [.. from retention in new[] { 100, 64, 50, 35 } from tiles in new double?[] { null, 0.2, 0.4 } select new Setting(retention, tiles)];
+        [.. from retention in new[] { 100, 64, 35, 18, 9 } from tiles in new double?[] { null, 0.2, 0.4 } select new Setting(retention, tiles)];
 
     public string Name => "alone";
 
@@ -25,7 +25,7 @@ internal sealed class AloneScenario : IScenario
 
     public async Task RunAsync(LoadOptions options, Section section, CancellationToken cancellationToken)
     {
-        var questions = await BenchmarkQuestions.ReadAsync(Questions, cancellationToken);
+        var questions = await BenchmarkQuestions.ReadAsync(options.Data, Questions, cancellationToken);
 
         // No page is known from before, as in a day's mixed load.
         await using var trio = await ServiceTrio.StartAsync(

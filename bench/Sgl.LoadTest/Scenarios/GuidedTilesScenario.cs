@@ -20,7 +20,7 @@ internal sealed class GuidedTilesScenario : IScenario
 
     public async Task RunAsync(LoadOptions options, Section section, CancellationToken cancellationToken)
     {
-        var questions = await BenchmarkQuestions.ReadAsync(Questions, cancellationToken);
+        var questions = await BenchmarkQuestions.ReadAsync(options.Data, Questions, cancellationToken);
 
         // Nothing is known from before, and nothing encoded ahead.
         await using var trio = await ServiceTrio.StartAsync(

@@ -13,7 +13,7 @@ internal static class DemoCommand
         var threshold = CommonOptions.Threshold();
         var questions = new Option<string?>("--questions")
         {
-            Description = "Questions to ask, one JSON object per line: image, question, answer, kind. Default: samples/questions.jsonl.",
+            Description = "Questions to ask, one JSON object per line: image, question, answer, kind. Default: samples/documents/questions.jsonl.",
             HelpName = "FILE",
         };
         var output = new Option<string>("--out") { Description = "Folder for the pictures of kept tokens.", HelpName = "DIR", DefaultValueFactory = _ => "out/demo" };
@@ -25,12 +25,12 @@ internal static class DemoCommand
         pictures.AddTo(command);
         command.SetAction((result, cancellationToken) =>
         {
-            var list = result.GetValue(questions) ?? RepositoryFiles.Find("samples/questions.jsonl", File.Exists)
-                ?? throw new CliException("samples/questions.jsonl was not found from here or from the program upwards: it lies in the repository, in the tool package, and in what 'dotnet publish src/Sgl.Cli' makes; give a list with --questions");
+            var list = result.GetValue(questions) ?? RepositoryFiles.Find("samples/documents/questions.jsonl", File.Exists)
+                ?? throw new CliException("samples/documents/questions.jsonl was not found from here or from the program upwards: it lies in the repository, in the tool package, and in what 'dotnet publish src/Sgl.Cli' makes; give a list with --questions");
             var demo = new DemoRun(terminal)
             {
-                Small = CheckpointFolders.Small(result.GetValue(small)),
-                Large = CheckpointFolders.Large(result.GetValue(large)),
+                Small = CheckpointFolders.SmallOfDocuments(result.GetValue(small)),
+                Large = CheckpointFolders.LargeOfDocuments(result.GetValue(large)),
                 Questions = SampleQuestion.ReadAll(list),
                 ImageFolder = Path.GetDirectoryName(Path.GetFullPath(list))!,
                 Threshold = result.GetValue(threshold),

@@ -1,10 +1,12 @@
 namespace Sgl.Cli.Internal;
 
-/// <summary>Where checkpoints are: given, or the demo pair that comes with the repository.</summary>
+/// <summary>Where checkpoints are: given, or one of the pairs that come with the repository.</summary>
 internal static class CheckpointFolders
 {
     private const string DemoSmall = "models/sgl-demo-small";
     private const string DemoLarge = "models/sgl-demo-large";
+    private const string DocumentsSmall = "models/sgl-documents-small";
+    private const string DocumentsLarge = "models/sgl-documents-large";
 
     /// <summary>The small model's folder.</summary>
     /// <exception cref="CliException">It does not exist.</exception>
@@ -14,8 +16,17 @@ internal static class CheckpointFolders
     /// <exception cref="CliException">It does not exist.</exception>
     public static string Large(string? given) => Resolve(given, DemoLarge, "--large");
 
-    /// <summary>Whether a folder is one of the demo pair.</summary>
-    public static bool IsDemo(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) is "sgl-demo-small" or "sgl-demo-large";
+    /// <summary>The small model's folder in the demo, whose pair reads documents.</summary>
+    /// <exception cref="CliException">It does not exist.</exception>
+    public static string SmallOfDocuments(string? given) => Resolve(given, DocumentsSmall, "--small");
+
+    /// <summary>The large model's folder in the demo.</summary>
+    /// <exception cref="CliException">It does not exist.</exception>
+    public static string LargeOfDocuments(string? given) => Resolve(given, DocumentsLarge, "--large");
+
+    /// <summary>Whether a folder is one of the pairs that come with the repository.</summary>
+    public static bool IsDemo(string folder) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)) is "sgl-demo-small" or "sgl-demo-large" or "sgl-documents-small" or "sgl-documents-large";
 
     private static string Resolve(string? given, string demo, string option)
     {

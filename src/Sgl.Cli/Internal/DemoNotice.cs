@@ -13,8 +13,8 @@ internal static class DemoNotice
     /// <param name="demoPair">Whether they are the pair that comes with the repository.</param>
     public static string For(Wire.GetInfoResponse info, bool demoPair) => demoPair
         ? $"""
-           This was the demo pair: two small models ({Summaries.Parameters(info.Small.ParameterCount)} and {Summaries.Parameters(info.Large.ParameterCount)} parameters) trained on synthetic pages that a
-           generator drew. They read short codes, count, and know colours, shapes, bars and places on such pages, and nothing else.
+           This was the demo: two small models ({Summaries.Parameters(info.Small.ParameterCount)} and {Summaries.Parameters(info.Large.ParameterCount)} parameters) trained on synthetic pages that a
+           generator drew. They read receipts, forms, tables, charts, screens and signs as it draws them, and nothing else.
            For real questions point the same command at two checkpoint folders as downloaded from the model hub, for instance
              sgl demo  --small InternVL2-2B --large InternVL2-26B --questions mine.jsonl
              sgl ask   --small InternVL2-2B --large InternVL2-26B --image photo.jpg "What does the sign say?"

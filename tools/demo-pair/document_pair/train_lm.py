@@ -35,7 +35,7 @@ GROWTH = 3
 SHORT = {"text": 0.3, "table": 0.13, "chart": 0.1, "color": 0.13, "count": 0.22, "yes_no": 0.12}
 HINT_WEIGHT, LOOK_WEIGHT, PLACE_WEIGHT, FOUND_WEIGHT = 0.3, 0.4, 0.2, 0.3
 WHITENING = 0.25
-DROP_RATE = 0.6         # share of the large model's steps in which visual tokens are dropped
+DROP_RATE = 0.2         # share of the large model's steps in which visual tokens are dropped
 
 
 class PagePool:
@@ -222,7 +222,9 @@ def main():
         trained = runs.load(f"{options.runs}/documents-vision-{options.size}.pt")["model"]
         tower, back = trained_tower(config, trained)
         align(model, tokenizer, trained["heads.linear.weight"] @ back)
-    seed = options.seed + 7919 * step + (1 << 20) * options.grow + (1 << 24) * workers.rank
+    seed = options.seed + 7919 * step + (1 << 20) * options.grow
+    together = np.random.default_rng(seed + 5)      # what makes steps dear is drawn alike by all workers, so that none waits
+    seed += (1 << 24) * workers.rank
     rng = np.random.default_rng(seed)
     weights = [weight for _, weight in GRIDS]
     pools = [PagePool(PageFactory(seed + 11 * i + 1, grids=[(grid, 1.0)]), tower, max(40, round(500 * weight)))
@@ -247,10 +249,10 @@ def main():
     stopped = asked_to_stop() if workers.first else lambda: False
     last, stopping = min(options.steps, options.stop or options.steps), False
     while step < last and not stopping:
-        index = rng.choice(len(pools), p=weights)
+        index = together.choice(len(pools), p=weights)
         # Larger pages go in smaller batches, so that a step always costs about the same.
         count = max(2, round(options.pages / workers.count * 9 / (4 + (1 + GRIDS[index][0][0] * GRIDS[index][0][1]))))
-        fresh = count if len(pools[index].pages) < 3 * count else rng.binomial(count, options.fresh)
+        fresh = count if len(pools[index].pages) < 3 * count else together.binomial(count, options.fresh)
         if fresh:
             pools[index].factory.fullness = fullness(totals)
             pools[index].add(fresh)
@@ -258,8 +260,8 @@ def main():
         asked = [ask(possible, SHORT, options.short, rng, pick), ask(possible, {"position": 1.0}, options.positions, rng, pick)]
         coded = [encode(tokenizer, group) for group in asked]
         kept = None
-        if drop_layers and rng.random() < DROP_RATE:
-            kept = int(rng.choice(drop_layers)), kept_tokens(asked, visual, len(prefix), rng)
+        if drop_layers and together.random() < DROP_RATE:
+            kept = int(together.choice(drop_layers)), kept_tokens(asked, visual, len(prefix), rng)
         hidden, seen, found_states = model.study(prefix, visual, [ids for ids, _, _ in coded], 0 if drop_layers else before, middle, kept)
         placed = places.loss(seen, asked, tokenizer, index)
         boxed = places.found_loss(found_states[1], asked[1], tokenizer)
