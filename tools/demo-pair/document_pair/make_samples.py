@@ -3,7 +3,8 @@
     python3 -m document_pair.make_samples --models DIR --out DIR
 
 The pages are chosen as those of the first pair are (make_samples.py): of some candidates for each file the one is kept whose first question the small model answers surely and right,
-and whose second it gets wrong, or is unsure of, while the large model is right. They are no measure of accuracy.
+and whose second it gets wrong, or is unsure of, while the large model is right. They are no measure of accuracy. A file that `sgl demo`, which prunes, does not answer as planned is drawn
+anew with --only FILE --seed N.
 """
 import argparse
 import json
@@ -24,6 +25,7 @@ from .questions import pick, questions_of
 from .vocabulary import TILE
 
 SEED = FIRST_SEED + (1 << 30)
+UNSURE = 0.55           # the small model's confidence in its second answer, at most: the demo's threshold must send it on
 PHOTO, WEBP = {"quality": 88, "subsampling": 2}, {"quality": 90, "method": 6}
 
 # file, family, tile grid, how to save, kind of the sure question, kind of the unsure one
@@ -47,7 +49,8 @@ def judged(image, pool, kind, models, rng):
     pixels = normalize(tiles_of(image, TILE))
     small, large = (answers(model, pixels, [question])[0] for model in models)
     small_right, large_right = is_right(question, small[0]), is_right(question, large[0])
-    return question, small[1] if small_right and large_right else -1.0, (1 - small[1] if large_right else -1.0) + (not small_right) * 0.3
+    sure = small[1] if small_right and large_right else -1.0
+    return question, sure, (1 - small[1] if large_right and small[1] <= UNSURE else -1.0) + (not small_right) * 0.3
 
 
 def choose(path, family, grid, saving, kinds, models, candidates, seed):
@@ -75,16 +78,25 @@ def main():
     parser.add_argument("--models", required=True, help="folder of the exported models, small and large")
     parser.add_argument("--out", required=True)
     parser.add_argument("--candidates", type=int, default=30)
+    parser.add_argument("--only", default="", help="files to draw anew, separated by commas")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     models = [LoadedModel(os.path.join(options.models, size)) for size in ("small", "large")]
     os.makedirs(options.out, exist_ok=True)
-    with open(os.path.join(options.out, "questions.jsonl"), "w") as f:
+    listed, lines = os.path.join(options.out, "questions.jsonl"), []
+    if os.path.exists(listed):
+        with open(listed) as f:
+            lines = [json.loads(line) for line in f]
+    with open(listed, "w") as f:
         for number, (name, family, grid, saving, *kinds) in enumerate(WANTED):
-            path = os.path.join(options.out, name)
-            for question in choose(path, family, grid, saving, kinds, models, options.candidates, SEED + number):
-                f.write(json.dumps({"image": name, "question": question.text, "answer": question.exact or question.answer, "kind": question.kind}) + "\n")
-            print(f"{path}: {os.path.getsize(path) / 1e3:.0f} kB", flush=True)
+            told = [line for line in lines if line["image"] == name]
+            if not options.only or name in options.only.split(","):
+                path = os.path.join(options.out, name)
+                told = [{"image": name, "question": q.text, "answer": q.exact or q.answer, "kind": q.kind}
+                        for q in choose(path, family, grid, saving, kinds, models, options.candidates, SEED + number + 1000 * options.seed)]
+                print(f"{path}: {os.path.getsize(path) / 1e3:.0f} kB", flush=True)
+            f.writelines(json.dumps(line) + "\n" for line in told)
 
 
 if __name__ == "__main__":
