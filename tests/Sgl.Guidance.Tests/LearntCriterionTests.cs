@@ -1,5 +1,3 @@
-using Sgl.Guidance;
-
 namespace Sgl.Guidance.Tests;
 
 public sealed class LearntCriterionTests

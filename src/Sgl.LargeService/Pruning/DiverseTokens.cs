@@ -1,5 +1,4 @@
 using Sgl.Guidance;
-using Sgl.Inference;
 using Wire = Sgl.V1;
 
 namespace Sgl.LargeService;
