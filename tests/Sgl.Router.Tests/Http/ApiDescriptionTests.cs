@@ -159,6 +159,12 @@ public sealed class ApiDescriptionTests : IAsyncLifetime
         {
             foreach (var (value, good) in Values(field))
             {
+                // Needs a policy file, which this router has none of: LearntCriterionTests.
+                if (path == "sgl.criterion" && (string?)value == "learnt")
+                {
+                    continue;
+                }
+
                 using var response = await PostAsync(With(path, value, schema), schema);
                 var error = (await response.Content.ReadFromJsonAsync<JsonNode>())!["error"];
                 var about = ((string?)error?["message"])?.Split("; ").Any(m => m.StartsWith(path + ":", StringComparison.Ordinal) || m.StartsWith(path + "[", StringComparison.Ordinal)) ?? false;
