@@ -47,9 +47,8 @@ def judged(image, pool, kind, models, rng):
     return question, small[1] if small_right else -1.0, (1 - small[1] if large_right else -1.0) + (not small_right) * 0.2
 
 
-def choose(path, grid, saving, sure, unsure, models, candidates, seed):
-    """Writes the best candidate to path and returns its two questions."""
-    factory = PageFactory(seed, grids=[(grid, 1.0)])
+def choose(path, factory, saving, kinds, models, candidates, seed, judged=judged, questions_of=questions_of):
+    """Writes the best of the factory's pages to path and returns its sure and its unsure question."""
     rng = np.random.default_rng(seed)
     best, kept = -99.0, None
     for _ in range(candidates):
@@ -57,8 +56,8 @@ def choose(path, grid, saving, sure, unsure, models, candidates, seed):
         pool = questions_of(page)
         Image.fromarray(page.pixels).save(path, **saving)
         with Image.open(path) as image:
-            first, wish, _ = judged(image, pool, sure, models, rng)
-            second, _, other = judged(image, pool, unsure, models, rng)
+            first, wish, _ = judged(image, pool, kinds[0], models, rng)
+            second, _, other = judged(image, pool, kinds[1], models, rng)
         told = [q for q in (first, second) if q is not None and q.answer not in ("0", "1")]
         if len(told) == 2 and first != second and wish + other > best:
             best, kept = wish + other, (page, [first, second])
@@ -77,9 +76,9 @@ def main():
     models = [LoadedModel(f"{options.models}/sgl-demo-{size}") for size in ("small", "large")]
     os.makedirs(options.out, exist_ok=True)
     with open(os.path.join(options.out, "questions.jsonl"), "w") as f:
-        for number, (name, grid, saving, sure, unsure) in enumerate(WANTED):
-            path = os.path.join(options.out, name)
-            for question in choose(path, grid, saving, sure, unsure, models, options.candidates, SEED + number):
+        for number, (name, grid, saving, *kinds) in enumerate(WANTED):
+            path, seed = os.path.join(options.out, name), SEED + number
+            for question in choose(path, PageFactory(seed, grids=[(grid, 1.0)]), saving, kinds, models, options.candidates, seed):
                 f.write(json.dumps({"image": name, "question": question.text,
                                     "answer": question.exact or question.answer, "kind": question.kind}) + "\n")
 

@@ -10,14 +10,13 @@ import argparse
 import json
 import os
 
-import numpy as np
 import torch
-from PIL import Image
 
 from demo_pair.checkpoint import LoadedModel
 from demo_pair.heldout import is_right
 from demo_pair.tiling import normalize, tiles_of
 from evaluate import answers
+from make_samples import choose
 
 from .heldout import FIRST_SEED
 from .pages import PageFactory
@@ -53,26 +52,6 @@ def judged(image, pool, kind, models, rng):
     return question, sure, (1 - small[1] if large_right and small[1] <= UNSURE else -1.0) + (not small_right) * 0.3
 
 
-def choose(path, family, grid, saving, kinds, models, candidates, seed):
-    """Writes the best candidate to path and returns its two questions."""
-    factory = PageFactory(seed, grids=[(grid, 1.0)], held_out_layouts=True, held_out_fonts=True, family=family)
-    rng = np.random.default_rng(seed)
-    best, kept = -99.0, None
-    for _ in range(candidates):
-        page = factory.draw()
-        pool = questions_of(page)
-        Image.fromarray(page.pixels).save(path, **saving)
-        with Image.open(path) as image:
-            first, wish, _ = judged(image, pool, kinds[0], models, rng)
-            second, _, other = judged(image, pool, kinds[1], models, rng)
-        told = [q for q in (first, second) if q is not None and q.answer not in ("0", "1")]
-        if len(told) == 2 and first != second and wish + other > best:
-            best, kept = wish + other, (page, [first, second])
-    page, questions = kept
-    Image.fromarray(page.pixels).save(path, **saving)
-    return questions
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", required=True, help="folder of the exported models, small and large")
@@ -92,9 +71,10 @@ def main():
         for number, (name, family, grid, saving, *kinds) in enumerate(WANTED):
             told = [line for line in lines if line["image"] == name]
             if not options.only or name in options.only.split(","):
-                path = os.path.join(options.out, name)
+                path, seed = os.path.join(options.out, name), SEED + number + 1000 * options.seed
+                factory = PageFactory(seed, grids=[(grid, 1.0)], held_out_layouts=True, held_out_fonts=True, family=family)
                 told = [{"image": name, "question": q.text, "answer": q.exact or q.answer, "kind": q.kind}
-                        for q in choose(path, family, grid, saving, kinds, models, options.candidates, SEED + number + 1000 * options.seed)]
+                        for q in choose(path, factory, saving, kinds, models, options.candidates, seed, judged, questions_of)]
                 print(f"{path}: {os.path.getsize(path) / 1e3:.0f} kB", flush=True)
             f.writelines(json.dumps(line) + "\n" for line in told)
 

@@ -245,7 +245,7 @@ def main():
         runs.save(path, {"tower": tower.state_dict(), "model": model.state_dict(), "places": places.state_dict(),
                          "optimizers": [o.state_dict() for o in optimizers], "step": step, "totals": totals})
 
-    saved, mean, found, place_mean, box_mean = time.time(), None, None, None, None
+    saved, mean, found, place_mean, edge_mean = time.time(), None, None, None, None
     stopped = asked_to_stop() if workers.first else lambda: False
     last, stopping = min(options.steps, options.stop or options.steps), False
     while step < last and not stopping:
@@ -264,7 +264,7 @@ def main():
             kept = int(together.choice(drop_layers)), kept_tokens(asked, visual, len(prefix), rng)
         hidden, seen, found_states = model.study(prefix, visual, [ids for ids, _, _ in coded], 0 if drop_layers else before, middle, kept)
         placed = places.loss(seen, asked, tokenizer, index)
-        boxed = places.found_loss(found_states[1], asked[1], tokenizer)
+        edged = places.found_loss(found_states[1], asked[1], tokenizer)
         said, hinted, looked, answers = 0.0, 0.0, 0.0, 0
         for states, (ids, targets, hints), group, weight in zip(hidden, coded, asked, looking.watched):
             find, share = look_targets(tokenizer, group, ids, visual.shape[1], len(prefix), is_counting)
@@ -285,7 +285,7 @@ def main():
                                / max(1, int(asked_for.sum())))
             exact_by_kind(scores, targets, group, totals)
         looking.watched.clear()
-        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked + PLACE_WEIGHT * placed + FOUND_WEIGHT * boxed
+        loss = said / answers + HINT_WEIGHT * hinted + LOOK_WEIGHT * looked + PLACE_WEIGHT * placed + FOUND_WEIGHT * edged
         model.zero_grad()
         places.zero_grad()
         loss.backward()
@@ -295,13 +295,13 @@ def main():
             optimizer.param_groups[0]["lr"] = schedule.rate(peak, step, options.steps, warmup=100)
             optimizer.step()
         step += 1
-        now, place, box = said.item() / answers, placed.item(), float(boxed)
-        box_mean = box if box_mean is None else 0.98 * box_mean + 0.02 * box
+        now, place, edge = said.item() / answers, placed.item(), edged.item()
+        edge_mean = edge if edge_mean is None else 0.98 * edge_mean + 0.02 * edge
         mean = now if mean is None else 0.98 * mean + 0.02 * now
         place_mean = place if place_mean is None else 0.98 * place_mean + 0.02 * place
         if step % 25 == 0 and workers.first:
             shares = " ".join(f"{kind} {right / seen:.3f}" for kind, (right, seen) in sorted(totals.items()))
-            print(f"{time.process_time() / 60:6.1f} min step {step} loss {mean:.3f} found {found:.3f} place {place_mean:.3f} box {box_mean:.3f} {shares}", flush=True)
+            print(f"{time.process_time() / 60:6.1f} min step {step} loss {mean:.3f} found {found:.3f} place {place_mean:.3f} edge {edge_mean:.3f} {shares}", flush=True)
         if time.time() - saved > 180:
             save()
             saved = time.time()
