@@ -27,7 +27,7 @@ internal static class EvalCommand
         var retention = ListOptions.Numbers("--retention", "Average share of visual tokens over the layers, in percent. Default: 64,35,9.", "PERCENT,...");
         var pruneLayer = new Option<int?>("--prune-layer") { Description = "Layer in front of which tokens are dropped, in place of --retention.", HelpName = "K", CustomParser = Parsers.Count };
         var keepRatio = CommonOptions.KeepRatio();
-        var tileThresholds = ListOptions.Numbers("--tile-threshold", "Thresholds of the method tiles, 0 (all tiles stay) to 1. Default: 0.4.", "A,...");
+        var tileThresholds = ListOptions.Numbers("--tile-threshold", "Thresholds of the method tiles, 0 (all tiles stay) to 1. Default: 0.5.", "A,...");
         var fractions = ListOptions.Numbers("--layers-fraction", "Importance from the first share of the layers, above 0 to 1. Default: 1.", "F,...");
         var sources = ListOptions.Names<ImportanceSource>("--source", "Tokens whose attention counts");
         var variants = ListOptions.Names<ImportanceVariant>("--variant", "Rows as in the authors' code or in the paper's text");

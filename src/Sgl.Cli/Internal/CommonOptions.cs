@@ -65,7 +65,7 @@ internal static class CommonOptions
     /// <summary><c>--tile-threshold A</c>.</summary>
     public static Option<double?> TileThreshold() => new("--tile-threshold")
     {
-        Description = "With guided tiles: a tile stays where its peak of importance is at least this share of the best tile's, 0 to 1. Default 0.4.",
+        Description = "With guided tiles: a tile stays where its peak of importance is at least this share of the best tile's, 0 to 1. Default 0.5.",
         HelpName = "A",
         CustomParser = Parsers.Share,
     };

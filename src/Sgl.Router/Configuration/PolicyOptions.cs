@@ -103,8 +103,8 @@ public sealed class PolicyOptions
     /// <value>Default: as the policy file says, else <see cref="TilePolicy.All"/>.</value>
     public TilePolicy? Tiles { get; set; }
 
-    /// <summary>With <see cref="TilePolicy.Guided"/>: a tile stays where its peak of importance is at least this share of the best tile's; 0 to 1.</summary>
-    /// <value>Default: as the policy file says, else 0.4.</value>
+    /// <summary>With <see cref="TilePolicy.Guided"/>: a tile stays where its peak of importance is at least this share of the best tile's, the second best already at less (docs/guided-tiles.md); 0 to 1.</summary>
+    /// <value>Default: as the policy file says, else 0.5.</value>
     public double? TileThreshold { get; set; }
 
     /// <summary>How pictures are made for a large model in a foreign engine.</summary>

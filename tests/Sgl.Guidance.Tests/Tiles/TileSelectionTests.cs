@@ -7,12 +7,13 @@ public class TileSelectionTests
     [Theory]
     [InlineData(0, true, true, true)]
     [InlineData(0.4, true, true, false)]
-    [InlineData(0.5, true, true, false)]
-    [InlineData(0.51, true, false, false)]
+    [InlineData(0.37, true, true, true)]
+    [InlineData(0.75, true, true, false)]
+    [InlineData(0.76, true, false, false)]
     [InlineData(1, true, false, false)]
     public void Guided_Threshold_KeepsTilesWhosePeakIsThatShareOfTheBest(double threshold, bool a, bool b, bool c)
     {
-        // Peaks 8, 4, 3; the thumbnail's own peak is not what they are measured by.
+        // Peaks 8, 4, 3; the thumbnail's own peak is not what they are measured by. The second of three stays at two thirds of the threshold.
         Assert.Equal([a, b, c, true], TileSelection.Guided([1, 8, 4, 0, 3, 3, 100, 0], TileTokensTests.Simple(false, false, false, true), threshold));
     }
 
@@ -67,6 +68,45 @@ public class TileSelectionTests
         builder.AddSeparator(a);
         builder.AddToken(b);
         Assert.Equal([false, true], TileSelection.Guided([1, 9, 50, 1], builder.Build(), 0.5));
+    }
+
+    [Theory]
+    [InlineData(2, 0.5, true)]
+    [InlineData(2, 0.51, false)]
+    [InlineData(5, 1, true)]
+    [InlineData(8, 1, true)]
+    public void Guided_SecondBest_StaysAtTwoInKOfTheThreshold(int tiles, double threshold, bool second)
+    {
+        var builder = new TileTokens.Builder();
+        var importance = new float[tiles + 1];
+        for (var t = 0; t <= tiles; t++)
+        {
+            builder.AddToken(builder.AddTile(0, isOverview: t == tiles));
+            importance[t] = t switch { 0 => 8, 1 => 4, _ => 3.1f };
+        }
+
+        var stays = TileSelection.Guided(importance, builder.Build(), threshold);
+        Assert.Equal([true, second], stays[..2]);
+        Assert.All(stays[2..tiles], Assert.False);
+    }
+
+    [Fact]
+    public void Guided_NegativeImportance_KeepsAllAtZeroAndTheBestAtAnyThreshold()
+    {
+        Assert.All(TileSelection.Guided([-1, -1, -4, 9], OnePerTile(), 0), Assert.True);
+        Assert.All(TileSelection.Guided([-1, -2, -4, 9], OnePerTile(), 0.5), Assert.True);
+        Assert.Equal([true, false, false, true], TileSelection.Guided([5, -2, -4, 9], OnePerTile(), 0.5));
+
+        static TileTokens OnePerTile()
+        {
+            var builder = new TileTokens.Builder();
+            for (var t = 0; t < 4; t++)
+            {
+                builder.AddToken(builder.AddTile(0, isOverview: t == 3));
+            }
+
+            return builder.Build();
+        }
     }
 
     [Fact]
