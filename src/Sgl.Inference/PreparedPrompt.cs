@@ -10,6 +10,7 @@ public sealed class PreparedPrompt
 {
     private readonly PromptFeatures _features;
     private readonly Lock _keysGate = new();
+    private readonly TaskCompletionSource _pixelsGone = new();
     private VisionKey[]? _tileKeys;
     private VisionKey[]? _imageKeys;
 
@@ -58,6 +59,9 @@ public sealed class PreparedPrompt
     /// <value>Default false: they can be encoded again.</value>
     public bool DropsPixels { get; init; }
 
+    /// <summary>Completes when the pixels are let go.</summary>
+    public Task PixelsGone => _pixelsGone.Task;
+
     /// <summary>N_I, visual tokens of all images.</summary>
     public int VisualTokenCount { get; }
 
@@ -97,6 +101,7 @@ public sealed class PreparedPrompt
         if (DropsPixels)
         {
             Images = [.. Images.Select(i => i with { PixelValues = [] })];
+            _pixelsGone.TrySetResult();
         }
     }
 

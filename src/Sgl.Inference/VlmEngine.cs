@@ -204,12 +204,14 @@ public sealed class VlmEngine : IAsyncDisposable
 
             if (sequence is null || !await sequence.Begun.Task.ConfigureAwait(false))
             {
+                var waited = sequence is null ? 0 : _time.GetTimestamp() - sequence.QueuedAt;
+
                 // What layer 0 does not see is never looked at.
                 await EncodeAsync(prompt, options.Plan.MaskAt(0), cancellationToken).ConfigureAwait(false);
                 prompt.LetPixelsGo();
-                var again = sequence is not null;
-                sequence = NewSequence(prompt, FeaturesOf(prompt), options, keys, submitted, gone.Token);
-                _scheduler.Submit(sequence, again);
+                var before = sequence;
+                sequence = NewSequence(prompt, FeaturesOf(prompt), options, keys, submitted, gone.Token, before, waited);
+                _scheduler.Submit(sequence, again: before is not null);
             }
             else
             {
@@ -237,12 +239,13 @@ public sealed class VlmEngine : IAsyncDisposable
             : throw new ArgumentException($"{prompt.VisualTokenCount} visual tokens of this model have {_checkpoint.Config.FeatureWidth} numbers each.", nameof(prompt));
     }
 
-    private Sequence NewSequence(PreparedPrompt prompt, float[] features, GenerationOptions options, VisionKey[]? keys, long submitted, CancellationToken cancellationToken) =>
+    private Sequence NewSequence(PreparedPrompt prompt, float[] features, GenerationOptions options, VisionKey[]? keys, long submitted, CancellationToken cancellationToken, Sequence? before = null, long waited = 0) =>
         new(prompt, features, PromptPositions.Of(prompt, _checkpoint), options, _checkpoint.Config.Language.Layers, cancellationToken)
         {
             SubmittedAt = submitted,
             ImageKeys = keys,
-            QueuedAt = _time.GetTimestamp(),
+            QueuedAt = _time.GetTimestamp() - waited,
+            ComesFirst = before is { HadItsTurn: true },
             Parent = EngineActivity.Parent,
         };
 

@@ -17,6 +17,7 @@ public sealed partial class LargeModelService(
     UnguidedInputs unguided,
     RequestPreparer preparer,
     AnswerRunner runner,
+    DiverseTokens diverse,
     ITenants tenants,
     IOptions<EngineOptions> engine,
     IOptions<RequestLimits> limits,
@@ -73,7 +74,7 @@ public sealed partial class LargeModelService(
         }
 
         var chat = new ChatInput(input.Images, input.Messages, input.Sampling, input.ImageLimits, input.KeepPartOrder, tenants.Of(context.GetHttpContext()), "input.", input.ResponseFormat);
-        var prepared = await preparer.PrepareAsync(chat, violations, call.Token);
+        using var prepared = await preparer.PrepareAsync(chat, violations, call.Token);
         await Write(new() { Layout = prepared.Layout });
 
         if (client.EarlyGuidance is null)
@@ -99,16 +100,21 @@ public sealed partial class LargeModelService(
         var plan = GuidanceReader.Read(guidance, model, prepared.Prompt.VisualTokenCount, violations, prepared.Prompt.Tiles);
         var draft = DraftReader.Read(guidance.Draft, model, violations);
         violations.ThrowIfAny();
+        var watch = new CancelWatch(client, call);
         if (guidance.Ranked is { HasDiversityWeight: true } ranked)
         {
-            var features = await prepared.Engine.FeaturesAsync(prepared.Prompt, call.Token);
-            plan = DiverseTokens.Plan(ranked, plan, features, model.Layers, call.Token);
+            var choice = diverse.PlanAsync(prepared, ranked, plan, call.Token);
+            if (await watch.EndsAsync(choice))
+            {
+                return;
+            }
+
+            plan = await choice;
         }
 
         await Write(new() { Accepted = WirePruning.Outcome(plan, model.Layers) });
 
         var options = new GenerationOptions { Sampling = prepared.Sampling, Plan = plan, Draft = draft, Grammar = prepared.Grammar };
-        var watch = new CancelWatch(client, call);
         var answer = runner.RunAsync(prepared, options, started, token => Write(new() { Token = token }), call.Token);
         if (await watch.EndsAsync(answer))
         {
@@ -135,7 +141,10 @@ public sealed partial class LargeModelService(
     private static void BeginEncoding(PreparedRequest prepared, bool guidedTiles, CancellationToken cancellationToken)
     {
         var tiles = prepared.Prompt.Tiles;
-        prepared.Engine.EncodeAheadAsync(prepared.Prompt, guidedTiles ? tiles.TokensOf(tiles.Overviews()) : null, cancellationToken).ObserveFailure();
+        var encoding = guidedTiles && tiles.Overviews().Contains(false)
+            ? prepared.Engine.EncodeAsync(prepared.Prompt, tiles.TokensOf(tiles.Overviews()), cancellationToken) // kept rows are of no use to a prompt without some of its tiles
+            : prepared.Engine.EncodeAheadAsync(prepared.Prompt, null, cancellationToken);
+        encoding.ObserveFailure();
     }
 
     [LoggerMessage(EventId = 1, EventName = "TilesLeftOut", Level = LogLevel.Debug, Message = "{RequestId}: of {Tiles} tiles {Encoded} were encoded, {Cached} known, {LeftOut} left out.")]

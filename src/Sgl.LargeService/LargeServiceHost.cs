@@ -26,6 +26,7 @@ public static class LargeServiceHost
     private static void AddServices(WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<GuidanceOptions, GuidanceOptionsValidator>(builder.Configuration, GuidanceOptions.SectionName);
+        builder.Services.AddSingleton<DiverseTokens>();
         builder.Services.AddSingleton(s => new UnguidedInputs(
             s.GetRequiredService<IOptions<GuidanceOptions>>(), s.GetRequiredService<IOptions<EngineOptions>>().Value.MaxQueue, s.GetRequiredService<ServiceMetrics>()));
     }

@@ -36,7 +36,7 @@ public sealed class SmallModelService(
         var violations = new ViolationList();
         var (importance, consistencyRatio) = ImportanceRules.Read(request.Importance, "importance", violations);
         var input = new ChatInput(request.Images, request.Messages, request.Sampling, request.ImageLimits, request.KeepPartOrder, tenants.Of(context.GetHttpContext()), ResponseFormat: request.ResponseFormat);
-        var prepared = await preparer.PrepareAsync(input, violations, context.CancellationToken);
+        using var prepared = await preparer.PrepareAsync(input, violations, context.CancellationToken);
         await Write(new() { Layout = prepared.Layout });
 
         // Without images there is nothing to weigh; the consistency pass then leaves nothing out, and is still a second opinion.

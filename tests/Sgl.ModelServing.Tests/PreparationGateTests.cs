@@ -33,6 +33,36 @@ public sealed class PreparationGateTests
     }
 
     [Fact]
+    public async Task Keep_WorkHasEnded_FreesTheWorkerAndAllMemoryButTheResult()
+    {
+        var gate = new PreparationGate(1, 100);
+        var place = await gate.EnterAsync(80, default);
+        var next = gate.EnterAsync(50, default);
+        var after = gate.EnterAsync(60, default);
+
+        place.Keep(30);
+        using var second = await next;
+        Assert.Equal(80, gate.Taken);
+        second.Keep(50);
+        Assert.False(after.IsCompleted); // a worker is free, memory is not
+
+        place.Dispose();
+        place.Dispose();
+        Assert.False(after.IsCompleted);
+        second.Dispose();
+        using var third = await after;
+        place.Keep(0);
+        Assert.Equal(60, gate.Taken);
+    }
+
+    [Fact]
+    public async Task Keep_MoreThanAskedFor_Throws()
+    {
+        using var place = await new PreparationGate(1, 100).EnterAsync(10, default);
+        Assert.Throws<ArgumentOutOfRangeException>(() => place.Keep(11));
+    }
+
+    [Fact]
     public async Task EnterAsync_Cancelled_LetsThoseBehindIn()
     {
         var gate = new PreparationGate(9, 100);

@@ -49,19 +49,40 @@ public sealed class TileTokens
         var kept = new List<int>(TokenCount);
         for (var token = 0; token < TokenCount; token++)
         {
-            var found = 0;
-            foreach (var tile in TilesOf(token))
-            {
-                found += encoded[tile] ? 1 : 0;
-            }
-
-            if (_isSeparator[token] ? found > 0 : found == TilesOf(token).Length)
+            if (_isSeparator[token] ? EndsSomething(token, kept) : AllOf(TilesOf(token), encoded))
             {
                 kept.Add(token);
             }
         }
 
         return KeepMask.FromIndices(TokenCount, [.. kept]);
+    }
+
+    /// <summary>Whether something is kept of the row that a separator ends. A row may be empty though one of its tiles is encoded: at a border its tokens need another one too.</summary>
+    private bool EndsSomething(int separator, List<int> kept)
+    {
+        for (var i = kept.Count - 1; i >= 0 && !_isSeparator[kept[i]]; i--)
+        {
+            if (TilesOf(separator).Contains(TilesOf(kept[i])[0]))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool AllOf(ReadOnlySpan<int> tiles, ReadOnlySpan<bool> encoded)
+    {
+        foreach (var tile in tiles)
+        {
+            if (!encoded[tile])
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The tiles without which some of these tokens could not be made. Separators need none.</summary>

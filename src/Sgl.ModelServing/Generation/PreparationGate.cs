@@ -31,8 +31,8 @@ public sealed class PreparationGate(int workers, long bytes)
     /// <summary>Waits for a place.</summary>
     /// <param name="needed">Bytes, at most <see cref="Capacity"/>.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>The place; dispose it when the work has ended, which may be later than whoever wanted it went away.</returns>
-    public async Task<IDisposable> EnterAsync(long needed, CancellationToken cancellationToken)
+    /// <returns>The place; dispose it when the work has ended and nothing of its memory is left, which may be later than whoever wanted it went away.</returns>
+    public async Task<PreparationPlace> EnterAsync(long needed, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(needed);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(needed, Capacity);
@@ -46,7 +46,7 @@ public sealed class PreparationGate(int workers, long bytes)
 
         await using var registration = cancellationToken.Register(() => Leave(waiter, cancellationToken));
         await waiter.Admitted.Task;
-        return new Place(this, needed);
+        return new PreparationPlace(this, needed);
     }
 
     private void Leave(Waiter waiter, CancellationToken cancellationToken)
@@ -68,12 +68,12 @@ public sealed class PreparationGate(int workers, long bytes)
         waiter.Admitted.TrySetCanceled(cancellationToken);
     }
 
-    private void Release(long released)
+    internal void Release(int workers, long bytes)
     {
         lock (_gate)
         {
-            _workers++;
-            _bytes += released;
+            _workers += workers;
+            _bytes += bytes;
             Admit();
         }
     }
@@ -97,18 +97,5 @@ public sealed class PreparationGate(int workers, long bytes)
         public TaskCompletionSource Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public LinkedListNode<Waiter>? Node { get; set; }
-    }
-
-    private sealed class Place(PreparationGate gate, long taken) : IDisposable
-    {
-        private int _disposed;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0)
-            {
-                gate.Release(taken);
-            }
-        }
     }
 }

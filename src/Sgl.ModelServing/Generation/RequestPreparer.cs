@@ -67,17 +67,29 @@ public sealed class RequestPreparer
         var cost = Cost(engine, input, headers, violations);
         var place = await _gate.EnterAsync(cost.PeakBytes, cancellationToken);
 
-        // Whoever went away does not wait for a decoder that cannot be stopped; its place is free when the work has ended.
         var work = Task.Run(() => PrepareAsync(engine, input, headers, digests, violations, started, cancellationToken), CancellationToken.None);
-        _ = work.ContinueWith(
-            static (ended, place) =>
-            {
-                ((IDisposable)place!).Dispose();
-                _ = ended.Exception;
-            },
-            place, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return await work.WaitAsync(cancellationToken) with { Grammar = grammar };
+        try
+        {
+            var prepared = await work.WaitAsync(cancellationToken);
+            place.Keep(cost.ResultBytes);
+            DisposeAfter(prepared.Prompt.PixelsGone, place);
+            return prepared with { Grammar = grammar, Pixels = place };
+        }
+        catch
+        {
+            // Whoever went away does not wait for a decoder that cannot be stopped; its place is free when the work has ended.
+            DisposeAfter(work, place);
+            throw;
+        }
     }
+
+    private static void DisposeAfter(Task ended, PreparationPlace place) => _ = ended.ContinueWith(
+        static (ended, place) =>
+        {
+            ((PreparationPlace)place!).Dispose();
+            _ = ended.Exception;
+        },
+        place, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private PreparationCost Cost(VlmEngine engine, ChatInput input, IReadOnlyList<ImageHeader?> headers, ViolationList violations)
     {

@@ -35,7 +35,8 @@ internal sealed class AnswerRun(
     /// <summary>Answers, and returns the last event.</summary>
     public async Task<Wire.AnswerCompleted> AnswerAsync()
     {
-        var early = policy is { Overlap: not OverlapMode.Never, AsksSmall: true, MayAskLarge: true } && models.Large.Serving
+        // Without pictures there is no tower to run ahead.
+        var early = policy is { Overlap: not OverlapMode.Never, AsksSmall: true, MayAskLarge: true } && request.Images.Count > 0 && models.Large.Serving
             ? pipeline.Large.OpenEarly(Input(), call, Overlaps)
             : null;
         try

@@ -1,3 +1,5 @@
+using Sgl.Policies;
+
 namespace Sgl.Router;
 
 /// <summary>Whether a small model can guide a large one.</summary>
@@ -87,8 +89,12 @@ internal static class Pairing
         }
 
         var unpruned = large.GuidedByPictures ? ForeignEngines.NoPruning(large) : small.ProbabilitiesOnly ? ForeignEngines.NoImportance(small) : "";
+        var whole = unpruned.Length > 0 ? unpruned : large.CutsTiles ? "" : PolicyRules.NoTiles(large);
         return
         [
+            .. policies.All.Where(p => p.Tiles == TilePolicy.Guided && whole.Length > 0).Select(p => $"guided tiles of policy {p.Name} are not used: {whole}"),
+            .. policies.All.Where(p => p.ImportanceShare is not null && unpruned.Length > 0).Select(p => $"importance share of policy {p.Name} is not used: {unpruned}"),
+            .. policies.All.Where(p => p.DiversityWeight is not null && unpruned.Length > 0).Select(p => $"diversity weight of policy {p.Name} is not used: {unpruned}"),
             .. policies.All.Where(p => p.HasOwnPrune && unpruned.Length > 0).Select(p => $"prune points of policy {p.Name} are not used: {unpruned}"),
             .. policies.All.Where(p => p.Pictures.Strategy is Wire.PictureStrategy.Crops or Wire.PictureStrategy.Budget && !large.GuidedByPictures)
                 .Select(p => $"pictures of policy {p.Name} are not used: {large.Name} drops visual tokens in its layers"),

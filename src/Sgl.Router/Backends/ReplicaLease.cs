@@ -3,10 +3,13 @@ namespace Sgl.Router;
 /// <summary>A call's hold on the replica it was sent to.</summary>
 internal sealed class ReplicaLease : IDisposable
 {
+    private readonly Action<Replica> _count;
     private int _disposed;
+    private int _sent;
 
-    public ReplicaLease(Replica replica)
+    public ReplicaLease(Replica replica, Action<Replica> count)
     {
+        _count = count;
         (Replica, Fits) = (replica, replica.Standing.Limit.Admits(replica.InFlight));
         replica.Enter();
     }
@@ -15,6 +18,15 @@ internal sealed class ReplicaLease : IDisposable
 
     /// <summary>Whether the replica can hold this call beside those it has, as far as is known.</summary>
     public bool Fits { get; }
+
+    /// <summary>A call is sent to the replica; counted once.</summary>
+    public void Send()
+    {
+        if (Interlocked.Exchange(ref _sent, 1) == 0)
+        {
+            _count(Replica);
+        }
+    }
 
     public void Dispose()
     {

@@ -28,6 +28,7 @@ internal sealed class ReplicaSet : IDisposable
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _logging;
     private readonly ILogger _logger;
+    private readonly Action<Replica> _count;
     private readonly Lock _gate = new();
     private volatile Replica[] _replicas;
     private volatile string _lookupProblem = "";
@@ -39,6 +40,7 @@ internal sealed class ReplicaSet : IDisposable
     {
         (_setup, _ejection, _lookup, _metrics, _time, _logging) = (setup, ejection, lookup, metrics, time, logging);
         _logger = logging.CreateLogger<ReplicaSet>();
+        _count = replica => metrics.Replicas.CountPick(Name, replica.Label);
         if (BackendAddress.TryParse(setup.Options.Address, setup.Options.Tls.Enabled, out var address) is { } problem)
         {
             throw new ArgumentException(problem, nameof(setup));
@@ -132,8 +134,7 @@ internal sealed class ReplicaSet : IDisposable
                 return null;
             }
 
-            _metrics.Replicas.CountPick(Name, best.Label);
-            return new ReplicaLease(best);
+            return new ReplicaLease(best, _count);
         }
 
         // A second try at the same replica is worth less than one at a doubtful other.

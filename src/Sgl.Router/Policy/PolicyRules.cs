@@ -49,7 +49,8 @@ internal static class PolicyRules
         PrunePointRules.Read(prune, PrunableModel.Of(large), pruneField, violations);
         violations.RequireKnown(policy.Force, $"{Field}.force");
         violations.RequireKnown(policy.OnLargeFailure, $"{Field}.on_large_failure");
-        var tileThreshold = TileThreshold(policy, force, defaults, large, violations);
+        var unheard = Unheard(policy, prune.Count > 0, small, large, violations);
+        var tileThreshold = TileThreshold(policy, force, defaults, small, large, violations);
         return new RequestPolicy
         {
             Criterion = criterion ?? defaults.Criterion,
@@ -60,8 +61,8 @@ internal static class PolicyRules
             Calibration = (defaults.Name, defaults.Drift),
             Prune = prune,
             PruneField = pruneField,
-            ImportanceShare = ImportanceShare(policy, defaults, violations),
-            DiversityWeight = DiversityWeight(policy, defaults, tileThreshold is not null, violations),
+            ImportanceShare = unheard.Length > 0 ? null : ImportanceShare(policy, defaults, violations),
+            DiversityWeight = unheard.Length > 0 ? null : DiversityWeight(policy, defaults, tileThreshold is not null, violations),
             OnLargeFailure = PolicyTerms.LargeFailures.To(policy.OnLargeFailure) ?? defaults.OnLargeFailure,
             LargeTimeout = LargeTimeout(policy.LargeTimeout, violations) ?? defaults.LargeTimeout,
             Importance = importance,
@@ -121,6 +122,24 @@ internal static class PolicyRules
             : (defaults.Prune, defaults.PruneField);
     }
 
+    // What a request asks of the pruning itself is refused where nothing is pruned; the router's own settings give way.
+    private static string Unheard(Wire.RoutingPolicy policy, bool prunes, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)
+    {
+        var why = large is { GuidedByPictures: true } ? ForeignEngines.NoPruning(large)
+            : small is { ProbabilitiesOnly: true } ? ForeignEngines.NoImportance(small)
+            : policy.Unpruned ? "means nothing beside unpruned; leave one of the two out"
+            : !prunes ? "means nothing where nothing is pruned; set prune too" : "";
+        foreach (var (isOwn, field) in ((bool, string)[])[(policy.HasImportanceShare, "importance_share"), (policy.HasDiversityWeight, "diversity_weight")])
+        {
+            if (isOwn && why.Length > 0)
+            {
+                violations.Add($"{Field}.{field}", why);
+            }
+        }
+
+        return why;
+    }
+
     private static double? ImportanceShare(Wire.RoutingPolicy policy, ConfiguredPolicy defaults, ViolationList violations)
     {
         if (!policy.HasImportanceShare)
@@ -158,7 +177,8 @@ internal static class PolicyRules
         return policy.DiversityWeight;
     }
 
-    private static double? TileThreshold(Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? large, ViolationList violations)
+    private static double? TileThreshold(
+        Wire.RoutingPolicy policy, Wire.Route force, ConfiguredPolicy defaults, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)
     {
         violations.RequireKnown(policy.Tiles, $"{Field}.tiles");
         var isOwn = policy.Tiles != Wire.TileMode.Unspecified;
@@ -172,15 +192,19 @@ internal static class PolicyRules
             violations.Add($"{Field}.tile_threshold", "means nothing without guided tiles; set tiles too");
         }
 
-        if (guided && large is { CutsTiles: false } && force != Wire.Route.Small)
+        var whole = large is { CutsTiles: false } ? NoTiles(large) : small is { ProbabilitiesOnly: true } ? ForeignEngines.NoImportance(small) : "";
+        if (guided && isOwn && whole.Length > 0 && force != Wire.Route.Small)
         {
-            violations.Add(
-                isOwn ? $"{Field}.tiles" : "Router:Policy:Tiles",
-                $"{large.Name} ({large.Family}) encodes an image as a whole, so no tiles can be left out; use prune at an early layer, or image_limits.max_pixels for a smaller image");
+            violations.Add($"{Field}.tiles", whole);
         }
 
-        return guided ? policy.HasTileThreshold ? policy.TileThreshold : defaults.TileThreshold : null;
+        // The router's own are for models that cut tiles.
+        return guided && whole.Length == 0 ? policy.HasTileThreshold ? policy.TileThreshold : defaults.TileThreshold : null;
     }
+
+    /// <summary>Why guided tiles are refused.</summary>
+    public static string NoTiles(Wire.ModelInfo large) =>
+        $"{large.Name} ({large.Family}) encodes an image as a whole, so no tiles can be left out; use prune at an early layer, or image_limits.max_pixels for a smaller image";
 
     private static Wire.PicturePolicy Pictures(
         Wire.PicturePolicy? own, ConfiguredPolicy defaults, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)

@@ -34,6 +34,19 @@ public sealed class DiverseSelectionTests
     }
 
     [Fact]
+    public void Determinantal_MoreThanFeaturesTellApart_TheRestIsChosenByImportance()
+    {
+        // Two dimensions hold two different tokens: rounding errors of the features do not choose the others.
+        var random = new Random(3);
+        float[] importance = [.. Enumerable.Range(0, 40).Select(_ => 0.5f + random.NextSingle())];
+        float[] features = [.. Enumerable.Range(0, 80).Select(_ => random.NextSingle() - 0.5f)];
+
+        var chosen = DiverseSelection.Determinantal(importance, features, 12, 1);
+
+        Assert.Equal(Ranking.Descending(importance).Where(t => t != chosen[0] && t != chosen[1]).Take(10), chosen.Skip(2));
+    }
+
+    [Fact]
     public void MaxMin_WithoutImportance_TakesTheFarthest()
     {
         float[] features = [1, 0, 0.9f, 0.1f, 0, 1, -1, 0];

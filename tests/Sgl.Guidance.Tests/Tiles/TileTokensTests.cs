@@ -31,10 +31,31 @@ public class TileTokensTests
         var tiles = builder.Build();
 
         Assert.Equal([0, 2], tiles.TokensOf([true, false, false]).Indices());
-        Assert.Equal([2], tiles.TokensOf([false, true, false]).Indices());
+        Assert.Empty(tiles.TokensOf([false, true, false]).Indices());
         Assert.Equal([3, 4], tiles.TokensOf([false, false, true]).Indices());
         Assert.Equal([0, 1, 2, 3, 4], tiles.TokensOf([true, true, true]).Indices());
         Assert.Equal((3, 5), (tiles.TileCount, tiles.TokenCount));
+    }
+
+    [Fact]
+    public void TokensOf_RowAtABorder_ItsSeparatorGoesWithItsTokens()
+    {
+        // A base view, and two views one below the other: the middle row is made from both.
+        var builder = new TileTokens.Builder();
+        int whole = builder.AddTile(0, true), upper = builder.AddTile(0, false), lower = builder.AddTile(0, false);
+        builder.AddToken(whole);
+        builder.AddToken(upper);
+        builder.AddSeparator(upper);
+        builder.AddToken(upper, lower);
+        builder.AddSeparator(upper, lower);
+        builder.AddToken(lower);
+        builder.AddSeparator(lower);
+        var tiles = builder.Build();
+
+        Assert.Equal([0, 5, 6], tiles.TokensOf([true, false, true]).Indices());
+        Assert.Equal([0, 1, 2], tiles.TokensOf([true, true, false]).Indices());
+        Assert.Equal([0], tiles.TokensOf([true, false, false]).Indices());
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6], tiles.TokensOf([true, true, true]).Indices());
     }
 
     [Fact]

@@ -49,6 +49,24 @@ public sealed class DiversityTests
         Assert.Equal((StatusCode.InvalidArgument, "policy.diversity_weight"), (failure.Code, failure.Fields.Single()));
     }
 
+    [Theory]
+    [InlineData("diversity_weight")]
+    [InlineData("importance_share")]
+    public async Task Answer_NothingIsPruned_RefusesWhatWouldChangeThePruning(string field)
+    {
+        await using var trio = await StartAsync(("Router:Policies:0:Name", "whole"), ("Router:Policies:0:Unpruned", "true"));
+
+        await RefusedAsync(new Wire.RoutingPolicy { Unpruned = true });
+        await RefusedAsync(new Wire.RoutingPolicy { Name = "whole" });
+
+        async Task RefusedAsync(Wire.RoutingPolicy policy)
+        {
+            _ = field == "importance_share" ? policy.ImportanceShare = 0.5 : policy.DiversityWeight = 1;
+            var failure = await Failure.OfAsync(() => trio.AnswerAsync(policy));
+            Assert.Equal((StatusCode.InvalidArgument, $"policy.{field}"), (failure.Code, failure.Fields.Single()));
+        }
+    }
+
     [Fact]
     public async Task Answer_ServiceKeepsMoreThanItWasTold_IsNotBelieved()
     {

@@ -101,6 +101,17 @@ public sealed class GuidedTilesTests
         Assert.Equal(Wire.AnswerPath.Escalated, (await trio.AnswerAsync(Policy(p => p.Tiles = Wire.TileMode.All))).Path);
     }
 
+    [Fact]
+    public async Task Answer_ConfiguredForALargeModelThatDoesNotCutTiles_GivesWayAndIsTold()
+    {
+        await using var trio = await Trio.StartAsync(
+            (small, large) => (small.Scores, large.Info.CutsTiles) = (_ => SmallPeer.Decision(0.1), false), ("Router:Policy:Tiles", "Guided"));
+
+        Assert.Equal(Wire.AnswerPath.Escalated, (await trio.AnswerAsync()).Path);
+        Assert.Null(trio.Large.Guidances.Single().Tiles);
+        Assert.Contains("guided tiles of policy default are not used", await trio.Http.GetStringAsync(new Uri(trio.Endpoints.Metrics!, "/readyz")), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(Wire.TileMode.Guided, -0.1, "policy.tile_threshold")]
     [InlineData(Wire.TileMode.Guided, 1.1, "policy.tile_threshold")]

@@ -42,6 +42,30 @@ public sealed class OverlapTests
     }
 
     [Fact]
+    public async Task Answer_OverlapAndNoPictures_LargeGetsNothingAhead()
+    {
+        await using var trio = await StartAsync(0.9);
+
+        Assert.Equal(Wire.AnswerPath.Exit, (await trio.AnswerAsync(images: 0)).Path);
+        Assert.Equal(0, trio.Large.Calls);
+    }
+
+    [Fact]
+    public async Task Answer_ReplicaPicks_CountCallsThatAreSent()
+    {
+        await using var adaptive = await Trio.StartAsync((small, _) => small.Scores = _ => SmallPeer.Decision(0.1));
+        await adaptive.AnswerAsync();
+        await adaptive.AnswerAsync(new Wire.RoutingPolicy { Threshold = 0 });
+        Assert.Equal((2, 1), (await PicksAsync(adaptive, "small"), await PicksAsync(adaptive, "large")));
+
+        await using var always = await StartAsync(0.1);
+        await always.AnswerAsync();
+        Assert.Equal((1, always.Large.Calls), (await PicksAsync(always, "small"), await PicksAsync(always, "large")));
+
+        static Task<double> PicksAsync(Trio trio, string backend) => trio.MetricAsync("sgl_router_replica_picks_total", $"backend=\"{backend}\"");
+    }
+
+    [Fact]
     public async Task Answer_OverlapAndEarlyCallFails_RetriedAtTheDecision()
     {
         await using var trio = await StartAsync(0.1);

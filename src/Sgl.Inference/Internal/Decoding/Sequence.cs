@@ -47,6 +47,12 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
     /// <summary>Completes when its prompt begins to run or can never; false: the features are needed, and it is to come again with them.</summary>
     public TaskCompletionSource<bool> Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Whether its turn had come when it was sent back for its features.</summary>
+    public bool HadItsTurn { get; set; }
+
+    /// <summary>Whether it goes before all who wait, since it was sent back when its turn had come.</summary>
+    public bool ComesFirst { get; init; }
+
     /// <summary>Takes features that were kept.</summary>
     public void TakeFeatures(float[] kept) => Features = kept;
 
@@ -149,7 +155,7 @@ internal sealed class Sequence(PreparedPrompt prompt, float[] features, PromptPo
 
     public long SubmittedAt { get; init; }
 
-    /// <summary>When it came into the queue, its images encoded.</summary>
+    /// <summary>When it came into the queue; of one that was sent back for its features as much earlier as it had waited before.</summary>
     public long QueuedAt { get; init; }
 
     /// <summary>When it had its last token.</summary>

@@ -1,5 +1,6 @@
 using Sgl.Inference.Internal.Decoding;
 using Sgl.Inference.Internal.Kv;
+using Sgl.Inference.Internal.Runtime.Cuda;
 
 namespace Sgl.Inference.Internal.Scheduling;
 
@@ -9,9 +10,16 @@ internal sealed class Admission(Decoder decoder, KvBudgets budgets, int maxBatch
     /// <summary>Takes one slot per stage; false where they are not free now.</summary>
     public bool TryReserve(Sequence sequence)
     {
-        if (TryTakeSlots(sequence))
+        try
         {
-            return true;
+            if (TryTakeSlots(sequence))
+            {
+                return true;
+            }
+        }
+        catch (Exception e) when (e is OutOfMemoryException or DeviceMemoryException)
+        {
+            // Perhaps slabs that nobody uses hold it; if not, it fails again below.
         }
 
         foreach (var stage in decoder.Stages)
@@ -40,19 +48,29 @@ internal sealed class Admission(Decoder decoder, KvBudgets budgets, int maxBatch
         var mostSlots = (maxBatch + decoder.Devices - 1) / decoder.Devices;
         var newSlots = (int)Math.Clamp(budgets.Devices.Min(d => budgets.Of(d).Free / 2 / BytesNeeded(entries, d)), 1, mostSlots);
         var slots = new List<KvSlot>(entries.Length);
-        for (var s = 0; s < entries.Length; s++)
+        try
         {
-            if (decoder.Stages[s].Kv.TryTake(entries[s], newSlots) is not { } slot)
+            for (var s = 0; s < entries.Length && decoder.Stages[s].Kv.TryTake(entries[s], newSlots) is { } slot; s++)
             {
-                slots.ForEach(KvPool.Release);
-                return false;
+                slots.Add(slot);
             }
 
-            slots.Add(slot);
-        }
+            if (slots.Count == entries.Length)
+            {
+                sequence.Slots = [.. slots];
+                return true;
+            }
 
-        sequence.Slots = [.. slots];
-        return true;
+            return false;
+        }
+        finally
+        {
+            // Also where memory ended at a later stage, or the earlier ones would be taken for good.
+            if (sequence.Slots.Length == 0)
+            {
+                slots.ForEach(KvPool.Release);
+            }
+        }
     }
 
     private long BytesNeeded(int[] entries, DeviceId device) =>

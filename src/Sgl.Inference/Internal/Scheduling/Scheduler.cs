@@ -73,7 +73,7 @@ internal sealed partial class Scheduler : IDisposable
 
     /// <summary>Queues a sequence.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="again">Whether it was here before and comes back with its features: it keeps its place.</param>
+    /// <param name="again">Whether it was here before and comes back with its features: it has its place in the queue already.</param>
     /// <exception cref="EngineOverloadedException">The queue is full.</exception>
     public void Submit(Sequence sequence, bool again = false)
     {
@@ -161,7 +161,14 @@ internal sealed partial class Scheduler : IDisposable
                 continue;
             }
 
-            _waiting.AddLast(sequence);
+            if (sequence.ComesFirst)
+            {
+                _waiting.AddFirst(sequence);
+            }
+            else
+            {
+                _waiting.AddLast(sequence);
+            }
         }
     }
 
@@ -526,6 +533,7 @@ internal sealed partial class Scheduler : IDisposable
         {
             // What was kept of its images has gone since it came.
             Release(sequence);
+            sequence.HadItsTurn = true;
             sequence.Begun.TrySetResult(false);
             return;
         }
