@@ -5,19 +5,19 @@ using Sgl.V1;
 namespace Sgl.LoadTest;
 
 /// <summary>
-/// Questions of a benchmark to small and large model together, against the large model alone without pruning, at equal accuracy. One pass over a part of the questions at each
+/// Questions of a benchmark to small and large model together, against the large model alone without pruning, at equal accuracy. One pass over the questions at each
 /// setting (retention, guided tiles; the draft is always there) tells how often it is right, what it costs, and down to which score small answers may be taken instead. The
 /// setting that costs least at equal accuracy, and the one at a point less, are then asked in turns with the large model alone.
 /// </summary>
 internal sealed class AloneScenario : IScenario
 {
-    private const int Questions = 400;
+    private const int Questions = 1000;
     private const int InFlight = 8;
     private const int Rounds = 3;
     private const double APoint = 0.01;
 
     private static readonly Setting[] Settings =
-        [.. from retention in new[] { 100, 64, 35, 18, 9 } from tiles in new double?[] { null, 0.2, 0.4 } select new Setting(retention, tiles)];
+        [.. from retention in new[] { 100, 35, 9 } from tiles in new double?[] { null, TileSelection.DefaultThreshold } select new Setting(retention, tiles)];
 
     public string Name => "alone";
 

@@ -12,7 +12,7 @@ internal sealed class GuidedTilesScenario : IScenario
 {
     private const int Questions = 200;
     private const int Retention = 35;
-    private const double Threshold = 0.4;
+    private const double Threshold = TileSelection.DefaultThreshold;
 
     public string Name => "tiles";
 
