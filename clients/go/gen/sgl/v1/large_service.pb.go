@@ -408,13 +408,13 @@ func (*Guidance_Unpruned) isGuidance_Kind() {}
 func (*Guidance_Pictures) isGuidance_Kind() {}
 
 // Which tiles stay. The peak of a tile is the mean importance of its most important visual tokens, one in sixteen and at least one. A tile stays where its peak
-// is at least threshold times the largest peak of all tiles that could be left out.
+// is at least threshold times the largest peak of the k tiles that could be left out, and the second best of them already at min(1, 2 / k) of that.
 type GuidedTiles struct {
 	state         protoimpl.MessageState
 	sizeCache     protoimpl.SizeCache
 	unknownFields protoimpl.UnknownFields
 
-	// From 0 (all tiles stay) to 1 (the best one, beside thumbnails and base views). Default 0.4.
+	// From 0 (all tiles stay) to 1 (the best one, beside thumbnails and base views). Default 0.5.
 	Threshold *float64 `protobuf:"fixed64,1,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
 }
 
