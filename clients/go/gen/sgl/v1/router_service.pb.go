@@ -548,9 +548,9 @@ type RoutingPolicy struct {
 	// How pictures are made for a large model that is guided by them (ModelInfo.guided_by_pictures); refused for others. Default: as the router is configured.
 	Pictures *PicturePolicy `protobuf:"bytes,13,opt,name=pictures,proto3" json:"pictures,omitempty"`
 	// Adaptive retention: at each prune point the fewest visual tokens stay that hold this share of the importance, 0 to 1, but at least a quarter and at most three times
-	// as many as keep_ratio says. Questions about little then cost less than ones about much. Default: as the router is configured, and if it is not, keep_ratio says it all.
+	// as many as keep_ratio says. Questions about little then cost less than ones about much. Refused where nothing is pruned. Default: as the router is configured, and if it is not, keep_ratio says it all.
 	ImportanceShare *float64 `protobuf:"fixed64,14,opt,name=importance_share,json=importanceShare,proto3,oneof" json:"importance_share,omitempty"`
-	// Near copies do not take each other's place: RankedGuidance.diversity_weight, 0 (features alone) to 100; 1 is usual. Excludes tiles. Default: as the router is
+	// Near copies do not take each other's place: RankedGuidance.diversity_weight, 0 (features alone) to 100; 1 is usual. Excludes guided tiles; refused where nothing is pruned. Default: as the router is
 	// configured, and if it is not, importance alone chooses.
 	DiversityWeight *float64 `protobuf:"fixed64,15,opt,name=diversity_weight,json=diversityWeight,proto3,oneof" json:"diversity_weight,omitempty"`
 }
