@@ -31,6 +31,9 @@ public sealed class RequestPreparer
         _gate = new PreparationGate(limits.Value.Preparations(), limits.Value.PreparationBytes());
     }
 
+    /// <summary>Memory that preparations and pixels which wait for the vision tower are given now, bytes.</summary>
+    public long BytesTaken => _gate.Taken;
+
     /// <summary>Checks and prepares a request.</summary>
     /// <param name="input">As it came from the wire.</param>
     /// <param name="violations">What the service itself found wrong already; refused together with what is found here.</param>
