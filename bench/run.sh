@@ -44,11 +44,12 @@ for part in "${parts[@]}"; do
       bench 1b --bench reuse --rounds 3 --out "$to"
       loadtest reuse --rounds 1 --size 1344x896 --small "$cache/1b-bfloat16-served" --large "$cache/1b-bfloat16-served" --out "$to" || true
       ;;
-    flow) # stalls, ten questions about a page, both models against one, guided tiles: 9
+    flow) # stalls, ten questions about a page, both models against one, guided tiles: 14
       bench 1b --bench stall --visual 256,1792 --rounds 1 --out "$to"                                                      # 1.5
       loadtest reuse --rounds 1 --size 1344x896 --small "$cache/1b-bfloat16-served" --large "$cache/1b-bfloat16-served" --out "$to/reuse" || true # 4
-      loadtest alone --seconds 20 --out "$to/alone" || true                                                                # 3
-      loadtest tiles --out "$to/tiles" || true                                                                             # 0.5
+      for what in alone tiles; do
+        loadtest $what --seconds 20 --small models/sgl-documents-small --large models/sgl-documents-large --data benchmarks/documents --out "$to/$what" || true # 8
+      done
       ;;
     load) loadtest concurrency --out "$to" ;;                                                                              # 3
     summary) bench --summary "$out" ;;
