@@ -34,8 +34,8 @@ public sealed class RequestLimits
     public int MaxConcurrentPreparations { get; set; }
 
     /// <summary>
-    /// Memory in MiB for decoding and resizing images, and for their normalised pixels until the vision tower has seen them, all requests together. What a request takes is known from its images' headers; it waits for
-    /// that much, and is refused where it is more than all of it. The encoded images themselves are not counted.
+    /// Memory in MiB for decoding and resizing images, and for their normalised pixels until the vision tower has seen them, all requests together.
+    /// What a request takes is known from its images' headers; it waits for that much, and is refused where it is more than all of it. The encoded images themselves are not counted.
     /// </summary>
     /// <value>Default 2048, with which every request within the other limits' defaults fits.</value>
     public int PreparationMemoryMiB { get; set; } = 2048;

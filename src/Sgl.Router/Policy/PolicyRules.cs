@@ -193,9 +193,9 @@ internal static class PolicyRules
         }
 
         var whole = large is { CutsTiles: false } ? NoTiles(large) : small is { ProbabilitiesOnly: true } ? ForeignEngines.NoImportance(small) : "";
-        if (guided && isOwn && whole.Length > 0 && force != Wire.Route.Small)
+        if (guided && (isOwn || policy.HasTileThreshold) && whole.Length > 0 && force != Wire.Route.Small)
         {
-            violations.Add($"{Field}.tiles", whole);
+            violations.Add(isOwn ? $"{Field}.tiles" : $"{Field}.tile_threshold", whole);
         }
 
         // The router's own are for models that cut tiles.

@@ -109,6 +109,7 @@ public sealed class GuidedTilesTests
 
         Assert.Equal(Wire.AnswerPath.Escalated, (await trio.AnswerAsync()).Path);
         Assert.Null(trio.Large.Guidances.Single().Tiles);
+        Assert.Equal(["policy.tile_threshold"], (await Failure.OfAsync(() => trio.AnswerAsync(Policy(p => p.TileThreshold = 0.5)))).Fields);
         Assert.Contains("guided tiles of policy default are not used", await trio.Http.GetStringAsync(new Uri(trio.Endpoints.Metrics!, "/readyz")), StringComparison.Ordinal);
     }
 
