@@ -141,8 +141,9 @@ public sealed partial class LargeModelService(
     private static void BeginEncoding(PreparedRequest prepared, bool guidedTiles, CancellationToken cancellationToken)
     {
         var tiles = prepared.Prompt.Tiles;
-        var encoding = guidedTiles && tiles.Overviews().Contains(false)
-            ? prepared.Engine.EncodeAsync(prepared.Prompt, tiles.TokensOf(tiles.Overviews()), cancellationToken) // kept rows are of no use to a prompt without some of its tiles
+        var overviews = tiles.Overviews();
+        var encoding = guidedTiles && overviews.Contains(false)
+            ? prepared.Engine.EncodeAsync(prepared.Prompt, tiles.TokensOf(overviews), cancellationToken) // kept rows are of no use to a prompt without some of its tiles
             : prepared.Engine.EncodeAheadAsync(prepared.Prompt, null, cancellationToken);
         encoding.ObserveFailure();
     }

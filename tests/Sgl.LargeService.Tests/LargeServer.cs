@@ -21,6 +21,15 @@ public sealed class LargeServer : IAsyncLifetime
 
     internal Task<LargeAnswer> AnswerAsync(Wire.LargeInput input, Wire.Guidance guidance) =>
         LargeCalls.AnswerAsync(Client, new Wire.LargeServiceGenerateRequest { Input = input, Guidance = guidance });
+
+    internal static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        for (var i = 0; !await holds(); i++)
+        {
+            Assert.True(i < 600, "it did not happen within 30 s");
+            await Task.Delay(50);
+        }
+    }
 }
 
 [CollectionDefinition(nameof(LargeServer))]

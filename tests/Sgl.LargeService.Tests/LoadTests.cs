@@ -180,15 +180,6 @@ public sealed class LoadTests
 
     private static Task<double> MetricAsync(RunningService service, string name) => service.MetricAsync(name);
 
-    private static async Task UntilAsync(Func<Task<bool>> holds)
-    {
-        for (var i = 0; !await holds(); i++)
-        {
-            Assert.True(i < 600, "it did not happen within 30 s");
-            await Task.Delay(50);
-        }
-    }
-
     private sealed class SaysDeadline(string timeout) : DelegatingHandler(new SocketsHttpHandler())
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -72,13 +72,5 @@ public sealed class PixelMemoryTests : IAsyncLifetime
         return call.ResponseStream.Current.Layout.Images.Single();
     }
 
-    private async Task FreeAsync()
-    {
-        for (var end = DateTime.UtcNow.AddSeconds(20); Taken > 0 && DateTime.UtcNow < end;)
-        {
-            await Task.Delay(10);
-        }
-
-        Assert.Equal(0, Taken);
-    }
+    private Task FreeAsync() => UntilAsync(() => Task.FromResult(Taken == 0));
 }

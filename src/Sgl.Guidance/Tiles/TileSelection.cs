@@ -43,13 +43,13 @@ public static class TileSelection
         double[] ranked = [.. Enumerable.Range(0, peaks.Length).Where(t => !tiles.IsOverview(t)).Select(t => peaks[t]).OrderDescending()];
 
         // Where nothing is looked at, nothing is ruled out.
-        var bar = ranked.Length == 0 || ranked[0] <= 0 ? double.NegativeInfinity : threshold * ranked[0];
+        var bar = threshold > 0 && ranked is [> 0, ..] ? threshold * ranked[0] : double.NegativeInfinity;
         if (ranked.Length > 1 && ranked[1] >= Math.Min(1, 2.0 / ranked.Length) * bar)
         {
             bar = Math.Min(bar, ranked[1]);
         }
 
-        var stays = Array.ConvertAll(peaks, peak => threshold == 0 || peak >= bar);
+        var stays = Array.ConvertAll(peaks, peak => peak >= bar);
         foreach (var image in Enumerable.Range(0, peaks.Length).GroupBy(tiles.ImageOf))
         {
             if (image.Any(tiles.IsOverview))

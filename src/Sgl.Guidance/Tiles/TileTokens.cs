@@ -118,13 +118,7 @@ public sealed class TileTokens
         var count = 0;
         for (var token = 0; token < TokenCount; token++)
         {
-            var all = true;
-            foreach (var tile in TilesOf(token))
-            {
-                all &= tiles[tile];
-            }
-
-            count += all ? 1 : 0;
+            count += AllOf(TilesOf(token), tiles) ? 1 : 0;
         }
 
         return count;

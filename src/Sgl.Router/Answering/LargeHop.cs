@@ -60,7 +60,7 @@ internal sealed class LargeHop
 
         if (lease.Fits && pays(lease.Replica, lease.Replica.InFlight - 1))
         {
-            lease.Send();
+            lease.CountSent();
             return LargeCall.OpenEarly(lease, input, call.ToHop(null, _time, call.CancellationToken), _time.GetTimestamp());
         }
 
@@ -193,7 +193,7 @@ internal sealed class LargeHop
             return null;
         }
 
-        lease.Send();
+        lease.CountSent();
         using var stream = LargeCall.Open(lease.Replica, question.Input, question.Guidance, call.ToHop(question.Timeout, _time, call.CancellationToken));
         return await AnswerOfAsync(stream, question, call.RequestId, _ => Task.CompletedTask, call.CancellationToken);
     }

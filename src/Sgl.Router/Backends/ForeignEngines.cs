@@ -17,6 +17,10 @@ internal static class ForeignEngines
     public static string NoPruning(Wire.ModelInfo large) =>
         $"{large.Name} runs in a foreign engine, which drops no visual tokens in its layers";
 
+    /// <summary>Why nothing is pruned by these two; empty where it is, or where they are not known yet.</summary>
+    public static string Unpruned(Wire.ModelInfo? small, Wire.ModelInfo? large) =>
+        large is { GuidedByPictures: true } ? NoPruning(large) : small is { ProbabilitiesOnly: true } ? NoImportance(small) : "";
+
     /// <summary>Why nothing that needs importance can be done.</summary>
     public static string NoImportance(Wire.ModelInfo small) =>
         $"{small.Name} runs in a foreign engine, which does not tell which visual tokens mattered";

@@ -88,7 +88,7 @@ internal static class Pairing
             return [];
         }
 
-        var unpruned = large.GuidedByPictures ? ForeignEngines.NoPruning(large) : small.ProbabilitiesOnly ? ForeignEngines.NoImportance(small) : "";
+        var unpruned = ForeignEngines.Unpruned(small, large);
         var whole = unpruned.Length > 0 ? unpruned : large.CutsTiles ? "" : PolicyRules.NoTiles(large);
         return
         [

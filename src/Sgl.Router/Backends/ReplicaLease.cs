@@ -20,7 +20,7 @@ internal sealed class ReplicaLease : IDisposable
     public bool Fits { get; }
 
     /// <summary>A call is sent to the replica; counted once.</summary>
-    public void Send()
+    public void CountSent()
     {
         if (Interlocked.Exchange(ref _sent, 1) == 0)
         {

@@ -44,7 +44,7 @@ internal sealed class RetryLoop(ReplicaSet replicas, RetryOptions options, Route
             }
 
             tried.Add(lease.Replica);
-            lease.Send();
+            lease.CountSent();
             using var attempt = new Attempt(number, lease.Replica, replicas, tried, call.Resumable, patience, time, cancellationToken);
             try
             {

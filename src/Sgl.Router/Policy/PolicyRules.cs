@@ -117,7 +117,7 @@ internal static class PolicyRules
         }
 
         // The router's own points are for models that prune.
-        return policy.Unpruned || large is { GuidedByPictures: true } || small is { ProbabilitiesOnly: true } ? ([], Field + ".prune")
+        return policy.Unpruned || ForeignEngines.Unpruned(small, large).Length > 0 ? ([], Field + ".prune")
             : policy.Prune.Count > 0 ? (policy.Prune, Field + ".prune")
             : (defaults.Prune, defaults.PruneField);
     }
@@ -125,8 +125,7 @@ internal static class PolicyRules
     // What a request asks of the pruning itself is refused where nothing is pruned; the router's own settings give way.
     private static string Unheard(Wire.RoutingPolicy policy, bool prunes, Wire.ModelInfo? small, Wire.ModelInfo? large, ViolationList violations)
     {
-        var why = large is { GuidedByPictures: true } ? ForeignEngines.NoPruning(large)
-            : small is { ProbabilitiesOnly: true } ? ForeignEngines.NoImportance(small)
+        var why = ForeignEngines.Unpruned(small, large) is { Length: > 0 } foreign ? foreign
             : policy.Unpruned ? "means nothing beside unpruned; leave one of the two out"
             : !prunes ? "means nothing where nothing is pruned; set prune too" : "";
         foreach (var (isOwn, field) in ((bool, string)[])[(policy.HasImportanceShare, "importance_share"), (policy.HasDiversityWeight, "diversity_weight")])

@@ -6,8 +6,9 @@ public class TileSelectionTests
 {
     [Theory]
     [InlineData(0, true, true, true)]
-    [InlineData(0.4, true, true, false)]
     [InlineData(0.37, true, true, true)]
+    [InlineData(0.4, true, true, false)]
+    [InlineData(0.5, true, true, false)]
     [InlineData(0.75, true, true, false)]
     [InlineData(0.76, true, false, false)]
     [InlineData(1, true, false, false)]
@@ -77,15 +78,8 @@ public class TileSelectionTests
     [InlineData(8, 1, true)]
     public void Guided_SecondBest_StaysAtTwoInKOfTheThreshold(int tiles, double threshold, bool second)
     {
-        var builder = new TileTokens.Builder();
-        var importance = new float[tiles + 1];
-        for (var t = 0; t <= tiles; t++)
-        {
-            builder.AddToken(builder.AddTile(0, isOverview: t == tiles));
-            importance[t] = t switch { 0 => 8, 1 => 4, _ => 3.1f };
-        }
-
-        var stays = TileSelection.Guided(importance, builder.Build(), threshold);
+        float[] importance = [8, 0, 4, 0, .. Enumerable.Repeat(3.1f, 2 * (tiles - 1))];
+        var stays = TileSelection.Guided(importance, TileTokensTests.Simple([.. Enumerable.Repeat(false, tiles), true]), threshold);
         Assert.Equal([true, second], stays[..2]);
         Assert.All(stays[2..tiles], Assert.False);
     }
@@ -93,20 +87,10 @@ public class TileSelectionTests
     [Fact]
     public void Guided_NegativeImportance_KeepsAllAtZeroAndTheBestAtAnyThreshold()
     {
-        Assert.All(TileSelection.Guided([-1, -1, -4, 9], OnePerTile(), 0), Assert.True);
-        Assert.All(TileSelection.Guided([-1, -2, -4, 9], OnePerTile(), 0.5), Assert.True);
-        Assert.Equal([true, false, false, true], TileSelection.Guided([5, -2, -4, 9], OnePerTile(), 0.5));
-
-        static TileTokens OnePerTile()
-        {
-            var builder = new TileTokens.Builder();
-            for (var t = 0; t < 4; t++)
-            {
-                builder.AddToken(builder.AddTile(0, isOverview: t == 3));
-            }
-
-            return builder.Build();
-        }
+        var tiles = TileTokensTests.Simple(false, false, false, true);
+        Assert.All(TileSelection.Guided([-1, -1, -1, -1, -4, -4, 9, 9], tiles, 0), Assert.True);
+        Assert.All(TileSelection.Guided([-1, -1, -2, -2, -4, -4, 9, 9], tiles, 0.5), Assert.True);
+        Assert.Equal([true, false, false, true], TileSelection.Guided([5, 5, -2, -2, -4, -4, 9, 9], tiles, 0.5));
     }
 
     [Fact]
